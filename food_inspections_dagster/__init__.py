@@ -1,0 +1,1 @@
+"""Which of Chicago's food establishments to inspect first, every Monday, from public data."""
