@@ -1,0 +1,89 @@
+"""What every table tells Dagster about itself: columns, rows per week, version of its code."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pandera.pandas as pa
+import pyarrow as arrow
+
+OWNERS = ["team:food-inspections"]
+
+
+@cache
+def code_version(*modules: str) -> str:
+    """Return a digest of the source of modules or packages, so that a changed rule marks its assets as stale.
+
+    Args:
+        modules: dotted names below ``food_inspections_dagster``, such as ``inspections.cleaning``.
+    """
+    digest = hashlib.sha256()
+    for name in modules:
+        found = Path(str(import_module(f"food_inspections_dagster.{name}").__file__))
+        files = sorted(found.parent.rglob("*")) if found.name == "__init__.py" else [found]
+        for file in files:
+            if file.suffix in {".py", ".csv"}:
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def column_schema(schema: pa.DataFrameSchema) -> dg.TableSchema:
+    """Return a pandera schema as the column table of Dagster's UI."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                type=_type_name(column.dtype.type),
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=column.unique),
+            )
+            for name, column in schema.columns.items()
+        ]
+    )
+
+
+def _type_name(dtype: Any) -> str:
+    return str(dtype.pyarrow_dtype) if isinstance(dtype, pd.ArrowDtype) else str(dtype)
+
+
+def received_schema(frame: pd.DataFrame) -> dg.TableSchema:
+    """Return the columns and types of a frame as it is."""
+    return dg.TableSchema(
+        columns=[dg.TableColumn(name, type=_type_name(dtype)) for name, dtype in frame.dtypes.items()]
+    )
+
+
+def rows_per_week(frame: pd.DataFrame, weeks: Sequence[date]) -> dict[date, int]:
+    """Return the number of rows of each of ``weeks``, 0 where a week has none."""
+    counted = arrow.chunked_array(arrow.array(frame["week"])).value_counts()
+    counts = {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
+    return {week: counts.get(week, 0) for week in weeks}
+
+
+def log_weeks(
+    context: dg.AssetExecutionContext, frame: pd.DataFrame, weeks: Sequence[date], asset: str | None = None
+) -> None:
+    """Attach row count and column schema to each week of a range.
+
+    ``add_asset_metadata`` with a partition key is the only way in which weeks of one run get values of their
+    own (dagster 1.13): metadata of an output repeats on each of them.
+    """
+    schema = received_schema(frame)
+    for week, rows in rows_per_week(frame, weeks).items():
+        context.add_asset_metadata(
+            {"dagster/row_count": rows, "dagster/column_schema": schema},
+            asset_key=asset or context.asset_key,
+            partition_key=week.isoformat(),
+        )
+
+
+def image(png: bytes) -> dg.MetadataValue:
+    """Return a PNG as metadata that Dagster's UI shows in place."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")

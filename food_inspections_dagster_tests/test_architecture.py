@@ -1,0 +1,56 @@
+"""Who may import whom (docs/decisions.md): the domain and the method know no orchestration and no storage."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import food_inspections_dagster
+
+PACKAGE = Path(food_inspections_dagster.__file__).parent
+IO_LIBRARIES = {"dagster", "requests", "sodapy", "obstore", "psycopg", "adbc_driver_postgresql", "duckdb", "starlette"}
+FORBIDDEN = {
+    "inspections": {"modeling", "defs", "resources", "io_managers", "portal_server", "settings"},
+    "modeling": {"inspections", "defs", "resources", "io_managers", "portal_server", "settings"},
+    "resources": {"defs", "inspections", "modeling", "portal_server"},
+    "io_managers": {"defs", "inspections", "modeling", "portal_server"},
+    "portal_server": {"defs", "resources", "io_managers", "inspections", "modeling"},
+    "defs": {"portal_server", "cli", "commands"},
+}
+
+
+def imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("room", sorted(FORBIDDEN))
+def test_rooms_import_only_what_they_may(room):
+    files = sorted((PACKAGE / room).rglob("*.py"))
+    assert files
+    for file in files:
+        for name in imports(file):
+            parts = name.split(".")
+            if parts[0] == "food_inspections_dagster" and len(parts) > 1:
+                assert parts[1] not in FORBIDDEN[room], f"{file.relative_to(PACKAGE)} imports {name}"
+            elif room in ("inspections", "modeling"):
+                assert parts[0] not in IO_LIBRARIES, f"{file.relative_to(PACKAGE)} imports {name}"
+
+
+def test_nothing_unpickles():
+    for file in PACKAGE.rglob("*.py"):
+        loaded = {name.split(".")[0] for name in imports(file)}
+        assert not loaded & {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}, file
+
+
+def test_assets_are_thin():
+    for file in sorted((PACKAGE / "defs").rglob("assets.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno:
+                assert node.end_lineno - node.lineno <= 40, f"{file}: {node.name} is longer than 40 lines"
