@@ -43,6 +43,9 @@ def run(
     last: Annotated[
         str | None, typer.Option("--to", help="Last week (a Monday).  [default: the newest complete one]")
     ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Stop after this stage, such as feature_matrix.  [default: all of them]")
+    ] = None,
     seed: Seed = 2010,
     scale: Scale = 1.0,
     weeks: Weeks = None,
@@ -51,10 +54,11 @@ def run(
     bounds = [parse_week(text) if text else None for text in (first, last)]
     choice = choose(portal, City(seed, scale, weeks))
     os.environ.setdefault("DAGSTER_HOME", str(project_root()))
-    from food_inspections_dagster import commands  # imports Dagster and the models: seconds that --help need not pay
-
     with serving(choice, _portal_log()):
-        commands.run(choice, *bounds)
+        # Imported here: the code location reads the settings, which `serving` has just pointed at the portal.
+        from food_inspections_dagster import commands
+
+        commands.run(choice, *bounds, until)
 
 
 @app.command()
@@ -86,7 +90,7 @@ def serve_portal(
     source: Annotated[
         str, typer.Option(help=f"'{SIMULATED}', or a Parquet or CSV file or a folder of them.")
     ] = SIMULATED,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8310,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8321,
     seed: Seed = 2010,
     scale: Scale = 1.0,
     weeks: Weeks = None,
@@ -98,16 +102,25 @@ def serve_portal(
     ] = None,
 ) -> None:
     """Serve food inspections over HTTP as a Socrata portal does: a simulated city, or rows from files."""
-    from food_inspections_dagster.portal_server import serve
+    from food_inspections_dagster.portal_server.app import Throttle
+    from food_inspections_dagster.portal_server.city.simulate import simulated_table
+    from food_inspections_dagster.portal_server.server import serve
+    from food_inspections_dagster.portal_server.sources import PortalSource
 
-    city = City(seed, scale, weeks)
+    choice = choose(source, City(seed, scale, weeks))
+    if choice.is_remote:
+        raise FoodInspectionsError(f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve.")
+    if choice.is_simulated:
+        cache = project_root() / ".local" / "portal"
+        rows = PortalSource.simulated(simulated_table(cache, choice.city.complete_weeks, seed, scale))
+    else:
+        rows = PortalSource.files(choice.path)
     serve(
-        choose(source, city),
+        rows,
         port=port,
         app_tokens=app_token or (),
-        throttle=throttle,
-        cache=project_root() / ".local" / "portal",
-        on_ready=lambda url, what: typer.echo(f"{READY}{url} serving {what}; stop it with Ctrl-C."),
+        throttle=Throttle(throttle, 60) if throttle else None,
+        on_start=lambda server: typer.echo(f"{READY}{server.url} serving {choice.description}; stop it with Ctrl-C."),
     )
 
 

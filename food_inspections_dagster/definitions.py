@@ -1,10 +1,32 @@
 """The code location: the stages of `defs`, with the resources of the environment. It knows no logic."""
 
+from typing import Any
+
 import dagster as dg
 
 from food_inspections_dagster import defs as stages
-from food_inspections_dagster.resources import resources_for
-from food_inspections_dagster.settings import load_settings
+from food_inspections_dagster.io_managers.objects import DocumentsIOManager, ParquetObjectsIOManager
+from food_inspections_dagster.io_managers.postgres import PostgresIOManager
+from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.object_store import ObjectStore
+from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.settings import Settings, load_settings
+
+
+def resources_for(settings: Settings) -> dict[str, Any]:
+    """Return the resources that the settings describe; local and production differ in nothing else."""
+    objects = ObjectStore.from_settings(settings)
+    database = Database.from_settings(settings)
+    return {
+        "settings": dg.ResourceDefinition.hardcoded_resource(settings),
+        "portal": PortalClient.from_settings(settings),
+        "objects": objects,
+        "database": database,
+        "raw_objects": ParquetObjectsIOManager(objects=objects),
+        "documents": DocumentsIOManager(objects=objects),
+        "postgres": PostgresIOManager(database=database),
+    }
+
 
 defs = dg.Definitions.merge(
     dg.load_definitions_from_package_module(stages),

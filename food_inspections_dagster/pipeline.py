@@ -82,12 +82,8 @@ def plan(
         for key in level:
             unit = asset_graph.get(key).execution_set_asset_keys
             wanted = targets.get(key.to_user_string(), ())
-            missing = {
-                week
-                for member in unit
-                for week in wanted
-                if week.isoformat() not in instance.get_materialized_partitions(member)
-            }
+            made = set.intersection(*(set(instance.get_materialized_partitions(member)) for member in unit))
+            missing = {week for week in wanted if week.isoformat() not in made}
             for weeks in ranges(sorted(missing)):
                 by_weeks.setdefault(weeks, set()).update(unit)
         for weeks, keys in by_weeks.items():
@@ -106,11 +102,16 @@ def _merged(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     return merged
 
 
+def step_count(run: PlannedRun) -> int:
+    """Return how many steps a run has: its assets, those made together once, and their checks."""
+    return len(whole_graph().get_subset(asset_selection=set(run.assets)).nodes)
+
+
 def whole_graph() -> dg.JobDefinition:
     """Return the job over all assets; a function at module level, because Dagster loads it by its name."""
     from food_inspections_dagster.definitions import defs
 
-    return defs.resolve_implicit_global_asset_job_def()
+    return defs.resolve_job_def("weekly")
 
 
 def execute(

@@ -62,6 +62,16 @@ class PortalChoice:
     def name(self) -> str:
         return self.city.name if self.is_simulated else data_name_of_files(self.path)
 
+    @property
+    def description(self) -> str:
+        if self.is_simulated:
+            return f"a SIMULATED city (seed {self.city.seed}, scale {self.city.scale:g}): no real establishment is meant"
+        return self.text if self.is_remote else f"{self.path.name}, served by our own portal"
+
+    @property
+    def make_argument(self) -> str:
+        return "" if self.is_simulated else f" PORTAL={self.text}"
+
 
 def choose(text: str, city: City) -> PortalChoice:
     """Read PORTAL.

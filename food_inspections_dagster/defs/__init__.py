@@ -1,0 +1,1 @@
+"""The stages, one folder each, in the order of the data's way."""

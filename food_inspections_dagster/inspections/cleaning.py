@@ -1,7 +1,7 @@
 """Cleaning: the portal's rows as typed inspections and violations, or as rejects with a reason.
 
-Each row stands for itself; only repetitions look at other rows, and only at those of the same week, so cleaning weeks
-one at a time or all at once gives the same tables. For every week
+Each row stands for itself; only repetitions look at other rows, and only at those of the same week, so
+cleaning weeks one at a time or all at once gives the same tables. For every week
 
     raw rows = inspections + rejected + exact duplicates.
 """
@@ -24,8 +24,8 @@ from food_inspections_dagster.inspections.tables import to_arrow, to_pandas
 from food_inspections_dagster.inspections.violations import PARSED, parse_violations
 
 PORTAL_COLUMNS = (
-    "inspection_id", "dba_name", "aka_name", "license_", "facility_type", "risk", "address", "city", "state", "zip",
-    "inspection_date", "inspection_type", "results", "violations", "latitude", "longitude",
+    "inspection_id", "dba_name", "aka_name", "license_", "facility_type", "risk", "address", "city", "state",
+    "zip", "inspection_date", "inspection_type", "results", "violations", "latitude", "longitude",
 )  # fmt: skip
 NEEDED_COLUMNS = ("week", *PORTAL_COLUMNS, ":id", ":updated_at")
 
@@ -51,7 +51,8 @@ _SEVERITY_COUNTS = {
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The three clean tables (see ``schemas``) and, per week of the raw rows, how many exact duplicates were left out.
+    """The three clean tables (see ``schemas``) and, per week of the raw rows, how many exact duplicates were
+    left out.
 
     ``exact_duplicates`` is indexed by week (``datetime.date``), int64; a week without any is there with 0.
     """
@@ -99,7 +100,9 @@ def clean(raw: pd.DataFrame) -> Cleaned:
     license_ = _whole_numbers(text["license_"], r"^\s*\d{1,18}(\.0+)?\s*$")
     establishment = establishment_ids(license_, name, address)
     rejects.add(
-        establishment.is_null(), "missing_establishment", lambda i: "the row has neither licence nor name nor address"
+        establishment.is_null(),
+        "missing_establishment",
+        lambda i: "the row has neither licence nor name nor address",
     )
     results = vocabulary.normalise_results(text["results"])
     rejects.add(results.is_null(), "unknown_result", _quote(text, "results"))
@@ -111,7 +114,9 @@ def clean(raw: pd.DataFrame) -> Cleaned:
         rejects.add_one(i, "unparsable_violations", detail)
     for older, newer in _repeated(rejects.remaining(newest_first), weeks, ids):
         rejects.add_one(
-            older, "repeated_inspection_id", f"row {text[':id'][newer].as_py()} of this week has the same id and is newer"
+            older,
+            "repeated_inspection_id",
+            f"row {text[':id'][newer].as_py()} of this week has the same id and is newer",
         )
 
     rows = rejects.remaining(order)
@@ -159,7 +164,10 @@ def clean(raw: pd.DataFrame) -> Cleaned:
         }
     )
     return Cleaned(
-        to_pandas(inspections), to_pandas(violations), _rejected(raw, week, text, rejects), _per_week(weeks, twins)
+        to_pandas(inspections),
+        to_pandas(violations),
+        _rejected(raw, week, text, rejects),
+        _per_week(weeks, twins),
     )
 
 
@@ -203,7 +211,7 @@ def _folded(array: pa.Array) -> pa.Array:
 
 def _whole_numbers(array: pa.Array, pattern: str) -> pa.Array:
     matched = pc.if_else(pc.match_substring_regex(array, pattern), array, pa.scalar(None, pa.string()))
-    return pc.cast(pc.extract_regex(matched, r"(?P<digits>\d+)").field("digits"), pa.int64())
+    return pc.cast(pc.struct_field(pc.extract_regex(matched, r"(?P<digits>\d+)"), "digits"), pa.int64())
 
 
 def _date(text: str) -> date | None:
@@ -240,7 +248,9 @@ def _exact_twins(
     # Ties go to the whole content, so that the order of the raw rows never matters.
     repeated = raw.iloc[rows].astype(object).reset_index(drop=True)
     repeated = repeated.where(repeated.notna(), "").astype(str)
-    newest_first = repeated.sort_values([*system, *rest, *portal], ascending=False, kind="stable").index.to_numpy()
+    newest_first = repeated.sort_values(
+        [*system, *rest, *portal], ascending=False, kind="stable"
+    ).index.to_numpy()
     twin = raw.iloc[rows[newest_first]].duplicated(subset=portal, keep="first").to_numpy()
     mask = np.zeros(len(raw), dtype=bool)
     mask[rows[newest_first[twin]]] = True
@@ -282,15 +292,14 @@ def _severity_counts(parsed: pa.Table, rows: int) -> dict[str, pa.Array]:
     return {name: pa.array(count.astype(np.int16)) for name, count in counts.items()}
 
 
-def _rejected(raw: pd.DataFrame, week: pa.Array, text: dict[str, pa.Array], rejects: _Rejects) -> pd.DataFrame:
+def _rejected(
+    raw: pd.DataFrame, week: pa.Array, text: dict[str, pa.Array], rejects: _Rejects
+) -> pd.DataFrame:
     rows = list(rejects.why)
     portal = [name for name in raw.columns if name != "week"]
     records = raw[portal].iloc[rows].astype(object).to_dict("records")
-    received = [
-        json.dumps({k: v for k, v in record.items() if v is not None and v == v and v is not pd.NA}, default=str,
-                   ensure_ascii=False, sort_keys=True)
-        for record in records
-    ]  # fmt: skip
+    present = [{name: value for name, value in row.items() if not pd.isna(value)} for row in records]
+    received = [json.dumps(row, default=str, ensure_ascii=False, sort_keys=True) for row in present]
     positions = pa.array(rows, pa.int64())
     table = pa.table(
         {

@@ -29,8 +29,8 @@ SEVERITIES = SEVERITIES_2010 + SEVERITIES_2018
 class Violation:
     """One entry of a codebook.
 
-    ``title`` is the City's wording, which names the rule that was to be kept; ``summary`` says in a few words what
-    was wrong. ``severity`` is None in the 2018 codebook, where the inspector's comment decides.
+    ``title`` is the City's wording, which names the rule that was to be kept; ``summary`` says in a few words
+    what was wrong. ``severity`` is None in the 2018 codebook, where the inspector's comment decides.
     """
 
     codebook: str

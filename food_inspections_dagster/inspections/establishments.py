@@ -1,7 +1,7 @@
 """Establishments: one stable identity per place, from one row alone, so that no batch can change it.
 
-A licence number names a business at an address. Where the portal has none (null or 0: about 0.2 % of the rows,
-mostly schools and events), name and address together do.
+A licence number names a business at an address. Where the portal has none (null or 0: about 0.2 % of the
+rows, mostly schools and events), name and address together do.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Labels: what a model is asked to foresee about an inspection.
 
-``failed``: the result is Fail. ``critical_violation``: at least one critical violation (1-14 of the 2010 codebook) or
-priority violation (2018 codebook). Both are null unless the visit ended in a decision.
+``failed``: the result is Fail. ``critical_violation``: at least one critical violation (1-14 of the 2010
+codebook) or priority violation (2018 codebook). Both are null unless the visit ended in a decision.
 """
 
 import pyarrow as pa

@@ -1,4 +1,5 @@
-"""Tables: pandas frames whose every column is Arrow-backed, so that nulls, types and memory stay what they are."""
+"""Tables: pandas frames whose every column is Arrow-backed, so that nulls, types and memory stay what they
+are."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,8 @@
 r"""Violations: from the portal's one text per inspection to one row per violation.
 
-The portal joins violations by `` | ``, each written ``<code>. <TITLE> - Comments: <free text>``. A comment may hold
-bars, newlines and sentences that begin with a number, so the text is split only before `` | <code>. ``.
+The portal joins violations by `` | ``, each written ``<code>. <TITLE> - Comments: <free text>``. A comment
+may hold bars, newlines and sentences that begin with a number, so the text is split only before `` | <code>.
+``.
 """
 
 from dataclasses import dataclass
@@ -9,27 +10,27 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from food_inspections_dagster.inspections.codebooks import CODEBOOKS, SEVERITIES, codebook
 
-# A split before " | <code>. " needs a look-ahead, which Arrow's RE2 lacks; so the bar becomes a character that
-# no text may hold (texts that do hold it get a blank instead).
+# A split before " | <code>. " needs a look-ahead, which Arrow's RE2 lacks; so the bar becomes a character
+# that no text may hold (texts that do hold it get a blank instead).
 _MARK = "\x1f"
 _BAR = r" \| (\d{1,2}\. )"
 _VIOLATION = r"(?s)^\s*(?P<code>\d{1,2})\. (?P<title>[^|]*?) - Comments:(?P<comment>.*)$"
 _BARE = r"(?s)^\s*(?P<code>\d{1,2})\. (?P<title>[^|]*?)\s*$"
 
-# What must not be read as the severity of the violation itself: "PREVIOUS PRIORITY VIOLATIONS #38 NOT CORRECTED",
-# "NO PRIORITY VIOLATIONS", "NON-PRIORITY".
+# What must not be read as the severity of the violation itself: "PREVIOUS PRIORITY VIOLATIONS #38 NOT
+# CORRECTED", "NO PRIORITY VIOLATIONS", "NON-PRIORITY".
 _NOT_THIS_ONE = (
     r"\b(PREVIOUS(LY)?((\s|,)+(CITED|NOTED|ISSUED|CORE|MINOR|SERIOUS|CRITICAL|AND|OR|&))*|NON?|NOT|WITHOUT)"
     r"[\s-]+PRIORITY([\s-]+FOUNDATION)?"
 )
 _FOUNDATION = r"\bPRIORITY[\s\-:.,/(]*FOU?N?D\w*"
-# "PRIORITY VIOLATION 7-38-005", "(PRIORITY 7-38-005)", "PRIORITY CITATION ISSUED"; not "MAKE IT A PRIORITY TO".
+# "PRIORITY VIOLATION 7-38-005", "(PRIORITY 7-38-005)", "PRIORITY CITATION ISSUED"; not "MAKE IT A PRIORITY
+# TO".
 _PRIORITY = r"\bPRIORITY(\W*(VIOL|CIT|ISSU|ITEM|\d)|\s*[.:;#)]|\s*$)"
 
 _BLOCK = 50_000  # rows worked on at once: bounds the memory for texts, whatever the range
@@ -65,8 +66,9 @@ PARSED = pa.schema(
 class ParsedViolations:
     """The violations of the texts that could be read entirely, and why each of the others could not.
 
-    ``table`` has the schema ``PARSED``; ``row`` is the position of the text, in ascending order, and ``ordinal`` counts
-    from 1 within it. ``unparsable`` maps a position to the reason; such a text has no row in ``table``.
+    ``table`` has the schema ``PARSED``; ``row`` is the position of the text, in ascending order, and
+    ``ordinal`` counts from 1 within it. ``unparsable`` maps a position to the reason; such a text has no row
+    in ``table``.
     """
 
     table: pa.Table
@@ -124,7 +126,9 @@ def _parse_block(
 
     bad_rows = np.unique(parent[~good])
     unparsable: dict[int, str] = {}
-    for i in np.flatnonzero(~good)[::-1]:  # from behind, so that the first bad piece of a text has the last word
+    for i in np.flatnonzero(~good)[
+        ::-1
+    ]:  # from behind, so that the first bad piece of a text has the last word
         unparsable[int(parent[i]) + start] = (
             f"violation {ordinal[i]} has the code {code[i]}, which the {CODEBOOKS[book[i]]} codebook lacks"
             if code[i] >= 0
@@ -168,7 +172,8 @@ def _folded(text: str) -> str:
 
 
 def _severity(by_code: npt.NDArray[np.int8], comment: pa.Array) -> npt.NDArray[np.int8]:
-    """Read the severity of the 2018 codebook off the comment; where an inspector names two, the graver counts."""
+    """Read the severity of the 2018 codebook off the comment; where an inspector names two, the graver
+    counts."""
     speaks = pc.fill_null(pc.match_substring(comment, "priority", ignore_case=True), False)
     rows = np.flatnonzero((by_code == _BY_COMMENT) & speaks.to_numpy(zero_copy_only=False))
     said = pc.ascii_upper(comment.take(pa.array(rows)))

@@ -1,8 +1,9 @@
 """Vocabularies: the portal's free spellings onto a few documented values.
 
-Inspectors type facility and inspection types by hand, in hundreds of spellings. Each is folded (capitals, one blank,
-no space around punctuation), looked up, then tried against rules in order; the first rule that fits decides. What
-fits nothing becomes ``Other`` with match ``unmatched``: it stays visible to ``unmatched_values`` and so to a check.
+Inspectors type facility and inspection types by hand, in hundreds of spellings. Each is folded (capitals, one
+blank, no space around punctuation), looked up, then tried against rules in order; the first rule that fits
+decides. What fits nothing becomes ``Other`` with match ``unmatched``: it stays visible to
+``unmatched_values`` and so to a check.
 """
 
 import re
@@ -21,21 +22,27 @@ UNKNOWN = "Unknown"  # the portal has no value
 OTHER = "Other"
 MATCHES = ("exact", "rule", "unmatched")
 
-# --- Results -------------------------------------------------------------------------------------------------------
+# --- Results
+# -------------------------------------------------------------------------------------------------------
 DECISIONS = ("Pass", "Pass w/ Conditions", "Fail")
 RESULTS = (*DECISIONS, "Out of Business", "No Entry", "Not Ready", "Business Not Located")
 CLOSED = ("Out of Business", "Business Not Located")
 
-# --- Facility types ------------------------------------------------------------------------------------------------
-# Ordered: a combination belongs to the rule that comes first, so the place that prepares more food wins.
+# --- Facility types
+# ------------------------------------------------------------------------------------------------ Ordered: a
+# combination belongs to the rule that comes first, so the place that prepares more food wins.
 _FACILITY_RULES: tuple[tuple[str, str], ...] = (
     ("Children's Services Facility", r"CHILD\w*'?S? SERVICE|\b1023\b"),
     ("After School Program", r"AFTER SCHOOL|YOUTH|SUMMER FEEDING|HEAD ?START"),
     ("Adult Day Care", r"(SENIOR|ADULT|ELDER\w*) ?(DAY|FAMILY)"),
     ("Daycare", r"DAY ?CARE|\b1586\b"),
-    ("Culinary School", r"(CULINARY|COOKING|PASTRY|CHEF|BAKING).*(SCHOOL|CLASS|TRAINING|ARTS)|KITCHEN DEMO|RESEARCH KITCHEN"),
+    ("Culinary School",
+     r"(CULINARY|COOKING|PASTRY|CHEF|BAKING).*(SCHOOL|CLASS|TRAINING|ARTS)|KITCHEN DEMO|"
+     r"RESEARCH KITCHEN"),
     ("College", r"COLLEGE|UNIVERSITY"),
-    ("Mobile Food", r"MOBI\w* ?(FOOD|FROZEN|DES+ERT|PREPARED|COFFEE)|FOOD TRUCK|ICE CREAM TRUCK|PUSH ?CART|\bCART\b|FROZEN DES+ERT.*VENDOR"),
+    ("Mobile Food",
+     r"MOBI\w* ?(FOOD|FROZEN|DES+ERT|PREPARED|COFFEE)|FOOD TRUCK|ICE CREAM TRUCK|PUSH ?CART|"
+     r"\bCART\b|FROZEN DES+ERT.*VENDOR"),
     ("Shared Kitchen", r"SHARED KITCHEN|INCUBATOR|COMMIS+ARY|POP-?UP|GHOST KITCHEN"),
     ("Special Event", r"SPECIAL EVENT|FARMER'?S? MARKET|FESTIVAL|TEMPORARY"),
     ("Rooftop", r"ROOF ?TOP"),
@@ -44,18 +51,28 @@ _FACILITY_RULES: tuple[tuple[str, str], ...] = (
     ("Long Term Care", r"LONG[- ]?TERM|NURSING|REHAB|HOSPICE"),
     ("Assisted Living", r"ASSIST\w* LIV|SUPPORT\w* LIV|RETIREMENT|SENIOR (LIVING|CENTER)|RESIDENTIAL"),
     ("Shelter", r"SHELTER|HOMELESS|TRANSITIONAL"),
-    ("Charity Kitchen", r"SOUP KITCHEN|CHARITY|CHURCH|FOOD PANTRY|NOT[- ]FOR[- ]PROFIT|NON[- ]?PROFIT|RELIGIOUS|SALVATION"),
+    ("Charity Kitchen",
+     r"SOUP KITCHEN|CHARITY|CHURCH|FOOD PANTRY|NOT[- ]FOR[- ]PROFIT|NON[- ]?PROFIT|RELIGIOUS|"
+     r"SALVATION"),
     ("Catering", r"CATER(?!PILLAR)"),
     ("Banquet Hall", r"BANQUET|\bHALL\b|EVENT (SPACE|VENUE|CENTER)"),
     ("Live Poultry", r"POULTRY|SLAUGHTER|LIVE CHICKEN"),
-    ("Grocery/Restaurant", r"(GRO[CV]ERY|DELI|STORE|MARKET).*(REST[AU]|TAQUERIA|CAFE|SUSHI)|(REST[AU]|TAQUERIA|CAFE)\w*.*(GRO[CV]ERY|STORE|MARKET)"),
+    ("Grocery/Restaurant",
+     r"(GRO[CV]ERY|DELI|STORE|MARKET).*(REST[AU]|TAQUERIA|CAFE|SUSHI)|"
+     r"(REST[AU]|TAQUERIA|CAFE)\w*.*(GRO[CV]ERY|STORE|MARKET)"),
     ("Gas Station", r"\bGAS\b|SERVICE STATION|FILLING STATION"),
     ("Drug Store", r"DRUG|PHARMACY|HERB|VITAMIN|HEALTH FOOD|NUTRITION(?!.*BAR)"),
     ("Bakery", r"BAKERY|DO(UGH)?NUT|TORTILLA|PASTRY"),
     ("Butcher or Fish Market", r"BUTCHER|FISH|MEAT (MARKET|PACK)|SEAFOOD|CARNICERIA"),
-    ("Candy or Ice Cream Shop", r"CANDY|ICE CREAM|GELATO|PALETERIA|FROZEN YOGURT|CHOCOLATE|DES+ERT|POPCORN|NUT STORE"),
-    ("Tavern", r"TAVERN|LOUNGE|NIGHT ?CLUB|^BAR$|\bPUB\b|MUSIC VENUE|BREW|WINE TASTING|HOOKAH|COMEDY|NORTHERLY ISLAND"),
-    ("Restaurant", r"REST[AU]\w*|GRILL|\bDINER\b|TAQUERIA|SMOKE ?HOUSE|HOT DOG|FAST FOOD|PIZZ|SUSHI|ROOM SERVICE|FOOD COURT|FOOD HALL|\bPREP INSIDE"),
+    ("Candy or Ice Cream Shop",
+     r"CANDY|ICE CREAM|GELATO|PALETERIA|FROZEN YOGURT|CHOCOLATE|DES+ERT|POPCORN|"
+     r"NUT STORE"),
+    ("Tavern",
+     r"TAVERN|LOUNGE|NIGHT ?CLUB|^BAR$|\bPUB\b|MUSIC VENUE|BREW|WINE TASTING|HOOKAH|COMEDY|"
+     r"NORTHERLY ISLAND"),
+    ("Restaurant",
+     r"REST[AU]\w*|GRILL|\bDINER\b|TAQUERIA|SMOKE ?HOUSE|HOT DOG|FAST FOOD|PIZZ|SUSHI|"
+     r"ROOM SERVICE|FOOD COURT|FOOD HALL|\bPREP INSIDE"),
     ("Cafeteria", r"CAFETERIA|EMPLOYEE KITCHEN"),
     ("Coffee Shop", r"COFFEE|\bTEA\b|\bCAFE\b|JUICE|SMOOTHIE|SHAKE|HERBALIFE|NUTRITION"),
     ("School", r"SCHO+L|SHCOOL|\bACADEMY\b|CHARTER"),
@@ -66,7 +83,9 @@ _FACILITY_RULES: tuple[tuple[str, str], ...] = (
     ("Theater", r"THEAT(ER|RE)|CINEMA|MUSEUM"),
     ("Hotel", r"\bHOTEL\b|\bMOTEL\b|\bINN\b"),
     ("Kiosk", r"KIOSK|AIRPORT"),
-    ("Wholesale", r"WHOLESALE|WAREHOUSE|DISTRIBUT\w*|COLD STORAGE|FOOD STORAGE|REPACK|MANUFACTUR\w*|PACKAGING|PLANT\b|PROCESS"),
+    ("Wholesale",
+     r"WHOLESALE|WAREHOUSE|DISTRIBUT\w*|COLD STORAGE|FOOD STORAGE|REPACK|MANUFACTUR\w*|"
+     r"PACKAGING|PLANT\b|PROCESS"),
 )  # fmt: skip
 
 _FACILITY_ALIASES = {
@@ -95,7 +114,8 @@ _FACILITY_ALIASES = {
 }
 FACILITY_TYPES = (*dict.fromkeys([name for name, _ in _FACILITY_RULES] + ["Golden Diner"]), OTHER, UNKNOWN)
 
-# --- Inspection types ----------------------------------------------------------------------------------------------
+# --- Inspection types
+# ----------------------------------------------------------------------------------------------
 _INSPECTION_RULES: tuple[tuple[str, str], ...] = (
     ("Recent Inspection", r"RECENT"),
     ("Suspected Food Poisoning", r"FOOD POISON|\bSFP\b|SICK"),
@@ -111,14 +131,17 @@ _INSPECTION_RULES: tuple[tuple[str, str], ...] = (
     ("Non-Inspection", r"NON[- ]?INSPECTION"),
     ("Tag Removal", r"TAG REMOVAL"),
     ("Canvass", r"CANVAS|^REINSPECTION$"),
-    ("Administrative", r"CANCEL|SUSPENDED|CORRECTIVE ACTION|SAMPLE COLL|ILLEGAL OPER|EXPANSION|ADDENDUM|ADMINISTRATIVE|CHANGED COURT"),
+    ("Administrative",
+     r"CANCEL|SUSPENDED|CORRECTIVE ACTION|SAMPLE COLL|ILLEGAL OPER|EXPANSION|ADDENDUM|"
+     r"ADMINISTRATIVE|CHANGED COURT"),
     ("License", r"LICEN[SC]E|DAY ?CARE|KITCHEN|\bOWNER\b"),
 )  # fmt: skip
 INSPECTION_TYPES = (*[name for name, _ in _INSPECTION_RULES], OTHER, UNKNOWN)
 COMPLAINTS = ("Complaint", "Short Form Complaint", "Suspected Food Poisoning", "Fire Complaint")
 _REINSPECTION = re.compile(r"\bRE-? ?INSPE")
 
-# --- Places --------------------------------------------------------------------------------------------------------
+# --- Places
+# --------------------------------------------------------------------------------------------------------
 LATITUDES = (41.60, 42.05)  # the city's box, degrees north; real rows lie in 41.645..42.021
 LONGITUDES = (-87.95, -87.50)  # degrees east; real rows lie in -87.914..-87.525
 _CHICAGO = re.compile(r"(C|CH)?(C?H?I?CAGO|CHCICAGO|CHICGAO|CHICAG|CHIAGO|CHICAO)+[OI]?(IL|ILLINOIS)?")
@@ -153,7 +176,8 @@ _match_inspection = _matcher(INSPECTION_TYPES, {}, _INSPECTION_RULES)
 
 
 def map_unique(values: Any, function: Callable[[str], Any], type_: pa.DataType) -> pa.Array:
-    """Apply ``function`` once to each distinct text; null stays null. Hundreds of calls instead of 300,000."""
+    """Apply ``function`` once to each distinct text; null stays null. Hundreds of calls instead of
+    300,000."""
     encoded = as_array(values).dictionary_encode()
     mapped = pa.array([function(text) for text in encoded.dictionary.to_pylist()], type_)
     return mapped.take(encoded.indices)
@@ -168,7 +192,8 @@ def normalise_facility_types(values: Any) -> pa.Table:
 
 
 def normalise_inspection_types(values: Any) -> pa.Table:
-    """Return ``inspection_type`` (of ``INSPECTION_TYPES``), ``match`` and ``is_reinspection``, one row per value."""
+    """Return ``inspection_type`` (of ``INSPECTION_TYPES``), ``match`` and ``is_reinspection``, one row per
+    value."""
     table = _normalise(values, "inspection_type", _match_inspection)
     again = map_unique(values, lambda text: bool(_REINSPECTION.search(fold(text))), pa.bool_())
     return table.append_column("is_reinspection", pc.fill_null(again, False))
@@ -261,5 +286,5 @@ def unmatched_values(inspections: pd.DataFrame) -> pd.DataFrame:
         unmatched_inspection_types(table["inspection_type_raw"]),
     ]
     for frame, column in zip(frames, ("facility_type", "inspection_type"), strict=True):
-        frame.insert(0, "column", pd.array([column] * len(frame), pd.ArrowDtype(pa.string())))
+        frame.insert(0, "column", pd.Series([column] * len(frame), dtype=pd.ArrowDtype(pa.string())))
     return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,5 @@
+"""The method: from feature rows to models, the choice among them, their audit and their reasons. Pure: no I/O.
+
+feature rows ─ splits ─ algorithms ─ training ─ backtest rows ─ metrics ─ selection ─┬ fairness
+                                        └ persistence (bytes)                        └ explanations, plots
+"""

@@ -1,9 +1,8 @@
 """raw_inspections -> inspections, violations, rejected_inspections in Postgres `clean`."""
 
-from typing import NamedTuple
-
 import dagster as dg
 import pandas as pd
+from pandera.pandas import DataFrameSchema
 
 from food_inspections_dagster.asset_metadata import OWNERS, code_version, column_schema, log_weeks
 from food_inspections_dagster.inspections import schemas
@@ -15,7 +14,7 @@ VERSION = code_version(
 )
 
 
-def _table(description: str, schema: schemas.Schema, primary_key: list[str]) -> dg.AssetOut:
+def _table(description: str, schema: DataFrameSchema, primary_key: list[str]) -> dg.AssetOut:
     return dg.AssetOut(
         description=description,
         io_manager_key="postgres",
@@ -29,14 +28,6 @@ def _table(description: str, schema: schemas.Schema, primary_key: list[str]) -> 
             "dagster/column_schema": column_schema(schema),
         },
     )
-
-
-class CleanTables(NamedTuple):
-    """The three outputs, in the order of the asset's outs."""
-
-    inspections: pd.DataFrame
-    violations: pd.DataFrame
-    rejected_inspections: pd.DataFrame
 
 
 @dg.multi_asset(
@@ -65,9 +56,11 @@ class CleanTables(NamedTuple):
         ),
     },
 )
-def clean_tables(context: dg.AssetExecutionContext, raw_inspections: pd.DataFrame) -> CleanTables:
+def clean_tables(
+    context: dg.AssetExecutionContext, raw_inspections: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     cleaned = clean(raw_inspections)
-    tables = CleanTables(cleaned.inspections, cleaned.violations, cleaned.rejected)
-    for name, frame in tables._asdict().items():
+    tables = (cleaned.inspections, cleaned.violations, cleaned.rejected)
+    for name, frame in zip(("inspections", "violations", "rejected_inspections"), tables, strict=True):
         log_weeks(context, frame, weeks_of(context), asset=name)
     return tables

@@ -1,16 +1,14 @@
 """No row is lost, none is doubled, and nothing is mapped in silence."""
 
-import io
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-import pyarrow.parquet as pq
 
 from food_inspections_dagster.asset_checks import verdict, weeks_checked
-from food_inspections_dagster.defs.ingestion.checks import raw_key
+from food_inspections_dagster.defs.ingestion.checks import raw_footers
 from food_inspections_dagster.inspections import vocabulary
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.object_store import ObjectStore
@@ -105,14 +103,11 @@ def inspections_checks(
     bounds = {"first": weeks[0], "last": weeks[-1]}
     rows = database.query(_ROWS, bounds)
     clean, rejected = _by_week(rows, "clean"), _by_week(rows, "rejected")
-    raw = {
-        week: pq.ParquetFile(io.BytesIO(stored)).metadata.num_rows
-        for week, stored in zip(weeks, objects.get_many([raw_key(w) for w in weeks]).values(), strict=True)
-    }
+    raw = {week: footer.metadata.num_rows for week, footer in raw_footers(objects, weeks).items()}
     lost = {
-        week: f"{raw[week]} raw, {clean.get(week, 0)} clean, {rejected.get(week, 0)} rejected"
+        week: f"{raw.get(week)} raw, {clean.get(week, 0)} clean, {rejected.get(week, 0)} rejected"
         for week in weeks
-        if raw[week] != clean.get(week, 0) + rejected.get(week, 0)
+        if raw.get(week) != clean.get(week, 0) + rejected.get(week, 0)
     }
     yield verdict(
         "inspections",
@@ -140,12 +135,11 @@ def inspections_checks(
     )
 
     spellings = database.query(_SPELLINGS, bounds)
-    unknown_types = vocabulary.unmatched_facility_types(spellings["facility_type_raw"])
-    unknown_visits = vocabulary.unmatched_inspection_types(spellings["inspection_type_raw"])
-    unmatched = spellings[
-        spellings["facility_type_raw"].isin(unknown_types) | spellings["inspection_type_raw"].isin(unknown_visits)
-    ]
-    share = float(unmatched["rows"].sum()) / max(1.0, float(spellings["rows"].sum()))
+    unmatched = vocabulary.unmatched_values(spellings)
+    unknown = spellings["facility_type_raw"].isin(unmatched["value"]) | spellings["inspection_type_raw"].isin(
+        unmatched["value"]
+    )
+    share = float(spellings.loc[unknown, "rows"].sum()) / max(1.0, float(spellings["rows"].sum()))
     yield dg.AssetCheckResult(
         asset_key="inspections",
         check_name="vocabulary",
@@ -154,8 +148,7 @@ def inspections_checks(
         description=f"{share:.2%} of the rows are of a type or visit that is not in the vocabulary.",
         metadata={
             "unmatched_share": share,
-            "facility_types": ", ".join(sorted(unknown_types)[:50]) or "none",
-            "inspection_types": ", ".join(sorted(unknown_visits)[:50]) or "none",
+            "spellings": ", ".join(sorted(unmatched["value"])[:50]) or "none",
         },
     )
 
@@ -168,9 +161,9 @@ def inspections_checks(
 
     reasons = database.query(_REASONS, bounds)
     many = {
-        week: f"{rejected[week]} of {raw[week]}"
+        week: f"{rejected[week]} of {raw.get(week)}"
         for week in weeks
-        if rejected.get(week, 0) > max(2, REJECTED_SHARE * raw[week])
+        if rejected.get(week, 0) > max(2, REJECTED_SHARE * raw.get(week, 0))
     }
     yield verdict(
         "rejected_inspections",

@@ -5,8 +5,9 @@ import pandas as pd
 
 from food_inspections_dagster.asset_metadata import OWNERS, code_version, column_schema, log_weeks
 from food_inspections_dagster.inspections import schemas
-from food_inspections_dagster.inspections.features import HISTORY_COLUMNS, VIOLATION_COLUMNS
+from food_inspections_dagster.inspections.features import INSPECTION_COLUMNS, VIOLATION_COLUMNS
 from food_inspections_dagster.inspections.features import feature_matrix as compute
+from food_inspections_dagster.inspections.labels import LABELS
 from food_inspections_dagster.partitions import HISTORY_BEFORE, HISTORY_THROUGH, SINGLE_RUN, WEEKLY, weeks_of
 
 
@@ -15,7 +16,7 @@ from food_inspections_dagster.partitions import HISTORY_BEFORE, HISTORY_THROUGH,
     backfill_policy=SINGLE_RUN,
     ins={
         "inspections": dg.AssetIn(
-            partition_mapping=HISTORY_THROUGH, metadata={"columns": list(HISTORY_COLUMNS)}
+            partition_mapping=HISTORY_THROUGH, metadata={"columns": [*INSPECTION_COLUMNS, *LABELS]}
         ),
         "violations": dg.AssetIn(
             partition_mapping=HISTORY_BEFORE, metadata={"columns": list(VIOLATION_COLUMNS)}

@@ -11,10 +11,11 @@ from food_inspections_dagster.asset_checks import verdict, weeks_checked
 from food_inspections_dagster.inspections import schemas
 from food_inspections_dagster.inspections.features import (
     FEATURES,
-    HISTORY_COLUMNS,
+    INSPECTION_COLUMNS,
     VIOLATION_COLUMNS,
     feature_matrix,
 )
+from food_inspections_dagster.inspections.labels import LABELS
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
 
@@ -38,11 +39,11 @@ def rebuilt_without_future(database: Database, week: date) -> pd.DataFrame:
 
     The week's own inspections are there only to name the establishments: what was found in them is reversed.
     """
-    history = database.read_range("clean.inspections", FIRST_WEEK, week, columns=HISTORY_COLUMNS)
+    history = database.read_range("clean.inspections", FIRST_WEEK, week, columns=[*INSPECTION_COLUMNS, *LABELS])
     own = history["week"] == week
     history.loc[own, ["critical_count", "serious_count", "minor_count", "violation_count"]] = 99
     history.loc[own, "results"] = history.loc[own, "results"].map(lambda result: {"Fail": "Pass"}.get(result, "Fail"))
-    violations = database.read_range("clean.violations", FIRST_WEEK, week - WEEK, columns=VIOLATION_COLUMNS)
+    violations = database.read_range("clean.violations", FIRST_WEEK, week - WEEK, columns=list(VIOLATION_COLUMNS))
     return feature_matrix([week], history, violations)
 
 

@@ -7,8 +7,8 @@ from food_inspections_dagster.asset_metadata import OWNERS, code_version, log_we
 from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, weeks_of
 from food_inspections_dagster.resources.portal import PortalClient
 
-# The portal answers 5xx for minutes at a time; the client already retries each page for some of them.
-NETWORK_RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
+# The client already repeats each request for half a minute; this covers a portal that is down for some minutes.
+NETWORK_RETRY = dg.RetryPolicy(max_retries=2, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
 
 
 @dg.asset(
@@ -20,7 +20,7 @@ NETWORK_RETRY = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPON
     code_version=code_version("resources.portal"),
     retry_policy=NETWORK_RETRY,
     io_manager_key="raw_objects",
-    metadata={"prefix": "raw", "name": "rows.parquet", "directory": "inspections"},
+    metadata={"prefix": "raw", "name": "rows.parquet", "folder": "inspections"},
 )
 def raw_inspections(context: dg.AssetExecutionContext, portal: PortalClient) -> pd.DataFrame:
     """Food inspections exactly as the portal sent them, with its system fields.

@@ -1,0 +1,36 @@
+"""Arrow-backed columns to numpy arrays and back, without a Python object per value, as pandas makes for dates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+
+def arrow(column: pd.Series) -> pa.Array:
+    """Return the column as one Arrow array."""
+    array = pa.array(column)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def days(column: pd.Series) -> np.ndarray:
+    """Return a column of dates without nulls as datetime64[D]."""
+    return np.asarray(arrow(column).cast(pa.date32()).cast(pa.int32())).astype("datetime64[D]")
+
+
+def codes(column: pd.Series) -> np.ndarray:
+    """Return integer codes (int64) of a column without nulls, numbered in order of appearance."""
+    return np.asarray(arrow(column).dictionary_encode().indices, dtype=np.int64)
+
+
+def table(values: Mapping[str, Any], types: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Return a frame with the columns of ``types``, in their order, Arrow-backed; NaN and None become null."""
+    arrays = [pa.array(values[name], type=kind, from_pandas=True) for name, kind in types.items()]
+    flat = [a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in arrays]
+    return pa.Table.from_arrays(flat, names=list(types)).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def empty(types: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Return a frame with the columns of ``types`` and no rows."""
+    return table({name: [] for name in types}, types)

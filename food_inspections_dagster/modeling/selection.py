@@ -1,0 +1,553 @@
+"""Choose a model group by a rule that was written down before, and say why.
+
+For each week: the backtest rows of the evaluation window ─ rows that every candidate scored ─ metrics with intervals ─
+best ─ those within the tolerance of it ─ the simplest of them ─ compared with baseline and with the choice a week before.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling import columns, metrics
+from food_inspections_dagster.modeling.metrics import AucParts, Estimate, Ranking, TopK
+from food_inspections_dagster.modeling.settings import METRICS, SelectionRule, as_dict
+from food_inspections_dagster.modeling.splits import evaluation_window
+from food_inspections_dagster.weeks import WEEK, week_range
+
+Models = Mapping[date, Mapping[str, str | None]]
+Verdict = Literal["better", "worse", "no difference shown"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One group in one decision.
+
+    Attributes:
+        model_id: the group's model of the week, where the caller named it.
+        excluded: why it could not be chosen; empty where it could.
+        rows_scored: backtest rows of the group in the window, before they were cut to the common ones.
+        metrics: on the common rows, by name; empty where the group has no part in them.
+        top_k: precision and recall at capacity with worst and best case.
+        calibration: deciles, as records.
+    """
+
+    group: str
+    model_id: str | None
+    excluded: tuple[str, ...]
+    rows_scored: int
+    metrics: Mapping[str, Estimate]
+    top_k: TopK | None
+    calibration: tuple[Mapping[str, float | None], ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The chosen group against another one on the same rows: the difference of their AUCs, chosen minus other."""
+
+    other: str
+    difference: Estimate
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was chosen for a week, and why; ``selected`` is None where nothing could be chosen."""
+
+    week: date
+    first_week: date
+    last_week: date
+    rule: SelectionRule
+    rows: int
+    positives: int
+    establishments: int
+    candidates: tuple[Candidate, ...]
+    selected: str | None
+    selected_model_id: str | None
+    reasons: tuple[str, ...]
+    baseline: Comparison | None
+    previous: Comparison | None
+    previous_selected: str | None
+
+    def candidate(self, group: str) -> Candidate:
+        """Return the candidate of that name."""
+        return next(c for c in self.candidates if c.group == group)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready types."""
+        plain = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name
+            not in ("week", "first_week", "last_week", "rule", "candidates", "baseline", "previous")
+        }
+        return {
+            "week": self.week.isoformat(),
+            "first_week": self.first_week.isoformat(),
+            "last_week": self.last_week.isoformat(),
+            "rule": as_dict(self.rule),
+            "candidates": [_plain(candidate) for candidate in self.candidates],
+            "baseline": _plain(self.baseline),
+            "previous": _plain(self.previous),
+            **plain,
+            "reasons": list(self.reasons),
+        }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+# ------------------------------------------------------------------------------------------------ aligned rows
+
+
+@dataclass(frozen=True)
+class _Aligned:
+    """The backtest rows of all groups, one row per inspection, sorted by week and inspection_id."""
+
+    groups: tuple[str, ...]
+    weeks: np.ndarray  # datetime64[D] (rows,)
+    days: np.ndarray  # int64 (rows,)
+    cluster: np.ndarray  # int64 (rows,)
+    label: np.ndarray  # bool (rows,)
+    score: np.ndarray  # float64 (groups, rows); NaN where the group did not score the row
+
+    @classmethod
+    def of(cls, backtests: Mapping[str, pd.DataFrame]) -> "_Aligned":
+        groups = tuple(sorted(backtests))
+        if not groups:
+            raise FoodInspectionsError(
+                "There is no model group to select from: name at least one in the settings."
+            )
+        ids = [backtests[g]["inspection_id"].to_numpy(dtype=np.int64) for g in groups]
+        union, first = np.unique(np.concatenate(ids), return_index=True)
+        week, day, label = (
+            np.concatenate([read(backtests[g][name]) for g in groups])
+            for name, read in (("week", columns.days), ("inspection_date", columns.days), ("label", _flags))
+        )
+        establishment = columns.codes(pd.concat([backtests[g]["establishment_id"] for g in groups]))
+        score = np.full((len(groups), len(union)), math.nan)
+        offset = 0
+        for row, (group, own) in enumerate(zip(groups, ids, strict=True)):
+            at = np.searchsorted(union, own)
+            score[row, at] = backtests[group]["score"].to_numpy(dtype=np.float64)
+            part = slice(offset, offset + len(own))
+            same = (week[part] == week[first][at]) & (label[part] == label[first][at])
+            if len(np.unique(own)) != len(own) or not same.all():
+                raise FoodInspectionsError(
+                    f"The backtest of model group '{group}' repeats an inspection, or disagrees with another group on "
+                    "its week or label: materialise the model assets of these weeks again, all from one feature_matrix."
+                )
+            offset += len(own)
+        order = np.lexsort((union, week[first]))
+        at = first[order]
+        return cls(
+            groups,
+            week[at],
+            day[at].astype(np.int64),
+            establishment[at],
+            label[at],
+            np.ascontiguousarray(score[:, order]),
+        )
+
+    def common(self, groups: tuple[str, ...], share: float) -> "_Common":
+        """Return the rows that all of ``groups`` scored."""
+        return _common(self, groups, share)
+
+    def span(self, weeks: np.ndarray, first: date, last: date) -> slice:
+        ends = np.searchsorted(weeks, [np.datetime64(first), np.datetime64(last) + 1])
+        return slice(int(ends[0]), int(ends[1]))
+
+
+def _flags(column: pd.Series) -> np.ndarray:
+    return column.to_numpy(dtype=bool)
+
+
+@dataclass(frozen=True)
+class _Common:
+    """Rows that several groups scored, with what does not depend on the window."""
+
+    groups: tuple[str, ...]
+    weeks: np.ndarray
+    days: np.ndarray
+    cluster: np.ndarray
+    label: np.ndarray
+    score: np.ndarray
+    on_list: np.ndarray  # float64 (groups, rows)
+
+
+def _common(aligned: _Aligned, groups: tuple[str, ...], share: float) -> _Common:
+    positions = [aligned.groups.index(g) for g in groups]
+    score = aligned.score[positions]
+    keep = np.flatnonzero(~np.isnan(score).any(axis=0))
+    score, weeks = np.ascontiguousarray(score[:, keep]), aligned.weeks[keep]
+    starts = (
+        np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]]) if len(weeks) else np.empty(0, dtype=np.intp)
+    )
+    return _Common(
+        groups,
+        weeks,
+        aligned.days[keep],
+        aligned.cluster[keep],
+        aligned.label[keep],
+        score,
+        np.array([metrics.on_list(s, starts, share) for s in score]).reshape(score.shape),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ evaluation
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    metrics: Mapping[str, Estimate]
+    top_k: TopK
+    score: np.ndarray
+    ranking: Ranking
+    auc: AucParts
+
+
+@dataclass(frozen=True)
+class _Window:
+    """All groups of a common set of rows, evaluated on one window."""
+
+    rows: int
+    positives: int
+    establishments: int
+    cluster: np.ndarray
+    groups: Mapping[str, _Evaluated]
+
+
+def _evaluate(common: _Common, first: date, last: date, rule: SelectionRule) -> _Window:
+    ends = np.searchsorted(common.weeks, [np.datetime64(first), np.datetime64(last) + 1])
+    span = slice(int(ends[0]), int(ends[1]))
+    label, weeks, days = common.label[span], common.weeks[span], common.days[span]
+    names, cluster = np.unique(common.cluster[span], return_inverse=True)
+    starts = (
+        np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]]) if len(weeks) else np.empty(0, dtype=np.intp)
+    )
+    # Periods are counted back from the end, so that the newest one is whole.
+    period = (np.datetime64(last) - weeks).astype(np.int64) // (7 * rule.period_weeks)
+    found = label.astype(np.float64)
+    ones = np.ones(len(label))
+    evaluated = {}
+    for row, group in enumerate(common.groups):
+        score, listed = common.score[row, span], common.on_list[row, span]
+
+        def ratio(
+            numerator: np.ndarray, denominator: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0)
+        ) -> Estimate:
+            total = float(denominator.sum())
+            value = float(numerator.sum()) / total if total else math.nan
+            error = metrics.clustered_ratio_se(numerator, denominator, cluster) if total else math.nan
+            return Estimate.of(value, error, rule.confidence, bounds)
+
+        ranking = metrics.Ranking.of(score)
+        parts = metrics.auc_parts(score, label, ranking)
+        order = metrics.reorder(score, days, period, ranking)
+        values = {
+            "roc_auc": Estimate.of(
+                parts.auc,
+                metrics.clustered_auc_se(parts, cluster) if len(cluster) else math.nan,
+                rule.confidence,
+                (0, 1),
+            ),
+            "average_precision": Estimate.of(
+                metrics.average_precision(score, label, ranking), math.nan, rule.confidence, (0, 1)
+            ),
+            "precision_at_k": ratio(listed * found, listed),
+            "recall_at_k": ratio(listed * found, found),
+            "mean_days_earlier": ratio(order.days_earlier * found, found, (-math.inf, math.inf)),
+            "first_half_share": ratio(order.first_half_simulated * found, found),
+            "first_half_share_actual": ratio(order.first_half * found, found),
+            "brier": ratio(metrics.brier_losses(score, label), ones),
+            "log_loss": ratio(metrics.log_losses(score, label), ones, (0, math.inf)),
+            "mean_score": ratio(score, ones),
+            "base_rate": ratio(found, ones),
+        }
+        evaluated[group] = _Evaluated(
+            values,
+            metrics.top_k(listed, label, starts),
+            score,
+            ranking,
+            parts,
+        )
+    return _Window(len(label), int(label.sum()), len(names), cluster, evaluated)
+
+
+# ------------------------------------------------------------------------------------------------ the rule
+
+
+class _Judge:
+    """Decides week after week; remembers what weeks share."""
+
+    def __init__(self, backtests: Mapping[str, pd.DataFrame], rule: SelectionRule, models: Models | None):
+        self.aligned = _Aligned.of(backtests)
+        self.rule = rule
+        self.models = models
+        scored = ~np.isnan(self.aligned.score)
+        self.counts = np.concatenate(
+            [np.zeros((len(scored), 1), dtype=np.int64), np.cumsum(scored, axis=1)], axis=1
+        )
+        self._commons: dict[tuple[str, ...], _Common] = {}
+        # The week before a decision is the next decision's own week but one: two are enough.
+        self.window = functools.lru_cache(maxsize=4)(self._window)
+        self.choose = functools.lru_cache(maxsize=4)(self._choose)
+
+    def _common(self, groups: tuple[str, ...]) -> _Common:
+        if groups not in self._commons:
+            self._commons[groups] = self.aligned.common(groups, self.rule.capacity_share)
+        return self._commons[groups]
+
+    def model_id(self, week: date, group: str) -> str | None:
+        return (self.models or {}).get(week, {}).get(group)
+
+    def _window(self, week: date) -> tuple[_Window, dict[str, list[str]], dict[str, int]]:
+        """Evaluate the window that ends with ``week``: the window, why groups are out, rows each group scored."""
+        first, last = evaluation_window(week, self.rule.evaluation_weeks)
+        span = self.aligned.span(self.aligned.weeks, first, last)
+        scored = self.counts[:, span.stop] - self.counts[:, span.start]
+        rows = dict(zip(self.aligned.groups, (int(n) for n in scored), strict=True))
+        total = span.stop - span.start
+        excluded: dict[str, list[str]] = {group: [] for group in self.aligned.groups}
+        for group, own in rows.items():
+            if own == 0:
+                excluded[group].append(f"it scored none of the {total} rows from {first} to {last}")
+            elif own < self.rule.min_coverage * total:
+                excluded[group].append(
+                    f"it scored {own} of the {total} rows from {first} to {last}, less than "
+                    f"{self.rule.min_coverage:.0%} of them"
+                )
+        judged = tuple(group for group in self.aligned.groups if not excluded[group])
+        window = _evaluate(self._common(judged), first, last, self.rule)
+        if self.models is not None:
+            for group in self.aligned.groups:
+                if self.model_id(week, group) is None:
+                    excluded[group].append(f"it has no model for the week of {week}")
+        return window, excluded, rows
+
+    def _value(self, window: _Window, group: str) -> float | None:
+        return window.groups[group].metrics[self.rule.metric].value
+
+    def preference(self, group: str) -> tuple[int, str]:
+        order = self.rule.preference_order
+        return (order.index(group) if group in order else len(order), group)
+
+    def _choose(self, week: date) -> tuple[str | None, tuple[str, ...]]:
+        """Apply the rule to one week: the group, and the sentences that lead to it."""
+        rule = self.rule
+        window, excluded, rows = self.window(week)
+        first, last = evaluation_window(week, rule.evaluation_weeks)
+        if window.rows < rule.min_evaluation_rows:
+            return None, (
+                f"Nothing is chosen: {window.rows} rows from {first} to {last} were scored by every candidate, "
+                f"and {rule.min_evaluation_rows} are needed.",
+            )
+        if window.positives in (0, window.rows):
+            return None, (
+                f"Nothing is chosen: all {window.rows} rows from {first} to {last} have the same label.",
+            )
+        values = {
+            group: value
+            for group in window.groups
+            if not excluded[group] and (value := self._value(window, group)) is not None
+        }
+        out = [f"{group} is no candidate: {'; '.join(why)}." for group, why in excluded.items() if why]
+        if not values:
+            return None, ("Nothing is chosen: no group is a candidate.", *out)
+        sign = 1 if METRICS[rule.metric] else -1
+        best = min(values, key=lambda g: (-sign * values[g], self.preference(g)))
+        tied = [g for g in values if sign * (values[best] - values[g]) <= rule.tie_tolerance]
+        chosen = min(tied, key=self.preference)
+        said = (
+            f"Judged on {window.rows:,} inspections of {window.establishments:,} establishments from {first} to {last}, "
+            "each scored by a model that had learnt from earlier weeks only."
+        )
+        estimate = window.groups[best].metrics[rule.metric]
+        what = f"{best} has the best {rule.metric}: {_said(estimate, rule.confidence)}."
+        if len(tied) == 1:
+            why = f"No other group is within the tolerance of {rule.tie_tolerance:g}, so {chosen} is chosen."
+        elif chosen == best:
+            why = (
+                f"{_and(sorted(set(tied) - {best}))} within the tolerance of {rule.tie_tolerance:g} of it, but {chosen} "
+                "comes first in the order of preference, so it is chosen."
+            )
+        else:
+            why = (
+                f"{chosen} ({values[chosen]:.4f}) is within the tolerance of {rule.tie_tolerance:g} of it and comes "
+                "first in the order of preference, so it is chosen."
+            )
+        return chosen, (said, what, why, *out)
+
+    def compare(self, window: _Window, group: str, other: str, what: str) -> Comparison | None:
+        if group == other or other not in window.groups or group not in window.groups:
+            return None
+        mine, theirs = window.groups[group].auc, window.groups[other].auc
+        error = metrics.clustered_auc_se(mine, window.cluster, theirs)
+        difference = Estimate.of(mine.auc - theirs.auc, error, self.rule.confidence)
+        verdict: Verdict = "no difference shown"
+        if difference.low is not None and difference.low > 0:
+            verdict = "better"
+        elif difference.high is not None and difference.high < 0:
+            verdict = "worse"
+        words = {
+            "better": f"ranks better than {what}",
+            "worse": f"ranks worse than {what}",
+            "no difference shown": f"is not shown to rank better or worse than {what}",
+        }
+        sentence = f"{group} {words[verdict]}: its roc_auc differs by {_said(difference, self.rule.confidence, '+')}."
+        return Comparison(other, difference, verdict, sentence)
+
+    def decide(self, week: date) -> Decision:
+        rule = self.rule
+        first, last = evaluation_window(week, rule.evaluation_weeks)
+        selected, reasons = self.choose(week)
+        window, excluded, rows = self.window(week)
+        before, _ = self.choose(week - WEEK)
+        baseline = previous = None
+        if selected is not None:
+            baseline = self.compare(window, selected, rule.baseline, f"the baseline ({rule.baseline})")
+            if before is not None:
+                previous = self.compare(
+                    window, selected, before, f"{before}, which the rule chose a week before"
+                )
+            extra = [c.sentence for c in (baseline, previous) if c is not None]
+            if selected == rule.baseline:
+                extra.append("The baseline itself is chosen: no model ranks enough better to be worth it.")
+            if before == selected:
+                extra.append("A week before, the rule chose the same group.")
+            elif before is None:
+                extra.append("A week before, nothing could be chosen.")
+            reasons = (*reasons, *extra)
+        return Decision(
+            week,
+            first,
+            last,
+            rule,
+            window.rows,
+            window.positives,
+            window.establishments,
+            tuple(self._candidate(week, g, window, tuple(excluded[g]), rows[g]) for g in self.aligned.groups),
+            selected,
+            self.model_id(week, selected) if selected else None,
+            reasons,
+            baseline,
+            previous,
+            before,
+        )
+
+    def _candidate(
+        self, week: date, group: str, window: _Window, excluded: tuple[str, ...], rows: int
+    ) -> Candidate:
+        found = window.groups.get(group)
+        model_id = self.model_id(week, group)
+        if found is None or window.rows == 0:
+            return Candidate(group, model_id, excluded, rows, {}, None, ())
+        deciles = metrics.calibration(
+            found.score, found.auc.label, confidence=self.rule.confidence, ranking=found.ranking
+        )
+        return Candidate(
+            group, model_id, excluded, rows, found.metrics, found.top_k, tuple(deciles.to_dict("records"))
+        )
+
+
+def _said(estimate: Estimate, confidence: float, sign: str = "") -> str:
+    if estimate.value is None:
+        return "undefined"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:{sign}.4f}"
+    return f"{estimate.value:{sign}.4f} ({confidence:.0%} interval {estimate.low:{sign}.4f} to {estimate.high:{sign}.4f})"
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{names[0]} is" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} are"
+
+
+def select_weeks(
+    backtests: Mapping[str, pd.DataFrame],
+    rule: SelectionRule,
+    weeks: Sequence[date],
+    models: Models | None = None,
+) -> list[Decision]:
+    """Decide for each of ``weeks``, in their order.
+
+    Args:
+        backtests: backtest rows by group name, of the evaluation windows of ``weeks`` and of the week before them.
+        rule: how to choose.
+        weeks: the weeks to decide for.
+        models: by week and group the model of that week, or None where there is none; a group without a model
+            cannot be chosen. Give the week before the first one too. Left out, every group is taken to have one.
+
+    Raises:
+        FoodInspectionsError: where backtests disagree on an inspection.
+    """
+    judge = _Judge(backtests, rule, models)
+    return [judge.decide(week) for week in weeks]
+
+
+def select(
+    backtests: Mapping[str, pd.DataFrame], rule: SelectionRule, week: date, models: Models | None = None
+) -> Decision:
+    """Decide for one week; as ``select_weeks``."""
+    return select_weeks(backtests, rule, [week], models)[0]
+
+
+def regret(
+    backtests: Mapping[str, pd.DataFrame],
+    rule: SelectionRule,
+    weeks: Sequence[date],
+    horizon_weeks: int = 13,
+    models: Models | None = None,
+) -> pd.DataFrame:
+    """Judge the rule itself: how much worse was its choice than the best group in the weeks that followed?
+
+    Looks at weeks after each decision, so it says how good the rule is and never takes part in a decision.
+
+    Returns:
+        one row per week with a decision and rows in the next ``horizon_weeks`` weeks: week, selected, best,
+        selected_value, best_value, regret (0 where the best was chosen), in units of the rule's metric.
+    """
+    judge = _Judge(backtests, rule, models)
+    sign = 1 if METRICS[rule.metric] else -1
+    found = []
+    for week in weeks:
+        selected, _ = judge.choose(week)
+        if selected is None:
+            continue
+        _, excluded, _ = judge.window(week)
+        groups = tuple(g for g, why in excluded.items() if not why)
+        later = _evaluate(judge._common(groups), week + WEEK, week + WEEK * horizon_weeks, rule)
+        values = {
+            g: value
+            for g in later.groups
+            if (value := later.groups[g].metrics[rule.metric].value) is not None
+        }
+        if selected not in values:
+            continue
+        best = min(values, key=lambda g: (-sign * values[g], judge.preference(g)))
+        found.append(
+            (week, selected, best, values[selected], values[best], sign * (values[best] - values[selected]))
+        )
+    names = ["week", "selected", "best", "selected_value", "best_value", "regret"]
+    return pd.DataFrame(found, columns=names)
+
+
+def decision_weeks_needed(weeks: Sequence[date], rule: SelectionRule) -> list[date]:
+    """Return the weeks whose backtest rows ``select_weeks`` reads for ``weeks``."""
+    return week_range(evaluation_window(min(weeks), rule.evaluation_weeks)[0] - WEEK, max(weeks))

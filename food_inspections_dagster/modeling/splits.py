@@ -1,0 +1,86 @@
+"""Temporal splits: which weeks a model learns from and which weeks it is judged on.
+
+With 13-week updates, the list for the week of 2012-04-09 was made by the fit at anchor ``anchor_of(2012-04-02)`` =
+2012-04-02, which saw weeks up to and including 2012-04-02. So the rows of 2012-04-09 are out of sample for it, and
+they are the rows of that week on which it is judged.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling.settings import Schedule
+from food_inspections_dagster.weeks import WEEK, week_range
+
+
+def anchor_of(week: date, schedule: Schedule) -> date | None:
+    """Return the newest anchor at or before ``week``, or None where the calendar has not begun."""
+    if week < schedule.first_week:
+        return None
+    weeks = (week - schedule.first_week).days // 7
+    return schedule.first_week + WEEK * (weeks - weeks % schedule.update_weeks)
+
+
+def backtest_anchor_of(week: date, schedule: Schedule) -> date | None:
+    """Return the anchor of the model in force when the list for ``week`` was made, at the end of the week before."""
+    return anchor_of(week - WEEK, schedule)
+
+
+def training_window(anchor: date, schedule: Schedule) -> tuple[date, date]:
+    """Return the first and last week, both included, of the rows that the fit at ``anchor`` learns from."""
+    first = anchor - WEEK * (schedule.training_window_weeks - 1)
+    return max(first, schedule.first_week), anchor
+
+
+def evaluation_window(week: date, weeks: int) -> tuple[date, date]:
+    """Return the first and last of the ``weeks`` weeks that end with ``week``."""
+    return week - WEEK * (weeks - 1), week
+
+
+def weeks_needed(weeks: Sequence[date], schedule: Schedule) -> tuple[date, date]:
+    """Return the first and last week whose feature rows training and backtest of ``weeks`` need."""
+    oldest = backtest_anchor_of(min(weeks), schedule) or anchor_of(min(weeks), schedule) or min(weeks)
+    return training_window(oldest, schedule)[0], max(weeks)
+
+
+def needed_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:
+    """Return the anchors, ascending, of the models that ``weeks`` carry or are scored by."""
+    anchors = {anchor_of(w, schedule) for w in weeks} | {backtest_anchor_of(w, schedule) for w in weeks}
+    return sorted(a for a in anchors if a is not None)
+
+
+def expected_evaluation_weeks(week: date, weeks: int, schedule: Schedule) -> list[date]:
+    """Return the weeks of the evaluation window of ``week`` that lie within the calendar."""
+    first, last = evaluation_window(week, weeks)
+    return week_range(max(first, schedule.first_week), last)
+
+
+def assert_no_overlap(training: pd.DataFrame, scored: pd.DataFrame) -> None:
+    """Check on the rows themselves, not on the schedule, that every scored row comes after every training row.
+
+    Args:
+        training, scored: rows with ``inspection_id`` and ``inspection_date``.
+
+    Raises:
+        FoodInspectionsError: where a training row is as late as the first scored one, or in both.
+    """
+    if training.empty or scored.empty:
+        return
+    newest = pd.Timestamp(training["inspection_date"].max())
+    oldest = pd.Timestamp(scored["inspection_date"].min())
+    if newest >= oldest:
+        raise FoodInspectionsError(
+            f"A model was about to be judged on rows of {oldest:%Y-%m-%d} although it had learnt from rows up to "
+            f"{newest:%Y-%m-%d}: the temporal split is broken, so nothing was kept; report this with your settings."
+        )
+    both = np.intersect1d(
+        training["inspection_id"].to_numpy(dtype="int64"), scored["inspection_id"].to_numpy(dtype="int64")
+    )
+    if both.size:
+        raise FoodInspectionsError(
+            f"Inspection {both[0]} (and {both.size - 1} more) is both a training row and a scored row: "
+            "the feature matrix holds it under two weeks; materialise inspections and feature_matrix again."
+        )

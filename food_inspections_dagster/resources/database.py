@@ -1,0 +1,473 @@
+"""Postgres: whole ranges of weeks in and out, and the audit of every load.
+
+A range is replaced in one transaction: a lock on the table, the table itself where it is new, the old rows out, the new
+ones in, and one row per week in ``metadata.partition_loads``. Either all of it is there or none.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from dagster import ConfigurableResource, ResourceDependency
+from psycopg import sql
+from pydantic import PrivateAttr, SecretStr
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
+from food_inspections_dagster.resources.weekly_rows import sorted_by, week_bounds
+from food_inspections_dagster.settings import EMBEDDED, Settings
+
+# Rows of one Arrow batch on their way in: at 130 columns about 10 MB, so that the peak is the frame and little more.
+_BATCH_ROWS = 16_384
+COLUMN_TYPES: dict[pa.DataType, str] = {
+    pa.string(): "text",
+    pa.date32(): "date",
+    pa.int16(): "smallint",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.bool_(): "boolean",
+    pa.float32(): "real",
+    pa.float64(): "double precision",
+    pa.timestamp("us"): "timestamp without time zone",
+    pa.timestamp("us", "UTC"): "timestamp with time zone",
+}
+_FILL = {
+    pa.string(): "",
+    pa.date32(): date(1970, 1, 1),
+    pa.bool_(): False,
+    pa.timestamp("us"): datetime(1970, 1, 1),  # noqa: DTZ001 - a column without zone
+    pa.timestamp("us", "UTC"): datetime(1970, 1, 1, tzinfo=UTC),
+}
+_METADATA = """
+CREATE SCHEMA IF NOT EXISTS metadata;
+CREATE TABLE metadata.portal (
+    name text NOT NULL,
+    one boolean PRIMARY KEY DEFAULT true CHECK (one)
+);
+COMMENT ON TABLE metadata.portal IS 'The one portal whose data this database holds';
+CREATE TABLE metadata.partition_loads (
+    load_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    asset text NOT NULL,
+    week date NOT NULL,
+    rows bigint NOT NULL,
+    content_hash text NOT NULL,
+    run_id text NOT NULL,
+    code_version text,
+    loaded_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON metadata.partition_loads (asset, week);
+COMMENT ON TABLE metadata.partition_loads IS 'One row per load of one week of one asset; the newest describes what is stored';
+"""
+
+
+class WeekLoad(NamedTuple):
+    """What was stored for one week; ``content_hash`` is the same for the same rows in any order."""
+
+    week: date
+    rows: int
+    content_hash: str
+
+
+class _Table(NamedTuple):
+    schema: str
+    name: str
+    columns: dict[str, str]  # name to Postgres type; empty when there is no table
+    primary_key: tuple[str, ...]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+class Database(ConfigurableResource):
+    """The application's database.
+
+    Attributes:
+        url: ``embedded``, or ``postgresql://user:password@host:port/...``. Never shown.
+        database: name of the database on that server; created when absent.
+        embedded_directory: data directory of the embedded server.
+        portal: slug of the portal whose data this is; data of another is refused.
+    """
+
+    url: ResourceDependency[SecretStr]
+    database: str
+    embedded_directory: str = ""
+    portal: str
+    _open_url: SecretStr | None = PrivateAttr(None)
+    _opening: Any = PrivateAttr(default_factory=threading.Lock)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Database":
+        """Return the database that the settings name."""
+        return cls(
+            url=settings.database.url,
+            database=settings.database_name,
+            embedded_directory=str(settings.embedded_directory),
+            portal=settings.data_name,
+        )
+
+    @property
+    def place(self) -> str:
+        """Where the data lies, for people: without user or password."""
+        if self._is_embedded:
+            return f"the embedded Postgres, database {self.database}"
+        parts = urlsplit(self.url.get_secret_value())
+        return f"Postgres at {parts.hostname or 'the local socket'}:{parts.port or 5432}, database {self.database}"
+
+    @property
+    def _is_embedded(self) -> bool:
+        return self.url.get_secret_value() == EMBEDDED
+
+    def stop(self) -> bool:
+        """Stop the embedded server; return whether one was stopped. A server by URL is left alone."""
+        self._open_url = None
+        return self._is_embedded and EmbeddedPostgres(Path(self.embedded_directory)).stop()
+
+    def connect(self) -> psycopg.Connection:
+        """Open a connection; use it as a context manager, which commits or rolls back and closes.
+
+        Raises:
+            FoodInspectionsError: when the server cannot be used, or holds another portal's data.
+        """
+        with self._sentences():
+            return psycopg.connect(self._connection_url())
+
+    def execute(self, statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None) -> int:
+        """Run one statement in a transaction of its own; return the number of rows it touched."""
+        with self._sentences(), self.connect() as connection:
+            return connection.execute(statement.encode(), params).rowcount
+
+    def query(self, statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None) -> pd.DataFrame:
+        """Return the rows of a SELECT, every column Arrow-backed.
+
+        Args:
+            statement: SQL with ``%s`` or ``%(name)s`` where values go, as psycopg has it.
+            params: the values.
+        """
+        # Values are quoted here and not bound: ADBC reads a bound query at half the speed, row by row without COPY.
+        if isinstance(params, Mapping):
+            statement %= {name: sql.Literal(value).as_string() for name, value in params.items()}
+        elif params is not None:
+            statement %= tuple(sql.Literal(value).as_string() for value in params)
+        with self._sentences(), adbc.connect(self._connection_url()) as connection:
+            return _to_frame(_fetch(connection, statement))
+
+    def has_table(self, table: str) -> bool:
+        """Tell whether ``schema.name`` exists."""
+        with self._sentences(), adbc.connect(self._connection_url()) as connection:
+            return bool(_describe(connection, table).columns)
+
+    def read_range(
+        self, table: str, first: date, last: date, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame | None:
+        """Return the rows of the weeks from ``first`` to ``last``, sorted by week and primary key.
+
+        Args:
+            table: ``schema.name``.
+            columns: the columns to return, in this order; all of them by default.
+
+        Returns:
+            The rows, or None where there is no such table yet.
+        """
+        with self._sentences(), adbc.connect(self._connection_url()) as connection:
+            found = _describe(connection, table)
+            if not found.columns:
+                return None
+            unknown = [c for c in columns or () if c not in found.columns]
+            if unknown:
+                raise FoodInspectionsError(
+                    f"The table {table} has no column {unknown[0]}: materialize it with the present code first."
+                )
+            wanted = list(columns or found.columns)
+            order = ["week", *(c for c in found.primary_key if c != "week")]
+            statement = sql.SQL("SELECT {} FROM {} WHERE week BETWEEN {} AND {}").format(
+                sql.SQL(", ").join(map(sql.Identifier, dict.fromkeys([*wanted, *order]))),
+                found.identifier,
+                sql.Literal(first),
+                sql.Literal(last),
+            )
+            # Sorted here: the rows lie in order after one load, and Postgres would spill to the disk to sort them.
+            rows = sorted_by(_fetch(connection, statement.as_string()), order)
+            return _to_frame(rows.select(wanted))
+
+    def replace_range(
+        self,
+        table: str,
+        frame: pd.DataFrame,
+        weeks: Sequence[date],
+        *,
+        asset: str,
+        run_id: str,
+        code_version: str | None,
+        primary_key: Sequence[str],
+        descriptions: Mapping[str, str] | None = None,
+    ) -> list[WeekLoad]:
+        """Replace the rows of ``weeks`` by those of ``frame``, in one transaction with its audit.
+
+        The first load creates the table from the frame's Arrow types; a new column is added to it.
+
+        Args:
+            table: ``schema.name``.
+            frame: rows with a column ``week`` (date32); weeks without a row become empty.
+            weeks: the Mondays to replace.
+            asset, run_id, code_version: written to ``metadata.partition_loads``.
+            primary_key: unique over the whole table.
+            descriptions: of columns, kept as the table's comments.
+
+        Returns:
+            One entry per week, in their order.
+
+        Raises:
+            FoodInspectionsError: rows of other weeks, a repeated key, a column whose type has changed, or a database
+                that cannot be written. Nothing is stored then.
+        """
+        rows = _storable(table, frame, primary_key)
+        rows = sorted_by(rows, ["week", *(c for c in primary_key if c != "week")])
+        bounds = week_bounds(table, rows, weeks)
+        digests = _hashes(rows, list(bounds.values()))
+        loads = [
+            WeekLoad(week, stop - start, digest)
+            for (week, (start, stop)), digest in zip(bounds.items(), digests, strict=True)
+        ]
+        audit = pa.table(
+            {
+                "asset": pa.array([asset] * len(loads)),
+                "week": pa.array([load.week for load in loads], pa.date32()),
+                "rows": pa.array([load.rows for load in loads], pa.int64()),
+                "content_hash": pa.array([load.content_hash for load in loads], pa.string()),
+                "run_id": pa.array([run_id] * len(loads)),
+                "code_version": pa.array([code_version] * len(loads), pa.string()),
+            }
+        )
+        with self._sentences(table), adbc.connect(self._connection_url()) as connection:
+            # One writer of a table at a time: two of the same week would both delete the old rows and both add theirs.
+            _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(table))
+            found = _describe(connection, table)
+            _match_columns(connection, found, rows.schema, descriptions or {})
+            if found.columns:
+                _run(
+                    connection,
+                    sql.SQL("DELETE FROM {} WHERE week = ANY({})").format(found.identifier, list(bounds)),
+                )
+            _ingest(connection, found.schema, found.name, rows)
+            if not found.columns:  # after the rows: building an index once is faster than growing it
+                _run(
+                    connection,
+                    sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(
+                        found.identifier, sql.SQL(", ").join(map(sql.Identifier, primary_key))
+                    ),
+                )
+                _run(connection, sql.SQL("CREATE INDEX ON {} (week)").format(found.identifier))
+            _ingest(connection, "metadata", "partition_loads", audit)
+            connection.commit()
+        return loads
+
+    def _connection_url(self) -> str:
+        with self._opening:
+            if self._open_url is None:
+                self._open_url = SecretStr(self._open())
+            return self._open_url.get_secret_value()
+
+    def _open(self) -> str:
+        if self._is_embedded:
+            server = EmbeddedPostgres(Path(self.embedded_directory))
+            server.start()
+            url = server.ensure_database(self.database)
+        else:
+            parts = urlsplit(self.url.get_secret_value())
+            url = urlunsplit(parts._replace(path=f"/{self.database}"))
+            try:
+                psycopg.connect(url).close()
+            except psycopg.OperationalError as error:
+                if f'database "{self.database}" does not exist' not in str(error):
+                    raise
+                ensure_database(urlunsplit(parts._replace(path="/postgres")), self.database)
+        self._claim(url)
+        return url
+
+    def _claim(self, url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('metadata', 0))")
+            if connection.execute("SELECT to_regclass('metadata.portal') IS NULL").fetchone() == (True,):
+                connection.execute(_METADATA)
+                connection.execute("INSERT INTO metadata.portal (name) VALUES (%s)", [self.portal])
+            found = connection.execute("SELECT name FROM metadata.portal").fetchone()
+        if found != (self.portal,):
+            raise FoodInspectionsError(
+                f"The database {self.database} holds the data of the portal {found and found[0]}, not of "
+                f"{self.portal}: name another database for it."
+            )
+
+    @contextmanager
+    def _sentences(self, table: str = "") -> Iterator[None]:
+        try:
+            yield
+        except (psycopg.Error, adbc.Error) as error:
+            raise FoodInspectionsError(self._sentence(error, table)) from None
+
+    def _sentence(self, error: Exception, table: str) -> str:
+        state = getattr(error, "sqlstate", None) or ""
+        # The server's own words hold no password; the first line is the message, what follows repeats the statement.
+        words = str(error).strip().splitlines()
+        detail = next((x.partition("DETAIL:")[2].strip() for x in words if "DETAIL:" in x), "")
+        message = words[0].partition("ERROR:")[2].strip() or words[0].strip() if words else type(error).__name__
+        where = f"{table} in {self.place}" if table else self.place
+        if state == "23505":
+            return (
+                f"Two rows of {where} have the same key ({detail.rstrip('.') or message}): where one of them is "
+                "stored in a week outside this run, run that week too."
+            )
+        if state in ("53100", "58030") or "No space left on device" in str(error):
+            return f"The disk is full, so nothing was written to {where}: free some space and run again."
+        if state in ("28P01", "28000") or "authentication failed" in str(error):
+            return f"{self.place} refuses the user or the password: check chicago_database or database.url."
+        if state == "42501":
+            return f"The user may not do this in {where} ({message}): grant the right, or use another user."
+        if isinstance(error, psycopg.OperationalError) and not state:
+            return f"{self.place} cannot be reached ({message}): start the server, or check database.url."
+        return f"{where} answered: {message.rstrip('.')}."
+
+
+def _run(connection: adbc.Connection, statement: sql.Composed) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.as_string())
+
+
+def _fetch(connection: adbc.Connection, statement: str) -> pa.Table:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetch_arrow_table()
+
+
+def _ingest(connection: adbc.Connection, schema: str, name: str, rows: pa.Table) -> None:
+    if rows.num_rows:
+        with connection.cursor() as cursor:
+            cursor.adbc_ingest(name, rows.to_reader(_BATCH_ROWS), mode="append", db_schema_name=schema)
+
+
+def _to_frame(table: pa.Table) -> pd.DataFrame:
+    columns = []
+    for column, field in zip(table.columns, table.schema, strict=True):
+        if isinstance(field.type, pa.BaseExtensionType):  # numeric, as sum() of bigint gives it, and json
+            is_number = getattr(field.type, "type_name", "") == "numeric"
+            storage = pa.chunked_array([c.storage for c in column.chunks], field.type.storage_type)
+            column = storage.cast(pa.float64()) if is_number else storage
+        columns.append(column)
+    return pa.table(columns, names=table.column_names).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _describe(connection: adbc.Connection, table: str) -> _Table:
+    schema, _, name = table.partition(".")
+    if not name:
+        raise FoodInspectionsError(f"'{table}' names no table: write schema.name.")
+    statement = sql.SQL(
+        "SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type,"
+        " array_position(i.indkey::int2[], a.attnum)::int AS position"
+        " FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary"
+        " WHERE a.attrelid = to_regclass({}) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+    ).format(sql.Literal(sql.Identifier(schema, name).as_string()))
+    rows = _fetch(connection, statement.as_string()).to_pylist()
+    key = sorted((row["position"], row["name"]) for row in rows if row["position"] is not None)
+    return _Table(schema, name, {row["name"]: row["type"] for row in rows}, tuple(name for _, name in key))
+
+
+def _match_columns(
+    connection: adbc.Connection, found: _Table, wanted: pa.Schema, descriptions: Mapping[str, str]
+) -> None:
+    types = {field.name: COLUMN_TYPES[field.type] for field in wanted}
+    for name, kind in types.items():
+        if found.columns.get(name, kind) != kind:
+            raise FoodInspectionsError(
+                f"The column {name} of {found} is stored as {found.columns[name]} and would now be {kind}: "
+                "give it a new name, or drop the table and materialize all its weeks."
+            )
+    new = [name for name in types if name not in found.columns]
+    definitions = {name: sql.SQL("{} " + types[name]).format(sql.Identifier(name)) for name in new}
+    if not found.columns:
+        _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(found.schema))
+        _run(connection, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(found.schema)))
+        _run(
+            connection,
+            sql.SQL("CREATE TABLE {} ({})").format(found.identifier, sql.SQL(", ").join(definitions.values())),
+        )
+    else:
+        for definition in definitions.values():
+            _run(connection, sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(found.identifier, definition))
+    for name in new:
+        if name in descriptions:
+            _run(
+                connection,
+                sql.SQL("COMMENT ON COLUMN {} IS {}").format(
+                    sql.Identifier(found.schema, found.name, name), descriptions[name]
+                ),
+            )
+
+
+def _storable(table: str, frame: pd.DataFrame, primary_key: Sequence[str]) -> pa.Table:
+    """The frame as Arrow, in the types that Postgres stores: ADBC does not convert, it writes the bytes as they are."""
+    missing = [c for c in ("week", *primary_key) if c not in frame.columns]
+    if missing:
+        raise FoodInspectionsError(f"The rows for {table} have no column {missing[0]}: the asset must give it.")
+    rows = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    fields = []
+    for field in rows.schema:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_large_string(kind):
+            kind = pa.string()
+        elif pa.types.is_timestamp(kind):
+            kind = pa.timestamp("us", "UTC" if kind.tz else None)
+        if kind not in COLUMN_TYPES:
+            raise FoodInspectionsError(
+                f"The column {field.name} for {table} has the type {field.type}, which is not stored: "
+                f"use one of {', '.join(map(str, COLUMN_TYPES))}."
+            )
+        fields.append(pa.field(field.name, kind))
+    return rows.cast(pa.schema(fields))
+
+
+def _hashes(rows: pa.Table, bounds: Sequence[tuple[int, int]]) -> list[str]:
+    """sha256 of each week's rows: per column its name and type, where a value is null, and the values' bytes.
+
+    Nulls hide arbitrary bytes, so they are filled before.
+    """
+    digests = [sha256() for _ in bounds]
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        array = column.combine_chunks()
+        heading = f"{name}:{array.type};".encode()
+        valid = None
+        if array.null_count:
+            valid = array.is_valid().cast(pa.uint8()).to_numpy()
+            array = pc.fill_null(array, _FILL.get(array.type, 0))
+        if pa.types.is_string(array.type):
+            lengths = pc.binary_length(array).to_numpy()
+            _, offsets, data = array.buffers()
+            ends = np.frombuffer(offsets, np.int32)[array.offset :] if len(array) else lengths
+            text = memoryview(data or b"")
+            pieces = [(lengths[a:b], text[ends[a] : ends[b]] if b > a else b"") for a, b in bounds]
+        else:
+            if pa.types.is_boolean(array.type):
+                array = array.cast(pa.uint8())
+            values = array.to_numpy(zero_copy_only=False)
+            pieces = [(values[a:b], b"") for a, b in bounds]
+        for digest, (a, b), (values, text) in zip(digests, bounds, pieces, strict=True):
+            digest.update(heading)
+            if valid is not None and not valid[a:b].all():
+                digest.update(b"null")
+                digest.update(valid[a:b])
+            digest.update(np.ascontiguousarray(values).view(np.uint8))
+            digest.update(text)
+    return [digest.hexdigest() for digest in digests]

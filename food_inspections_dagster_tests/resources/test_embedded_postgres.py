@@ -1,0 +1,61 @@
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
+
+
+@pytest.mark.parametrize("name", ["with a space", "x" * 120])
+def test_it_starts_under_any_path_and_stops(tmp_path, name):
+    server = EmbeddedPostgres(tmp_path / name / "data")
+    server.start()
+    try:
+        with psycopg.connect(server.ensure_database("a")) as connection:
+            assert connection.execute("SELECT current_database()").fetchone() == ("a",)
+    finally:
+        assert server.stop()
+    assert not server.stop(), "there is none any more"
+    with pytest.raises(FoodInspectionsError, match="does not run"):
+        server.url("a")
+
+
+def test_processes_share_the_server_and_it_outlives_them(postgres):
+    code = (
+        "import sys; from pathlib import Path;"
+        "from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres;"
+        "s = EmbeddedPostgres(Path(sys.argv[1])); s.start(); print(s.ensure_database('shared'))"
+    )
+    run = [sys.executable, "-c", code, str(postgres.directory)]
+    both = [subprocess.Popen(run, stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603
+    urls = {process.communicate(timeout=60)[0].strip() for process in both}
+    assert urls == {postgres.url("shared")}
+    with psycopg.connect(postgres.url("shared")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_durability_is_given_up_only_where_asked(postgres):
+    def show(url, name):
+        with psycopg.connect(url) as connection:
+            return connection.execute(f"SHOW {name}").fetchone()[0]
+
+    application = postgres.ensure_database("application")
+    dagster = postgres.ensure_database("dagsters_own", synchronous_commit=False)
+    assert show(application, "synchronous_commit") == "on"
+    assert show(dagster, "synchronous_commit") == "off"
+    for name in ("fsync", "full_page_writes", "data_checksums"):
+        assert show(dagster, name) == "on"
+    assert show(application, "listen_addresses") == ""
+
+
+def test_a_server_that_cannot_start_says_so(tmp_path):
+    (tmp_path / "data").write_text("a file in the way")
+    with pytest.raises(FoodInspectionsError, match="did not start"):
+        EmbeddedPostgres(tmp_path / "data").start()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "PG_VERSION").write_text("18\n")
+    with pytest.raises(FoodInspectionsError, match=r"did not start.*see .*log"):
+        EmbeddedPostgres(broken).start()
