@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib import import_module
@@ -47,6 +47,11 @@ def column_schema(schema: pa.DataFrameSchema) -> dg.TableSchema:
             for name, column in schema.columns.items()
         ]
     )
+
+
+def types_schema(types: Mapping[str, arrow.DataType]) -> dg.TableSchema:
+    """Return names and Arrow types as the column table of Dagster's UI."""
+    return dg.TableSchema(columns=[dg.TableColumn(name, type=str(kind)) for name, kind in types.items()])
 
 
 def _type_name(dtype: Any) -> str:

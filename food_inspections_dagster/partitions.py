@@ -1,4 +1,4 @@
-"""The partitions that every asset shares, and the three ways in which one looks at another's weeks."""
+"""The partitions that every asset shares, and the ways in which one looks at another's weeks."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -28,6 +28,13 @@ HISTORY_THROUGH = dg.TimeWindowPartitionMapping(
     start_offset=_SINCE_THE_BEGINNING, end_offset=0, allow_nonexistent_upstream_partitions=True
 )
 """Every week up to and including the partition's own."""
+
+
+def trailing(weeks: int) -> dg.TimeWindowPartitionMapping:
+    """Return the mapping to the ``weeks`` weeks that end with the partition's own."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=1 - weeks, end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
 
 
 def weeks_of(context: dg.AssetExecutionContext) -> list[date]:

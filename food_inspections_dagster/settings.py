@@ -3,10 +3,11 @@
 conf/base/settings.yaml < conf/base/<environment>.yaml < conf/local/*.yaml < environment variables
 
 A variable is named ``FOOD_INSPECTIONS__SECTION__KEY``, e.g. ``FOOD_INSPECTIONS__PORTAL__TIMEOUT_SECONDS=30``.
-``FOOD_INSPECTIONS_ENV`` chooses the environment. Each layer is read by itself, so that an error names the file or
-the variable that is wrong, and a key that nobody knows is refused wherever it stands.
+``FOOD_INSPECTIONS_ENV`` chooses the environment. Each layer is read by itself, so that an error names the
+file or the variable that is wrong, and a key that nobody knows is refused wherever it stands.
 """
 
+import dataclasses
 import difflib
 import hashlib
 import os
@@ -14,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import quote, unquote, urlsplit
 
 import yaml
@@ -24,6 +25,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -31,6 +33,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling.settings import AlgorithmSpec, AuditRule, Schedule, SelectionRule
 
 Environment = Literal["local", "production"]
 ENVIRONMENT_VARIABLE = "FOOD_INSPECTIONS_ENV"
@@ -61,7 +64,7 @@ class Portal(Section):
     dataset: str = Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")
     app_token: SecretStr | None = None
     timeout_seconds: float = Field(gt=0)
-    page_rows: int = Field(ge=1)
+    page_rows: int = Field(ge=1, le=50_000)
     retries: int = Field(ge=0)
     backoff_seconds: float = Field(gt=0, description="First pause before a retry; it doubles each time")
 
@@ -139,69 +142,35 @@ class Database(Section):
         return self.url.get_secret_value() == EMBEDDED
 
 
-class XGBoost(Section):
-    """Gradient boosted trees."""
-
-    n_estimators: int = Field(ge=1)
-    max_depth: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, le=1)
-    min_child_weight: float = Field(ge=0)
-    subsample: float = Field(gt=0, le=1)
-    colsample_bytree: float = Field(gt=0, le=1)
-    seed: int
-
-
-class Knn(Section):
-    """Nearest neighbours."""
-
-    n_neighbors: int = Field(ge=1)
-    max_training_rows: int = Field(ge=1, description="Newest rows kept; prediction costs rows x rows")
-    seed: int
+def _section_of(parameters: type) -> type[Section]:
+    """Return a section with the fields, types and defaults of a frozen dataclass of the method."""
+    hints = get_type_hints(parameters)
+    fields: dict[str, Any] = {
+        field.name: (
+            hints[field.name],
+            Field(default_factory=field.default_factory)
+            if field.default_factory is not dataclasses.MISSING
+            else field.default,
+        )
+        for field in dataclasses.fields(parameters)
+    }
+    return create_model(parameters.__name__, __base__=Section, __doc__=parameters.__doc__, **fields)
 
 
-class LogisticRegression(Section):
-    """Logistic regression with a quadratic penalty."""
-
-    C: float = Field(gt=0)
-    max_iter: int = Field(ge=1)
-    seed: int
-
-
-class Baseline(Section):
-    """Rank by one feature."""
-
-    feature: str
+ScheduleSection: Any = _section_of(Schedule)
+SelectionSection: Any = _section_of(SelectionRule)
+BiasSection: Any = _section_of(AuditRule)
 
 
 class Models(Section):
     """What is fitted, when, and on which rows."""
 
     label: Literal["failed", "critical_violation"]
-    update_weeks: int = Field(ge=1, description="A model is fitted anew every so many weeks")
-    training_window_weeks: int = Field(ge=1)
-    min_training_rows: int = Field(ge=1)
-    xgboost: XGBoost
-    knn: Knn
-    logistic_regression: LogisticRegression
-    baseline: Baseline
-
-
-class Selection(Section):
-    """How one model is chosen among the fitted ones."""
-
-    metric: Literal["roc_auc", "average_precision", "precision_at_k", "days_earlier"]
-    tie_tolerance: float = Field(ge=0, description="Metrics closer than this are a tie")
-    evaluation_weeks: int = Field(ge=1)
-    preference: tuple[str, ...] = Field(description="Order in which a tie is decided")
-
-
-class Bias(Section):
-    """The audit of the selected model."""
-
-    attributes: dict[str, str] = Field(description="Protected attribute and its reference group")
-    tau: float = Field(gt=0, le=1, description="A disparity within [tau, 1 / tau] is fair")
-    min_group_rows: int = Field(ge=1)
-    capacity_share: float = Field(gt=0, lt=1, description="Share of the list that can be inspected")
+    seed: int
+    schedule: ScheduleSection
+    parameters: dict[str, dict[str, bool | int | float | str]] = Field(
+        {}, description="Per algorithm, what differs from the defaults in modeling/algorithms.py"
+    )
 
 
 class Cohort(Section):
@@ -214,13 +183,6 @@ class Scores(Section):
     """The published list."""
 
     run_weeks: int = Field(ge=1, description="Newest weeks that `food-inspections run` scores")
-
-
-class Schedule(Section):
-    """When the weekly run starts, and how often the portal is asked for changes."""
-
-    cron: str
-    portal_sensor_seconds: int = Field(ge=30)
 
 
 class Settings(BaseSettings):
@@ -236,16 +198,13 @@ class Settings(BaseSettings):
     storage: Storage
     database: Database
     models: Models
-    selection: Selection
-    bias: Bias
+    selection: SelectionSection
+    bias: BiasSection
     cohort: Cohort
     scores: Scores
-    schedule: Schedule
 
     @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: Any, **_: Any
-    ) -> Any:
+    def settings_customise_sources(cls, *_: Any, init_settings: Any, **__: Any) -> Any:  # type: ignore[override]
         # The layers are merged by `load_settings`, which knows where each value came from.
         return (init_settings,)
 
@@ -262,6 +221,26 @@ class Settings(BaseSettings):
                     f"production needs an S3 bucket: set storage.objects_url or {PREFIX}STORAGE__OBJECTS_URL"
                 )
         return self
+
+    @property
+    def training_schedule(self) -> Schedule:
+        """When models are fitted, and on which rows."""
+        return Schedule(**self.models.schedule.model_dump())
+
+    @property
+    def selection_rule(self) -> SelectionRule:
+        """How one model group is chosen."""
+        return SelectionRule(**self.selection.model_dump())
+
+    @property
+    def audit_rule(self) -> AuditRule:
+        """What counts as fair."""
+        return AuditRule(**self.bias.model_dump())
+
+    def recipe(self, algorithm: str) -> AlgorithmSpec:
+        """Return the recipe of an algorithm's model group."""
+        parameters = self.models.parameters.get(algorithm, {})
+        return AlgorithmSpec(algorithm, algorithm, parameters, self.models.seed)
 
     @property
     def data_name(self) -> str:
@@ -508,7 +487,7 @@ def _is_mapping(path: tuple[str, ...]) -> bool:
     model: type[BaseModel] = Settings
     for key in path[:-1]:
         model = _section(model.model_fields[key]) or model
-    return str(model.model_fields[path[-1]].annotation).startswith("dict")
+    return get_origin(model.model_fields[path[-1]].annotation) in (dict, Mapping)
 
 
 def _refuse_unknown(content: Mapping[str, Any], model: type[BaseModel], origin: str, above: str = "") -> None:

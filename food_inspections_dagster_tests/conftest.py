@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -41,7 +42,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data")
     server.start()
     yield server
-    server.stop()
+    # At once: a last checkpoint of thirty databases that are about to be removed took 20 s.
+    pid = int((server.directory / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGQUIT)
 
 
 @pytest.fixture
@@ -116,9 +119,7 @@ def rclone_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["directory", "moto", "rclone"])
-def object_store(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Callable[..., ObjectStore]:
+def object_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., ObjectStore]:
     """Open a fresh store of each kind; calls of one test come to the same place."""
     if request.param == "directory":
         url, endpoint = str(tmp_path / "objects"), None

@@ -68,10 +68,16 @@ def test_values_of_variables_may_be_lists_and_entries_of_mappings(home, monkeypa
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"portal": {"page_row": 1}}, ["'page_row'", "section 'portal'", "conf/local/settings.yaml", "page_rows"]),
+        (
+            {"portal": {"page_row": 1}},
+            ["'page_row'", "section 'portal'", "conf/local/settings.yaml", "page_rows"],
+        ),
         ({"portl": {"page_rows": 1}}, ["'portl'", "conf/local/settings.yaml", "portal"]),
         ({"models": {"knn": {"neighbors": 1}}}, ["'neighbors'", "section 'models.knn'", "n_neighbors"]),
-        ({"portal": {"page_rows": "many"}}, ["page_rows", "section 'portal'", "conf/local/settings.yaml", "integer"]),
+        (
+            {"portal": {"page_rows": "many"}},
+            ["page_rows", "section 'portal'", "conf/local/settings.yaml", "integer"],
+        ),
         ({"portal": {"url": "http://data.cityofchicago.org"}}, ["url", "https://"]),
         ({"models": {"knn": 3}}, ["'models.knn'", "conf/local/settings.yaml", "section"]),
         ("portal: [", ["conf/local/settings.yaml", "YAML", "line 1"]),

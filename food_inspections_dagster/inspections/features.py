@@ -581,36 +581,27 @@ def _areas(history: _History, own: Questions) -> dict[str, Any]:
     They carry most of the signal that public data has: inspectors and neighbourhoods differ more than
     establishments remember. A small area is drawn towards the city's rate in the same window.
     """
-    h = history
-    places = _places(h.table)
     values: dict[str, Any] = {}
-    city: dict[int, tuple[Any, Any]] = {}
-    for area in ("city", *(name for name in AREAS if name != "city")):
+    places = _places(history.table)
+    for area in sorted(AREAS, key=lambda name: name != "city"):  # the others lean on the city's rates
         place = places[area]
-        at = own.last(place >= 0)
-        group = (
-            np.zeros(len(at), dtype=np.int64)
-            if area == "city"
-            else np.where(at >= 0, _pick(place, at, -1), -1)
-        )
-        timeline = Timeline.of(np.where(h.initial, place, -1), h.days, h.ids)
+        group = _pick(place, own.last(place >= 0), -1).astype(np.int64)
+        if area == "city":
+            group[:] = 0  # known even before the first visit
+        timeline = Timeline.of(np.where(history.initial, place, -1), history.days, history.ids)
         asked = Questions(timeline, group, own.days)
-        failed, critical = timeline.cumulative(h.failed), timeline.cumulative(h.critical)
-        for days in AREAS[area][1]:
-            start = asked.since(days)
-            n = asked.end - start
-            counts = (failed[asked.end] - failed[start], critical[asked.end] - critical[start])
-            if area == "city":
-                rates = city[days] = (_ratio(counts[0], n), _ratio(counts[1], n))
-            else:
-                base = city[min(days, max(city))]
-                rates = tuple(
-                    (x + SMOOTHING * rate) / (n + SMOOTHING) for x, rate in zip(counts, base, strict=True)
-                )
-                rates = tuple(np.where(group >= 0, rate, np.nan) for rate in rates)
-            values[f"{area}_fail_rate_{days}d"], values[f"{area}_critical_rate_{days}d"] = rates
-        if area != "city":
-            values[f"{area}_inspections_{days}d"] = np.where(group >= 0, n, np.nan)
+        for label, hits in (("fail", history.failed), ("critical", history.critical)):
+            sums = timeline.cumulative(hits)
+            for days in AREAS[area][1]:
+                start = asked.since(days)
+                hit, n = sums[asked.end] - sums[start], asked.end - start
+                if area == "city":
+                    rate = _ratio(hit, n)
+                else:
+                    base = values[f"city_{label}_rate_{min(days, YEAR_DAYS)}d"]
+                    rate = np.where(group >= 0, (hit + SMOOTHING * base) / (n + SMOOTHING), np.nan)
+                    values[f"{area}_inspections_{days}d"] = np.where(group >= 0, n, np.nan)
+                values[f"{area}_{label}_rate_{days}d"] = rate
     return values
 
 

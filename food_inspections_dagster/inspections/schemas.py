@@ -4,8 +4,6 @@ Strict and ordered, with Arrow types, so that an empty frame carries its types t
 data dictionary and the column schema that Dagster shows.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
@@ -48,7 +46,7 @@ _IN_WEEK = pandera.Check(_in_week, name="in_week", error="an inspection_date lie
 
 
 def _schema(
-    name: str, description: str, key: list[str], columns: dict[str, Any], *checks: Any
+    name: str, description: str, key: list[str], columns: dict[str, pandera.Column], *checks: pandera.Check
 ) -> pandera.DataFrameSchema:
     return pandera.DataFrameSchema(
         columns,
@@ -69,8 +67,8 @@ _LABELS = {
     ),
     "critical_violation": _column(
         FLAG,
-        "Label: a critical (2010 codebook) or priority (2018) violation was cited; null where the visit ended without a "
-        "decision. A passed re-inspection can list violations that were found corrected",
+        "Label: a critical (2010 codebook) or priority (2018) violation was cited; null where the visit "
+        "ended without a decision. A passed re-inspection can list violations that were found corrected",
         null=True,
     ),
 }
@@ -86,7 +84,7 @@ INSPECTIONS = _schema(
         "inspection_id": _INSPECTION,
         "establishment_id": _column(
             TEXT,
-            "Stable identity of the place: L<licence>, or A<hash of name and address> where it has no licence",
+            "Stable identity of the place: L<licence>, or A<hash of name and address> without a licence",
             pandera.Check.str_matches(r"^(L\d+|A[0-9a-f]{16})$"),
         ),
         "inspection_date": _column(DATE, "Day of the inspection, Chicago"),

@@ -1,4 +1,5 @@
-"""What an IO manager learns from Dagster: which weeks, and where an asset lives by its definition metadata."""
+"""What an IO manager learns from Dagster: which weeks, and where an asset lives by its definition
+metadata."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -17,14 +18,18 @@ _ARROW_TYPES = {str(kind): kind for kind in COLUMN_TYPES}
 def output_weeks(context: OutputContext) -> list[date]:
     """Return the weeks that this run materializes, in order."""
     if not context.has_asset_partitions:
-        raise FoodInspectionsError(f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY.")
+        raise FoodInspectionsError(
+            f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY."
+        )
     return sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
 
 
 def input_weeks(context: InputContext) -> list[date]:
     """Return the weeks of the upstream asset that the partition mapping asks for; it may be none."""
     if not context.has_asset_partitions:
-        raise FoodInspectionsError(f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY.")
+        raise FoodInspectionsError(
+            f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY."
+        )
     return sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
 
 
@@ -49,7 +54,9 @@ def required(context: InputContext | OutputContext, key: str) -> Any:
     """Return an entry of the asset's definition metadata, or refuse the asset that lacks it."""
     value = definition(context).get(key)
     if not value:
-        raise FoodInspectionsError(f"{asset_name(context)} does not say where it lives: add '{key}' to its metadata.")
+        raise FoodInspectionsError(
+            f"{asset_name(context)} does not say where it lives: add '{key}' to its metadata."
+        )
     return value
 
 
@@ -62,7 +69,8 @@ def column_descriptions(context: OutputContext) -> dict[str, str]:
 
 
 def empty_frame(context: InputContext, columns: list[str] | None) -> pd.DataFrame:
-    """Return no rows of the columns that the asset declares in ``dagster/column_schema``, by names of Arrow types."""
+    """Return no rows of the columns that the asset declares in ``dagster/column_schema``, by names of Arrow
+    types."""
     schema = definition(context).get("dagster/column_schema")
     if not isinstance(schema, TableSchema):
         raise FoodInspectionsError(f"{asset_name(context)} was never materialized: materialize it first.")

@@ -34,8 +34,8 @@ class WeeklyDocuments:
 
     Attributes:
         documents: the document of each week.
-        blobs: files by path relative to the asset, e.g. ``artifacts/<model id>/model.ubj``. A path names its content:
-            a file that is stored is never written again, so one model serves many weeks.
+        blobs: files by path relative to the asset, e.g. ``artifacts/<model id>/model.ubj``. A path names its
+            content: a file that is stored is never written again, so one model serves many weeks.
     """
 
     documents: Mapping[date, dict[str, Any]]
@@ -53,8 +53,8 @@ def _path(context: InputContext | OutputContext, week: date) -> str:
 class ParquetObjectsIOManager(ConfigurableIOManager):
     """Stores a frame as one Parquet object a week: ``<prefix>/<folder>/week=2011-09-05/<name>``.
 
-    The asset's definition metadata says where: ``{"prefix": "raw", "name": "rows.parquet"}``; ``folder`` is the asset's
-    name by default. A week without a row is an object without rows.
+    The asset's definition metadata says where: ``{"prefix": "raw", "name": "rows.parquet"}``; ``folder`` is
+    the asset's name by default. A week without a row is an object without rows.
     """
 
     objects: ResourceDependency[ObjectStore]
@@ -63,7 +63,9 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
         """Write one object for each week of this run."""
         started = time.perf_counter()
         weeks = output_weeks(context)
-        rows = pa.Table.from_pandas(checked_frame(context, obj), preserve_index=False).replace_schema_metadata(None)
+        rows = pa.Table.from_pandas(
+            checked_frame(context, obj), preserve_index=False
+        ).replace_schema_metadata(None)
         rows = rows.set_column(rows.column_names.index("week"), "week", rows["week"].cast(pa.date32()))
         rows = sorted_by(rows, ["week"])
         bounds = week_bounds(asset_name(context), rows, weeks)
@@ -99,7 +101,14 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
         def read(week: date) -> pa.Table:
             content = self.objects.get(_path(context, week))
             try:
-                return pq.read_table(io.BytesIO(content), columns=columns, use_threads=False)
+                file = pq.ParquetFile(io.BytesIO(content))
+                # `week` too: a week that lacks every wanted column still has its rows.
+                held = (
+                    None
+                    if columns is None
+                    else [n for n in file.schema_arrow.names if n in {"week", *columns}]
+                )
+                return file.read(held, use_threads=False)
             except (pa.ArrowInvalid, OSError):
                 raise FoodInspectionsError(
                     f"{_path(context, week)} is no Parquet file: materialize {asset_name(context)} for {week} again."
@@ -108,7 +117,7 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
         tables = self.objects.map(read, weeks)
         try:
             rows = pa.concat_tables(tables, promote_options="default")
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
             raise FoodInspectionsError(
                 f"The weeks of {asset_name(context)} differ in the type of a column ({str(error).splitlines()[0]}): "
                 "materialize them all with the present code."
@@ -122,10 +131,11 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
 
 
 class DocumentsIOManager(ConfigurableIOManager):
-    """Stores :class:`WeeklyDocuments`: ``<prefix>/<folder>/week=2011-09-05/<name>`` and the blobs below the folder.
+    """Stores :class:`WeeklyDocuments`: ``<prefix>/<folder>/week=2011-09-05/<name>`` and the blobs below the
+    folder.
 
-    The asset's definition metadata says where: ``{"prefix": "models", "name": "model.json"}``; ``folder`` is the
-    asset's name by default. Blobs are written before the documents that name them.
+    The asset's definition metadata says where: ``{"prefix": "models", "name": "model.json"}``; ``folder`` is
+    the asset's name by default. Blobs are written before the documents that name them.
     """
 
     objects: ResourceDependency[ObjectStore]
@@ -140,12 +150,18 @@ class DocumentsIOManager(ConfigurableIOManager):
             )
         astray = sorted(set(obj.documents) ^ set(weeks))
         if astray:
-            kind = "no document for" if astray[0] in weeks else "a document for a week that is not in this run,"
-            raise FoodInspectionsError(f"{name} returned {kind} {astray[0]}: return one for each week of the run.")
+            kind = (
+                "no document for" if astray[0] in weeks else "a document for a week that is not in this run,"
+            )
+            raise FoodInspectionsError(
+                f"{name} returned {kind} {astray[0]}: return one for each week of the run."
+            )
         folder = _folder(context)
         for path in obj.blobs:
             if path.startswith(("/", "week=")) or ".." in path.split("/"):
-                raise FoodInspectionsError(f"{name} names a file '{path}': use a path such as artifacts/<id>/<file>.")
+                raise FoodInspectionsError(
+                    f"{name} names a file '{path}': use a path such as artifacts/<id>/<file>."
+                )
         documents = [(_path(context, week), self._encode(name, week, obj.documents[week])) for week in weeks]
 
         def write_blob(path: str) -> int:
@@ -168,7 +184,8 @@ class DocumentsIOManager(ConfigurableIOManager):
         )
 
     def load_input(self, context: InputContext) -> WeeklyDocuments:
-        """Return the documents of the input's weeks that are stored; files are read when they are asked for."""
+        """Return the documents of the input's weeks that are stored; files are read when they are asked
+        for."""
         weeks, folder = input_weeks(context), _folder(context)
 
         def read(week: date) -> dict[str, Any] | None:

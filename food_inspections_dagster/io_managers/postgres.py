@@ -23,9 +23,9 @@ from food_inspections_dagster.resources.database import Database
 class PostgresIOManager(ConfigurableIOManager):
     """Stores a frame in ``<schema>.<asset>``, replacing the run's weeks in one transaction.
 
-    The asset's definition metadata says where: ``{"schema": "clean", "primary_key": ["inspection_id"]}``; ``table``
-    names the table where it is not the asset's name, and ``dagster/column_schema`` gives the columns' comments and
-    the columns of a table that does not exist yet.
+    The asset's definition metadata says where: ``{"schema": "clean", "primary_key": ["inspection_id"]}``;
+    ``table`` names the table where it is not the asset's name, and ``dagster/column_schema`` gives the
+    columns' comments and the columns of a table that does not exist yet.
     """
 
     database: ResourceDependency[Database]
@@ -55,7 +55,8 @@ class PostgresIOManager(ConfigurableIOManager):
         )
 
     def load_input(self, context: InputContext) -> pd.DataFrame:
-        """Return the rows of the input's weeks, sorted by week and primary key; none for weeks never stored."""
+        """Return the rows of the input's weeks, sorted by week and primary key; none for weeks never
+        stored."""
         weeks, columns = input_weeks(context), wanted_columns(context)
         first, last = (weeks[0], weeks[-1]) if weeks else (date.max, date.min)
         frame = self.database.read_range(self._table(context), first, last, columns)

@@ -496,6 +496,22 @@ def _overall(
     return out
 
 
+def with_overall(report: BiasReport) -> pd.DataFrame:
+    """Return the verdicts with one row more per week, attribute ``overall``: the verdict on the whole list."""
+    overall = columns.table(
+        {
+            "week": [o.week for o in report.overall],
+            "attribute": ["overall"] * len(report.overall),
+            "group": ["all"] * len(report.overall),
+            "group_size": [o.rows for o in report.overall],
+            "verdict": [o.verdict for o in report.overall],
+            "sentence": [o.sentence for o in report.overall],
+        },
+        VERDICT_TYPES,
+    )
+    return pd.concat([report.verdicts, overall], ignore_index=True)
+
+
 def audit_weeks_needed(weeks: Sequence[date], rule: AuditRule) -> list[date]:
     """Return the weeks whose backtest rows ``audit_weeks`` reads for ``weeks``."""
     return week_range(evaluation_window(min(weeks), rule.evaluation_weeks)[0], max(weeks))

@@ -1,6 +1,7 @@
 """Dagster's own storage (runs, events, schedules) in Postgres, chosen by the project's settings.
 
-``dagster.yaml`` names the class and nothing else, so every process of Dagster, whatever its environment, comes to the
+``dagster.yaml`` names the class and nothing else, so every process of Dagster, whatever its environment,
+comes to the
 same database: ``dagster_<data name>`` on the server that the settings name, the embedded one by default.
 """
 
@@ -18,9 +19,9 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
 from food_inspections_dagster.settings import Settings, load_settings
 
-# Dagster reads both from the environment only, at each use. 4 assets x 300 weeks in one run, seconds in all: 34.3
-# without, 13.1 with batches of materialization events, 1.3 with one planned event per asset too. The price of the
-# latter: weeks of a run that fails are shown as not materialized, not as failed.
+# Dagster reads both from the environment only, at each use. 4 assets x 300 weeks in one run, seconds in all:
+# 34.3 without, 13.1 with batches of materialization events, 1.3 with one planned event per asset too. The
+# price of the latter: weeks of a run that fails are shown as not materialized, not as failed.
 _EVENT_SETTINGS = {
     "DAGSTER_EVENT_BATCH_SIZE": "500",
     "DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS": "true",

@@ -1,7 +1,7 @@
 """Postgres: whole ranges of weeks in and out, and the audit of every load.
 
-A range is replaced in one transaction: a lock on the table, the table itself where it is new, the old rows out, the new
-ones in, and one row per week in ``metadata.partition_loads``. Either all of it is there or none.
+A range is replaced in one transaction: a lock on the table, the table itself where it is new, the old rows
+out, the new ones in, and one row per week in ``metadata.partition_loads``. Either all of it is there or none.
 """
 
 import threading
@@ -28,7 +28,8 @@ from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgre
 from food_inspections_dagster.resources.weekly_rows import sorted_by, week_bounds
 from food_inspections_dagster.settings import EMBEDDED, Settings
 
-# Rows of one Arrow batch on their way in: at 130 columns about 10 MB, so that the peak is the frame and little more.
+# Rows of one Arrow batch on their way in: at 130 columns about 10 MB, so that the peak is the frame and
+# little more.
 _BATCH_ROWS = 16_384
 COLUMN_TYPES: dict[pa.DataType, str] = {
     pa.string(): "text",
@@ -46,7 +47,7 @@ _FILL = {
     pa.string(): "",
     pa.date32(): date(1970, 1, 1),
     pa.bool_(): False,
-    pa.timestamp("us"): datetime(1970, 1, 1),  # noqa: DTZ001 - a column without zone
+    pa.timestamp("us"): datetime(1970, 1, 1),
     pa.timestamp("us", "UTC"): datetime(1970, 1, 1, tzinfo=UTC),
 }
 _METADATA = """
@@ -158,7 +159,8 @@ class Database(ConfigurableResource):
             statement: SQL with ``%s`` or ``%(name)s`` where values go, as psycopg has it.
             params: the values.
         """
-        # Values are quoted here and not bound: ADBC reads a bound query at half the speed, row by row without COPY.
+        # Values are quoted here and not bound: ADBC reads a bound query at half the speed, row by row
+        # without COPY.
         if isinstance(params, Mapping):
             statement %= {name: sql.Literal(value).as_string() for name, value in params.items()}
         elif params is not None:
@@ -200,7 +202,8 @@ class Database(ConfigurableResource):
                 sql.Literal(first),
                 sql.Literal(last),
             )
-            # Sorted here: the rows lie in order after one load, and Postgres would spill to the disk to sort them.
+            # Sorted here: the rows lie in order after one load, and Postgres would spill to the disk to sort
+            # them.
             rows = sorted_by(_fetch(connection, statement.as_string()), order)
             return _to_frame(rows.select(wanted))
 
@@ -232,7 +235,8 @@ class Database(ConfigurableResource):
             One entry per week, in their order.
 
         Raises:
-            FoodInspectionsError: rows of other weeks, a repeated key, a column whose type has changed, or a database
+            FoodInspectionsError: rows of other weeks, a repeated key, a column whose type has changed, or a
+            database
                 that cannot be written. Nothing is stored then.
         """
         rows = _storable(table, frame, primary_key)
@@ -254,7 +258,8 @@ class Database(ConfigurableResource):
             }
         )
         with self._sentences(table), adbc.connect(self._connection_url()) as connection:
-            # One writer of a table at a time: two of the same week would both delete the old rows and both add theirs.
+            # One writer of a table at a time: two of the same week would both delete the old rows and both
+            # add theirs.
             _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(table))
             found = _describe(connection, table)
             _match_columns(connection, found, rows.schema, descriptions or {})
@@ -321,10 +326,13 @@ class Database(ConfigurableResource):
 
     def _sentence(self, error: Exception, table: str) -> str:
         state = getattr(error, "sqlstate", None) or ""
-        # The server's own words hold no password; the first line is the message, what follows repeats the statement.
+        # The server's own words hold no password; the first line is the message, what follows repeats the
+        # statement.
         words = str(error).strip().splitlines()
         detail = next((x.partition("DETAIL:")[2].strip() for x in words if "DETAIL:" in x), "")
-        message = words[0].partition("ERROR:")[2].strip() or words[0].strip() if words else type(error).__name__
+        message = (
+            words[0].partition("ERROR:")[2].strip() or words[0].strip() if words else type(error).__name__
+        )
         where = f"{table} in {self.place}" if table else self.place
         if state == "23505":
             return (
@@ -398,11 +406,15 @@ def _match_columns(
     new = [name for name in types if name not in found.columns]
     definitions = {name: sql.SQL("{} " + types[name]).format(sql.Identifier(name)) for name in new}
     if not found.columns:
-        _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(found.schema))
+        _run(
+            connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(found.schema)
+        )
         _run(connection, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(found.schema)))
         _run(
             connection,
-            sql.SQL("CREATE TABLE {} ({})").format(found.identifier, sql.SQL(", ").join(definitions.values())),
+            sql.SQL("CREATE TABLE {} ({})").format(
+                found.identifier, sql.SQL(", ").join(definitions.values())
+            ),
         )
     else:
         for definition in definitions.values():
@@ -418,10 +430,13 @@ def _match_columns(
 
 
 def _storable(table: str, frame: pd.DataFrame, primary_key: Sequence[str]) -> pa.Table:
-    """The frame as Arrow, in the types that Postgres stores: ADBC does not convert, it writes the bytes as they are."""
+    """The frame as Arrow, in the types that Postgres stores: ADBC does not convert, it writes the bytes as
+    they are."""
     missing = [c for c in ("week", *primary_key) if c not in frame.columns]
     if missing:
-        raise FoodInspectionsError(f"The rows for {table} have no column {missing[0]}: the asset must give it.")
+        raise FoodInspectionsError(
+            f"The rows for {table} have no column {missing[0]}: the asset must give it."
+        )
     rows = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     fields = []
     for field in rows.schema:

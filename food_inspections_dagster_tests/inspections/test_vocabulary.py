@@ -99,7 +99,8 @@ def test_unmatched_values_are_listed_by_column_and_frequency():
 
 
 def test_results_risk_city_zip():
-    assert v.normalise_results(["PASS", "pass w/conditions", "business not located", "?", None]).to_pylist() == [
+    results = ["PASS", "pass w/conditions", "business not located", "?", None]
+    assert v.normalise_results(results).to_pylist() == [
         "Pass", "Pass w/ Conditions", "Business Not Located", None, None,
     ]  # fmt: skip
     assert v.normalise_risks(["Risk 1 (High)", "Risk 3 (Low)", "All", None, "Risk 12"]).to_pylist() == [

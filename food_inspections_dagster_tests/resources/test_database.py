@@ -27,14 +27,16 @@ def frame(weeks=WEEKS, rows_a_week=3, start=0, **extra):
         {
             "week": pa.array([w for w in weeks for _ in range(rows_a_week)], pa.date32()),
             "inspection_id": pa.array(range(start, start + n), pa.int64()),
-            "name": pa.array([f"Jo's \\ \"{i}\" \t ü\n" if i % 3 else None for i in range(n)], pa.string()),
+            "name": pa.array([f'Jo\'s \\ "{i}" \t ü\n' if i % 3 else None for i in range(n)], pa.string()),
             "day": pa.array([date(2011, 1, 5) if i % 2 else None for i in range(n)], pa.date32()),
             "small": pa.array([i - 2 if i % 2 else None for i in range(n)], pa.int16()),
             "middle": pa.array(range(n), pa.int32()),
             "flag": pa.array([None if i % 4 == 0 else i % 2 == 0 for i in range(n)], pa.bool_()),
             "single": pa.array([None if i % 5 == 0 else i / 3 for i in range(n)], pa.float32()),
             "double": pa.array([float("nan") if i == 1 else i / 7 for i in range(n)], pa.float64()),
-            "moment": pa.array([datetime(2011, 1, 5, i % 24, tzinfo=UTC) for i in range(n)], pa.timestamp("us", "UTC")),
+            "moment": pa.array(
+                [datetime(2011, 1, 5, i % 24, tzinfo=UTC) for i in range(n)], pa.timestamp("us", "UTC")
+            ),
             **{name: pa.array([value] * n) for name, value in extra.items()},
         }
     )
@@ -43,7 +45,13 @@ def frame(weeks=WEEKS, rows_a_week=3, start=0, **extra):
 
 
 def replace(database, rows, weeks=WEEKS, **changed):
-    options = {"asset": "things", "run_id": "run-1", "code_version": "1", "primary_key": ["inspection_id"], **changed}
+    options = {
+        "asset": "things",
+        "run_id": "run-1",
+        "code_version": "1",
+        "primary_key": ["inspection_id"],
+        **changed,
+    }
     return database.replace_range("clean.things", rows, weeks, **options)
 
 
@@ -76,7 +84,9 @@ def test_a_range_is_replaced_and_the_rest_stands(database):
     replace(database, frame(WEEKS[1:3], rows_a_week=1, start=100), WEEKS[1:3], run_id="run-2")
     read = database.read_range("clean.things", WEEKS[0], WEEKS[-1], ["week", "inspection_id"])
     assert read["inspection_id"].tolist() == [0, 1, 2, 100, 101, 9, 10, 11]
-    assert database.read_range("clean.things", WEEKS[1], WEEKS[1], ["inspection_id"]).columns.tolist() == ["inspection_id"]
+    assert database.read_range("clean.things", WEEKS[1], WEEKS[1], ["inspection_id"]).columns.tolist() == [
+        "inspection_id"
+    ]
     audit = database.query("SELECT week, rows, run_id FROM metadata.partition_loads ORDER BY load_id")
     assert audit["rows"].tolist() == [3, 3, 3, 3, 1, 1]
     assert audit["run_id"].tolist()[3:] == ["run-1", "run-2", "run-2"]
@@ -110,7 +120,9 @@ def test_wide_integers_are_not_written_into_narrow_or_floating_columns(database)
     replace(database, frame())
     rows = frame()
     rows["double"] = rows["inspection_id"]
-    with pytest.raises(FoodInspectionsError, match=r"column double of clean\.things.*double precision.*bigint"):
+    with pytest.raises(
+        FoodInspectionsError, match=r"column double of clean\.things.*double precision.*bigint"
+    ):
         replace(database, rows)
     assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 12
 
@@ -128,7 +140,10 @@ def test_a_new_column_is_added_and_an_old_one_may_be_missing(database):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda f: f.assign(inspection_id=f["inspection_id"].where(f["inspection_id"] != 5, 4)), "same key.*=\\(4\\)"),
+        (
+            lambda f: f.assign(inspection_id=f["inspection_id"].where(f["inspection_id"] != 5, 4)),
+            "same key.*=\\(4\\)",
+        ),
         (lambda f: f.drop(columns="week"), "no column week"),
         (lambda f: f.drop(columns="inspection_id"), "no column inspection_id"),
         (lambda f: f.assign(week=f["week"].where(f["week"] != WEEKS[1])), "date \\(date32\\) in every row"),
@@ -164,7 +179,7 @@ def test_names_are_quoted(database):
 
 
 def test_query_quotes_its_values_and_returns_arrow_types(database):
-    text = "it's 100% \\ \"x\"; --"
+    text = 'it\'s 100% \\ "x"; --'
     read = database.query(
         "SELECT %(text)s AS text, sum(n) AS total, 1.5::numeric AS part, '{\"a\": 1}'::jsonb AS document"
         " FROM generate_series(1, 3) AS n WHERE n = ANY(%(some)s)",
@@ -191,7 +206,9 @@ def test_two_writers_of_the_same_weeks_come_one_after_the_other(database, new_da
 
     def write(run):
         try:
-            replace(new_database(database.database), frame(rows_a_week=50, start=1000 * run), run_id=f"w{run}")
+            replace(
+                new_database(database.database), frame(rows_a_week=50, start=1000 * run), run_id=f"w{run}"
+            )
         except Exception as error:
             errors.append(error)
 
@@ -202,7 +219,9 @@ def test_two_writers_of_the_same_weeks_come_one_after_the_other(database, new_da
         thread.join()
     assert errors == []
     rows = database.read_range("clean.things", WEEKS[0], WEEKS[-1])
-    last = database.query("SELECT run_id FROM metadata.partition_loads ORDER BY load_id DESC LIMIT 1")["run_id"][0]
+    last = database.query("SELECT run_id FROM metadata.partition_loads ORDER BY load_id DESC LIMIT 1")[
+        "run_id"
+    ][0]
     assert len(rows) == 200
     assert rows["inspection_id"].min() == 1000 * int(last[1:])
 
@@ -213,7 +232,12 @@ def test_first_writers_of_different_tables_do_not_collide(database, new_database
     def write(name):
         try:
             new_database(database.database).replace_range(
-                f"monitoring.{name}", frame(), WEEKS, asset=name, run_id="r", code_version=None,
+                f"monitoring.{name}",
+                frame(),
+                WEEKS,
+                asset=name,
+                run_id="r",
+                code_version=None,
                 primary_key=["inspection_id"],
             )
         except Exception as error:
@@ -254,8 +278,12 @@ def test_a_writer_that_is_killed_leaves_the_old_rows(database):
     with subprocess.Popen(  # noqa: S603
         command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     ) as writer:
-        assert writer.stdout.readline() == "written\n", "the old rows are deleted and the new ones sent, uncommitted"
-        assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 12, "readers see the old rows meanwhile"
+        assert writer.stdout.readline() == "written\n", (
+            "the old rows are deleted and the new ones sent, uncommitted"
+        )
+        assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 12, (
+            "readers see the old rows meanwhile"
+        )
         os.kill(writer.pid, signal.SIGKILL)
     # The next writer waits for the lock until the server has noticed, then writes one week only.
     last = frame()[lambda f: f["week"] == WEEKS[3]]
@@ -268,7 +296,9 @@ def test_a_writer_that_is_killed_leaves_the_old_rows(database):
 def test_data_of_another_portal_is_refused(database, new_database):
     replace(database, frame())
     other = new_database(database.database, portal="data-cityofchicago-org")
-    with pytest.raises(FoodInspectionsError, match=r"holds the data of the portal simulated-test, not of data-city"):
+    with pytest.raises(
+        FoodInspectionsError, match=r"holds the data of the portal simulated-test, not of data-city"
+    ):
         other.read_range("clean.things", WEEKS[0], WEEKS[-1])
     with pytest.raises(FoodInspectionsError, match="simulated-test"):
         replace(other, frame())
@@ -289,7 +319,9 @@ def test_a_server_that_cannot_be_reached_is_one_sentence_without_the_password():
         url=SecretStr("postgresql://me:hunter2secret@127.0.0.1:1/things"), database="things", portal="p"
     )
     for call in (lambda: lost.query("SELECT 1"), lambda: replace(lost, frame()), lost.connect):
-        with pytest.raises(FoodInspectionsError, match=r"127\.0\.0\.1:1, database things cannot be reached") as refusal:
+        with pytest.raises(
+            FoodInspectionsError, match=r"127\.0\.0\.1:1, database things cannot be reached"
+        ) as refusal:
             call()
         assert "hunter2secret" not in str(refusal.value) + repr(refusal.value) + repr(lost) + lost.place
         assert "\n" not in str(refusal.value)

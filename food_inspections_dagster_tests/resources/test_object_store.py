@@ -40,7 +40,9 @@ def test_data_of_another_portal_is_refused(object_store):
     object_store().put("a", b"a")
     other = object_store(portal="data-cityofchicago-org")
     for call in (lambda: other.get("a"), lambda: other.put("b", b""), lambda: other.list_objects("")):
-        with pytest.raises(FoodInspectionsError, match=r"data of the portal simulated-test, not of data-cityof"):
+        with pytest.raises(
+            FoodInspectionsError, match=r"data of the portal simulated-test, not of data-cityof"
+        ):
             call()
     assert object_store().list_objects("") == {"a": 1}
 
@@ -106,7 +108,10 @@ except Exception as error:
 def test_a_write_that_fails_half_way_leaves_the_old_object(tmp_path):
     """A limit on the size of files stops the write in the middle, as a full disk does."""
     run = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", _WRITE_UNTIL_FULL, str(tmp_path / "o")], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _WRITE_UNTIL_FULL, str(tmp_path / "o")],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert run.stdout.startswith("FoodInspectionsError"), run.stderr
     store = ObjectStore(url=str(tmp_path / "o"), portal="simulated-test")

@@ -8,6 +8,7 @@ from food_inspections_dagster.inspections import schemas
 from food_inspections_dagster.inspections.features import INSPECTION_COLUMNS, VIOLATION_COLUMNS
 from food_inspections_dagster.inspections.features import feature_matrix as compute
 from food_inspections_dagster.inspections.labels import LABELS
+from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.partitions import HISTORY_BEFORE, HISTORY_THROUGH, SINGLE_RUN, WEEKLY, weeks_of
 
 
@@ -34,7 +35,10 @@ from food_inspections_dagster.partitions import HISTORY_BEFORE, HISTORY_THROUGH,
     },
 )
 def feature_matrix(
-    context: dg.AssetExecutionContext, inspections: pd.DataFrame, violations: pd.DataFrame
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    inspections: pd.DataFrame,
+    violations: pd.DataFrame,
 ) -> pd.DataFrame:
     """What was known of an establishment on the Monday of the week, and both labels.
 
@@ -42,6 +46,6 @@ def feature_matrix(
     labels from the inspection itself. Source: inspections and violations of all weeks so far.
     """
     weeks = weeks_of(context)
-    matrix = compute(weeks, inspections, violations)
+    matrix = compute(weeks, inspections, violations, settings.cohort.window_days)
     log_weeks(context, matrix, weeks)
     return matrix

@@ -231,8 +231,9 @@ def find_old(
 
 
 def find_new(
-    rng: np.random.Generator, result: np.ndarray, clutter: np.ndarray, critical: np.ndarray, empty: np.ndarray
-) -> Found:
+    rng: np.random.Generator, result: np.ndarray, clutter: np.ndarray, critical: np.ndarray, empty: np.ndarray,
+    spread: float,
+) -> Found:  # fmt: skip
     """Draw violations of the codebook since July 2018; arguments as in ``find_old``.
 
     A Fail or Pass w/ Conditions has a priority or a priority foundation violation, a Pass has neither.
@@ -247,9 +248,10 @@ def find_new(
     ranks = np.argsort(np.argsort(-keys, axis=1, kind="stable"), axis=1, kind="stable")
     number[empty] = 0
     inspection, code = np.nonzero(ranks < number[:, None])
-    tilt = np.exp(critical)[inspection]
+    # Mean one before the cap: priority violations keep their share.
+    tilt = np.exp(critical - spread**2 / 2)
     dice = rng.random(len(code))
-    priority = np.clip(_NEW_SEVERITY[code, 0] * tilt, 0, 0.98)
+    priority = np.clip(_NEW_SEVERITY[code, 0] * tilt[inspection], 0, 0.98)
     severity = np.where(
         dice < priority, PRIORITY, np.where(dice < priority + _NEW_SEVERITY[code, 1], FOUNDATION, CORE)
     )
@@ -257,7 +259,7 @@ def find_new(
     worst = np.zeros(count, dtype=np.int64)
     np.maximum.at(worst, inspection, severity)
     lacking = (other == 1) & (worst == CORE)
-    forced = rng.random(count) < np.where(result == FAIL, 0.3, 0.15) * np.exp(0.5 * critical)
+    forced = rng.random(count) < np.where(result == FAIL, 0.3, 0.1) * tilt
     first = np.ones(len(inspection), dtype=bool)
     first[1:] = inspection[1:] != inspection[:-1]
     mend = first & lacking[inspection]
@@ -520,11 +522,13 @@ def _pools() -> tuple[pa.Array, pa.Array, pa.Array]:
 
         for number in range(_HEADS):
             opening = ("", "OBSERVED ", "FOUND ", "NOTED ")[rng.integers(4)]
-            more = (1, 1, 1, 2, 2, 3)[rng.integers(6)] if number % 4 else 1
+            more = (1, 1, 1, 2, 3)[rng.integers(5)] if number % 4 else 1
             heads.append(_filled(rng, opening + ", ".join(finding() for _ in range(more)) + "."))
             sentences.append(_filled(rng, "ALSO " + ", ".join(finding() for _ in range(1 + rng.integers(4))) + "."))
             remedy = remedies[rng.integers(len(remedies))]
-            last = ("", " SAME", " AT ALL TIMES", " AND MAINTAIN SAME", " BY NEXT INSPECTION")[rng.integers(5)]
+            last = ("", "", " AND MAINTAIN SAME", " BY NEXT INSPECTION")[rng.integers(4)]
+            if "MAINTAIN" in remedy or "DISCARDED" in remedy or remedy.startswith("MANAGER"):
+                last = ""
             tails.append(_filled(rng, f"{remedy}{last}."))
     return pa.array(heads), pa.array(sentences), pa.array(tails)
 
@@ -591,7 +595,7 @@ def _comments(
     parts = [
         heads.take(pa.array(base + draw(0, _HEADS))),
         blank.take(pa.array(gap)),
-        _where(second < np.where(new, 380, 330), also.take(pa.array(base + draw(10, _HEADS)))),
+        _where(second < np.where(new, 300, 290), also.take(pa.array(base + draw(10, _HEADS)))),
         _where(third < np.where(new, 130, 200), also.take(pa.array(base + draw(13, _HEADS)))),
         _where(third < 60, also.take(pa.array(base + draw(16, _HEADS)))),
         _where((draw(20, 1000) < np.where(new, 850, 700)), tails.take(pa.array(base + draw(24, _TAILS)))),
@@ -620,7 +624,7 @@ def _citations(
         for mark_number, mark in enumerate(marks):
             for ending_number, ending in enumerate(endings):
                 index[kind, mark_number, ending_number] = len(options)
-                options.append(" ".join(word for word in (" " + mark if mark else "", ending) if word))
+                options.append("".join(f" {word}" for word in (mark, ending) if word))
     old_start = len(options)
     options += [" " + text for text in _CITATIONS_OLD]
     chosen = np.zeros(len(severity), dtype=np.int64)

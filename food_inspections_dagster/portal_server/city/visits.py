@@ -539,7 +539,7 @@ def _found(
     silent = np.where(kind == CANVASS, np.where(bounded == FAIL, 0.02, 0.0), np.where(kind == SHORT_FORM, 0.45, 0.16))
     empty = ~decided | (rng.random(len(result)) < np.where(new_book & (bounded != PASS), 0.04, silent))
     if new_book:
-        return texts.find_new(rng, bounded, clutter, critical, empty)
+        return texts.find_new(rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD)
     return texts.find_old(rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD, handlers=monday >= _HANDLERS_FROM)
 
 

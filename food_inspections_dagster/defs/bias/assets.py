@@ -1,0 +1,89 @@
+"""selected_model, its backtest, feature_matrix -> bias_report, bias_verdicts in Postgres `monitoring`."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+
+from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_weeks, types_schema
+from food_inspections_dagster.defs.training.assets import ALGORITHMS
+from food_inspections_dagster.io_managers.objects import WeeklyDocuments
+from food_inspections_dagster.modeling import fairness
+from food_inspections_dagster.modeling.documents import backtest_of
+from food_inspections_dagster.modeling.plots import disparity_chart
+from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
+from food_inspections_dagster.settings import Settings, load_settings
+
+WINDOW = trailing(load_settings().bias.evaluation_weeks)
+VERSION = code_version("modeling.fairness")
+
+
+def _table(description: str, primary_key: list[str], types: Mapping[str, pa.DataType]) -> dg.AssetOut:
+    return dg.AssetOut(
+        description=description,
+        io_manager_key="postgres",
+        group_name="bias",
+        owners=OWNERS,
+        kinds={"python", "postgres"},
+        code_version=VERSION,
+        metadata={
+            "schema": "monitoring",
+            "primary_key": primary_key,
+            "dagster/column_schema": types_schema(types),
+        },
+    )
+
+
+@dg.multi_asset(
+    partitions_def=WEEKLY,
+    backfill_policy=SINGLE_RUN,
+    outs={
+        "bias_report": _table(
+            "Aequitas' metrics of the selected model by group, with disparities to the reference group and intervals. "
+            "Grain: one row per week, attribute, group and metric. Source: scores that the selected model group gave "
+            "before the weeks of the evaluation window were inspected.",
+            ["week", "attribute", "group", "metric"],
+            fairness.TABLE_TYPES,
+        ),
+        "bias_verdicts": _table(
+            "What the audit means for each group, in a sentence, and for the whole list (attribute 'overall'). "
+            "Grain: one row per week, attribute and group. Source: bias_report.",
+            ["week", "attribute", "group"],
+            fairness.VERDICT_TYPES,
+        ),
+    },
+    ins={
+        **{f"{algorithm}_model": dg.AssetIn(partition_mapping=WINDOW) for algorithm in ALGORITHMS},
+        "feature_matrix": dg.AssetIn(
+            partition_mapping=WINDOW,
+            metadata={"columns": ["inspection_id", "facility_type", "zip", "risk"]},
+        ),
+    },
+)
+def audit(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    selected_model: WeeklyDocuments,
+    feature_matrix: pd.DataFrame,
+    **models: WeeklyDocuments,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    weeks = weeks_of(context)
+    selected = {week: selected_model.documents[week]["selected"] for week in weeks}
+    rows = {
+        algorithm: fairness.with_attributes(
+            backtest_of(models[f"{algorithm}_model"].documents), feature_matrix
+        )
+        for algorithm in ALGORITHMS
+        if algorithm in selected.values()
+    }
+    report = fairness.audit_weeks(rows, settings.audit_rule, selected)
+    verdicts = fairness.with_overall(report)
+    log_weeks(context, report.table, weeks, asset="bias_report")
+    log_weeks(context, verdicts, weeks, asset="bias_verdicts")
+    newest = report.table[report.table["week"] == weeks[-1]]
+    if len(newest):
+        title = f"False positive rate by facility type, week of {weeks[-1]}"
+        chart = disparity_chart(newest, "facility_type", "fpr", settings.audit_rule, title)
+        context.add_output_metadata({"disparity": image(chart)}, output_name="bias_report")
+    return report.table, verdicts
