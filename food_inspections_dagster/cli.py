@@ -30,7 +30,8 @@ Portal = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of the simulated city.")]
 Scale = Annotated[float, typer.Option(min=0.001, help="Size of the simulated city; 1 is Chicago's volume.")]
 Weeks = Annotated[
-    int | None, typer.Option(min=1, help="Weeks of the simulated city since 2010-01-04.  [default: until now]")
+    int | None,
+    typer.Option(min=1, help="Weeks of the simulated city since 2010-01-04.  [default: until now]"),
 ]
 
 
@@ -44,7 +45,8 @@ def run(
         str | None, typer.Option("--to", help="Last week (a Monday).  [default: the newest complete one]")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(help="Stop after this stage, such as feature_matrix.  [default: all of them]")
+        str | None,
+        typer.Option(help="Stop after this stage, such as feature_matrix.  [default: all of them]"),
     ] = None,
     seed: Seed = 2010,
     scale: Scale = 1.0,
@@ -98,7 +100,8 @@ def serve_portal(
         list[str] | None, typer.Option(help="Accept this app token; any other gets 403.  [repeatable]")
     ] = None,
     throttle: Annotated[
-        int | None, typer.Option(min=1, help="Requests a minute without a token before 429.  [default: no limit]")
+        int | None,
+        typer.Option(min=1, help="Requests a minute without a token before 429.  [default: no limit]"),
     ] = None,
 ) -> None:
     """Serve food inspections over HTTP as a Socrata portal does: a simulated city, or rows from files."""
@@ -109,7 +112,9 @@ def serve_portal(
 
     choice = choose(source, City(seed, scale, weeks))
     if choice.is_remote:
-        raise FoodInspectionsError(f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve.")
+        raise FoodInspectionsError(
+            f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve."
+        )
     if choice.is_simulated:
         cache = project_root() / ".local" / "portal"
         rows = PortalSource.simulated(simulated_table(cache, choice.city.complete_weeks, seed, scale))
@@ -120,7 +125,9 @@ def serve_portal(
         port=port,
         app_tokens=app_token or (),
         throttle=Throttle(throttle, 60) if throttle else None,
-        on_start=lambda server: typer.echo(f"{READY}{server.url} serving {choice.description}; stop it with Ctrl-C."),
+        on_start=lambda server: typer.echo(
+            f"{READY}{server.url} serving {choice.description}; stop it with Ctrl-C."
+        ),
     )
 
 

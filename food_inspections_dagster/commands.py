@@ -32,7 +32,9 @@ def wanted_weeks(portal: PortalClient, first: date | None, last: date | None) ->
     oldest = max(FIRST_WEEK, monday(oldest_day))
     newest = min(monday(newest_day), last_complete_week(datetime.now(CHICAGO)))
     if last and last > newest:
-        raise FoodInspectionsError(f"TO={last} lies after the portal's newest complete week: use {newest} at most.")
+        raise FoodInspectionsError(
+            f"TO={last} lies after the portal's newest complete week: use {newest} at most."
+        )
     weeks = week_range(first or oldest, last or newest)
     if not weeks:
         raise FoodInspectionsError(
@@ -54,7 +56,8 @@ def targets(settings: Settings, weeks: Sequence[date], until: str | None = None)
     selected = keys.values() if until is None else dg.AssetSelection.assets(until).upstream().resolve(graph)
     newest = weeks[-settings.scores.run_weeks :]
     return {
-        key.to_user_string(): newest if key.to_user_string() == "scores" else weeks for key in sorted(selected)
+        key.to_user_string(): newest if key.to_user_string() == "scores" else weeks
+        for key in sorted(selected)
     }
 
 

@@ -7,10 +7,13 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.partitions import range_tags
@@ -83,12 +86,29 @@ def plan(
             unit = asset_graph.get(key).execution_set_asset_keys
             wanted = targets.get(key.to_user_string(), ())
             made = set.intersection(*(set(instance.get_materialized_partitions(member)) for member in unit))
+            if _is_blocked(asset_graph, instance, unit):
+                made = set()
             missing = {week for week in wanted if week.isoformat() not in made}
             for weeks in ranges(sorted(missing)):
                 by_weeks.setdefault(weeks, set()).update(unit)
         for weeks, keys in by_weeks.items():
             runs.append(PlannedRun(tuple(sorted(keys)), weeks))
     return _merged(runs)
+
+
+def _is_blocked(graph: AssetGraph, instance: dg.DagsterInstance, assets: AbstractSet[dg.AssetKey]) -> bool:
+    """Return whether a blocking check of these assets failed when it was last run.
+
+    Their weeks are stored and marked as made, but what follows must not be built on them: they are made again.
+    """
+    keys = [
+        key for asset in assets for key in graph.get(asset).check_keys if graph.get_check_spec(key).blocking
+    ]
+    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    return any(
+        record.status in (AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.PLANNED)
+        for record in latest.values()
+    )
 
 
 def _merged(runs: Sequence[PlannedRun]) -> list[PlannedRun]:

@@ -99,7 +99,15 @@ def serving(choice: PortalChoice, log: Path) -> Iterator[str]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         server = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "food_inspections_dagster.cli", "portal", *_arguments(choice), "--port", "0"],
+            [
+                sys.executable,
+                "-m",
+                "food_inspections_dagster.cli",
+                "portal",
+                *_arguments(choice),
+                "--port",
+                "0",
+            ],
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -108,8 +116,9 @@ def serving(choice: PortalChoice, log: Path) -> Iterator[str]:
         os.environ["FOOD_INSPECTIONS__PORTAL__URL"] = url
         yield url
     finally:
-        server.terminate()
-        server.wait(timeout=10)
+        # Not terminate: a graceful shutdown waits for the client's idle connections, and the server keeps nothing.
+        server.kill()
+        server.wait()
 
 
 def _arguments(choice: PortalChoice) -> list[str]:
@@ -133,7 +142,9 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path) -> str:
             words = text.strip().splitlines()
             raise FoodInspectionsError(words[-1] if words else f"The portal server ended at once: see {log}.")
         time.sleep(0.1)
-    raise FoodInspectionsError(f"The portal server was not ready after {_START_TIMEOUT_SECONDS} s: see {log}.")
+    raise FoodInspectionsError(
+        f"The portal server was not ready after {_START_TIMEOUT_SECONDS} s: see {log}."
+    )
 
 
 def answers(url: str, dataset: str) -> bool:

@@ -8,7 +8,16 @@ import pytest
 import food_inspections_dagster
 
 PACKAGE = Path(food_inspections_dagster.__file__).parent
-IO_LIBRARIES = {"dagster", "requests", "sodapy", "obstore", "psycopg", "adbc_driver_postgresql", "duckdb", "starlette"}
+IO_LIBRARIES = {
+    "dagster",
+    "requests",
+    "sodapy",
+    "obstore",
+    "psycopg",
+    "adbc_driver_postgresql",
+    "duckdb",
+    "starlette",
+}
 FORBIDDEN = {
     "inspections": {"modeling", "defs", "resources", "io_managers", "portal_server", "settings"},
     "modeling": {"inspections", "defs", "resources", "io_managers", "portal_server", "settings"},

@@ -13,7 +13,7 @@ ROOT = Path(module.__file__).resolve().parents[1]
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A project folder with the real conf/base and no conf/local, and an environment without our variables."""
+    """A project folder with the real conf/base, no conf/local, and an environment without our variables."""
     shutil.copytree(ROOT / "conf/base", tmp_path / "conf/base")
     (tmp_path / "conf/local").mkdir()
     for name in list(module.os.environ):
@@ -57,12 +57,11 @@ def test_each_layer_goes_over_the_one_below(home, monkeypatch):
 
 
 def test_values_of_variables_may_be_lists_and_entries_of_mappings(home, monkeypatch):
-    monkeypatch.setenv("FOOD_INSPECTIONS__SELECTION__PREFERENCE", '["knn"]')
-    monkeypatch.setenv("FOOD_INSPECTIONS__BIAS__ATTRIBUTES__RISK", "2")
+    monkeypatch.setenv("FOOD_INSPECTIONS__SELECTION__PREFERENCE_ORDER", '["knn"]')
+    monkeypatch.setenv("FOOD_INSPECTIONS__BIAS__REFERENCES__RISK", "2")
     settings = load_settings()
-    assert settings.selection.preference == ("knn",)
-    assert settings.bias.attributes["risk"] == "2"
-    assert settings.bias.attributes["facility_type"] == "Restaurant"
+    assert settings.selection.preference_order == ("knn",)
+    assert settings.bias.references == {"facility_type": "Restaurant", "risk": "2"}
 
 
 @pytest.mark.parametrize(
@@ -73,13 +72,13 @@ def test_values_of_variables_may_be_lists_and_entries_of_mappings(home, monkeypa
             ["'page_row'", "section 'portal'", "conf/local/settings.yaml", "page_rows"],
         ),
         ({"portl": {"page_rows": 1}}, ["'portl'", "conf/local/settings.yaml", "portal"]),
-        ({"models": {"knn": {"neighbors": 1}}}, ["'neighbors'", "section 'models.knn'", "n_neighbors"]),
+        ({"storage": {"s3": {"regon": "x"}}}, ["'regon'", "section 'storage.s3'", "region"]),
         (
             {"portal": {"page_rows": "many"}},
             ["page_rows", "section 'portal'", "conf/local/settings.yaml", "integer"],
         ),
         ({"portal": {"url": "http://data.cityofchicago.org"}}, ["url", "https://"]),
-        ({"models": {"knn": 3}}, ["'models.knn'", "conf/local/settings.yaml", "section"]),
+        ({"storage": {"s3": 3}}, ["'storage.s3'", "conf/local/settings.yaml", "section"]),
         ("portal: [", ["conf/local/settings.yaml", "YAML", "line 1"]),
         ("- portal", ["conf/local/settings.yaml", "sections"]),
     ],
@@ -99,7 +98,7 @@ def test_a_wrong_file_is_refused_in_one_sentence_that_names_it(home, content, wo
         ("FOOD_INSPECTIONS_PORTAL", "x", ["FOOD_INSPECTIONS_PORTAL ", "FOOD_INSPECTIONS__PORTAL__"]),
         ("FOOD_INSPECTIONS__PORTAL__URLL", "x", ["FOOD_INSPECTIONS__PORTAL__URL,"]),
         ("FOOD_INSPECTIONS__PORTAL__RETRIES", "-1", ["FOOD_INSPECTIONS__PORTAL__RETRIES", "greater"]),
-        ("FOOD_INSPECTIONS__SELECTION__PREFERENCE", "knn", ["FOOD_INSPECTIONS__SELECTION", "JSON"]),
+        ("FOOD_INSPECTIONS__SELECTION__PREFERENCE_ORDER", "knn", ["FOOD_INSPECTIONS__SELECTION", "JSON"]),
         ("FOOD_INSPECTIONS_ENV", "production", ["Postgres", "chicago_database"]),
     ],
 )
@@ -166,5 +165,5 @@ def test_slugs():
 
 def test_a_home_without_settings_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("FOOD_INSPECTIONS_HOME", str(tmp_path))
-    with pytest.raises(FoodInspectionsError, match="conf/base/settings.yaml"):
+    with pytest.raises(FoodInspectionsError, match=r"conf/base/settings\.yaml"):
         load_settings()

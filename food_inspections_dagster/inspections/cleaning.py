@@ -3,7 +3,9 @@
 Each row stands for itself; only repetitions look at other rows, and only at those of the same week, so
 cleaning weeks one at a time or all at once gives the same tables. For every week
 
-    raw rows = inspections + rejected + exact duplicates.
+    raw rows = inspections + rejected rows
+
+where a row that repeats another one in every portal column is rejected too, as an ``exact_duplicate``.
 """
 
 import json
@@ -30,6 +32,7 @@ PORTAL_COLUMNS = (
 NEEDED_COLUMNS = ("week", *PORTAL_COLUMNS, ":id", ":updated_at")
 
 REASONS = (
+    "exact_duplicate",
     "missing_inspection_id",
     "bad_inspection_id",
     "bad_inspection_date",
@@ -51,16 +54,11 @@ _SEVERITY_COUNTS = {
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The three clean tables (see ``schemas``) and, per week of the raw rows, how many exact duplicates were
-    left out.
-
-    ``exact_duplicates`` is indexed by week (``datetime.date``), int64; a week without any is there with 0.
-    """
+    """The three clean tables (see ``schemas``)."""
 
     inspections: pd.DataFrame
     violations: pd.DataFrame
     rejected: pd.DataFrame
-    exact_duplicates: pd.Series
 
 
 def clean(raw: pd.DataFrame) -> Cleaned:
@@ -85,7 +83,9 @@ def clean(raw: pd.DataFrame) -> Cleaned:
     inspection_id = _whole_numbers(text["inspection_id"], r"^\s*\d{1,12}\s*$")
     ids = pc.fill_null(inspection_id, -1).to_numpy()
     twins, newest_first = _exact_twins(raw, weeks, text["inspection_id"], ids)
-    rejects.drop(twins)
+    rejects.add(
+        twins, "exact_duplicate", lambda i: "a newer row of this week is the same in every portal column"
+    )
 
     blank_id = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text["inspection_id"]), ""), True)
     rejects.add(blank_id, "missing_inspection_id", lambda i: "the row has no inspection_id")
@@ -167,7 +167,6 @@ def clean(raw: pd.DataFrame) -> Cleaned:
         to_pandas(inspections),
         to_pandas(violations),
         _rejected(raw, week, text, rejects),
-        _per_week(weeks, twins),
     )
 
 
@@ -177,9 +176,6 @@ class _Rejects:
     def __init__(self, rows: int) -> None:
         self.out = np.zeros(rows, dtype=bool)
         self.why: dict[int, tuple[str, str]] = {}
-
-    def drop(self, rows: npt.NDArray[np.bool_]) -> None:
-        self.out |= rows
 
     def add(self, mask: Any, reason: str, detail: Any) -> None:
         mask = mask if isinstance(mask, np.ndarray) else mask.to_numpy(zero_copy_only=False)
@@ -312,9 +308,3 @@ def _rejected(
         }
     )
     return to_pandas(table.sort_by([(name, "ascending") for name in ("week", "row_id", "row", "detail")]))
-
-
-def _per_week(weeks: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> pd.Series:
-    unique, position = np.unique(weeks, return_inverse=True)
-    counts = np.bincount(position[mask], minlength=len(unique)).astype(np.int64)
-    return pd.Series(counts, index=pd.Index(unique.astype(object), name="week"), name="exact_duplicates")

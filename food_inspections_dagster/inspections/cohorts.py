@@ -11,6 +11,8 @@ from food_inspections_dagster.inspections import vocabulary
 from food_inspections_dagster.inspections.tables import to_arrow, to_pandas
 from food_inspections_dagster.inspections.timelines import Ints, Questions, Timeline, encode_together, to_days
 
+# Of 572 gaps between visits in ten years of real rows 4.4 % exceed two years, 1.6 % three and 0.5 % four: a
+# place unseen for three years is more likely gone without a word than overlooked.
 WINDOW_DAYS = 3 * 365
 
 ATTRIBUTES = ("dba_name", "address", "zip", "facility_type", "risk", "latitude", "longitude", "license_")

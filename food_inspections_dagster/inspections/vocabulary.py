@@ -229,7 +229,7 @@ def normalise_cities(values: Any) -> pa.Array:
     """Return city names in capitals, the misspellings of Chicago mended; null where it is no city."""
 
     def city(text: str) -> str | None:
-        folded = re.sub(r"[^A-Z ]", "", fold(text)).strip()
+        folded = " ".join(re.sub(r"[^A-Z ]", "", fold(text)).split())
         if _CHICAGO.fullmatch(folded.replace(" ", "")):
             return "CHICAGO"
         return _CITY_ALIASES.get(folded, folded)

@@ -1,5 +1,4 @@
-"""What an IO manager learns from Dagster: which weeks, and where an asset lives by its definition
-metadata."""
+"""What an IO manager learns from Dagster: which weeks, and where an asset lives."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -86,7 +85,8 @@ def checked_frame(context: OutputContext, value: object) -> pd.DataFrame:
     """Return the value when it is a frame with ``week``, else refuse it."""
     if not isinstance(value, pd.DataFrame):
         raise FoodInspectionsError(
-            f"{asset_name(context)} returned {type(value).__name__}, and a pandas DataFrame is stored: return one."
+            f"{asset_name(context)} returned {type(value).__name__}, and a pandas DataFrame is stored: "
+            "return one."
         )
     if "week" not in value.columns:
         raise FoodInspectionsError(f"{asset_name(context)} returned rows without a column week: add it.")

@@ -103,15 +103,12 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
             try:
                 file = pq.ParquetFile(io.BytesIO(content))
                 # `week` too: a week that lacks every wanted column still has its rows.
-                held = (
-                    None
-                    if columns is None
-                    else [n for n in file.schema_arrow.names if n in {"week", *columns}]
-                )
+                names = file.schema_arrow.names
+                held = [n for n in names if columns is None or n in {"week", *columns}]
                 return file.read(held, use_threads=False)
             except (pa.ArrowInvalid, OSError):
                 raise FoodInspectionsError(
-                    f"{_path(context, week)} is no Parquet file: materialize {asset_name(context)} for {week} again."
+                    f"{_path(context, week)} is no Parquet file: materialize {asset_name(context)} again."
                 ) from None
 
         tables = self.objects.map(read, weeks)
@@ -119,20 +116,20 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
             rows = pa.concat_tables(tables, promote_options="default")
         except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
             raise FoodInspectionsError(
-                f"The weeks of {asset_name(context)} differ in the type of a column ({str(error).splitlines()[0]}): "
-                "materialize them all with the present code."
+                f"The weeks of {asset_name(context)} differ in the type of a column "
+                f"({str(error).splitlines()[0]}): materialize them all with the present code."
             ) from None
         missing = [c for c in columns or () if c not in rows.column_names]
         if missing:
             raise FoodInspectionsError(
-                f"{asset_name(context)} has no column {missing[0]} in {weeks[0]} to {weeks[-1]}: correct the input."
+                f"{asset_name(context)} has no column {missing[0]} in {weeks[0]} to {weeks[-1]}: "
+                "correct the input."
             )
         return (rows.select(columns) if columns else rows).to_pandas(types_mapper=pd.ArrowDtype)
 
 
 class DocumentsIOManager(ConfigurableIOManager):
-    """Stores :class:`WeeklyDocuments`: ``<prefix>/<folder>/week=2011-09-05/<name>`` and the blobs below the
-    folder.
+    """Stores :class:`WeeklyDocuments`: ``<prefix>/<folder>/week=2011-09-05/<name>``, and the blobs beside.
 
     The asset's definition metadata says where: ``{"prefix": "models", "name": "model.json"}``; ``folder`` is
     the asset's name by default. Blobs are written before the documents that name them.
@@ -196,7 +193,7 @@ class DocumentsIOManager(ConfigurableIOManager):
                 return orjson.loads(self.objects.get(path))
             except orjson.JSONDecodeError:
                 raise FoodInspectionsError(
-                    f"{path} is not JSON: materialize {asset_name(context)} for {week} again."
+                    f"{path} is not JSON: materialize {asset_name(context)} for {week}."
                 ) from None
 
         found = dict(zip(weeks, self.objects.map(read, weeks), strict=True))

@@ -1,4 +1,4 @@
-"""The method: from feature rows to models, the choice among them, their audit and their reasons. Pure: no I/O.
+"""The method: from feature rows to models, the choice among them, their audit and reasons. Pure: no I/O.
 
 feature rows ─ splits ─ algorithms ─ training ─ backtest rows ─ metrics ─ selection ─┬ fairness
                                         └ persistence (bytes)                        └ explanations, plots

@@ -1,13 +1,14 @@
 """The algorithms: one factory, one way in (feature rows), one way out (a probability per row).
 
     feature rows ─ Inputs ─ Design (one-hot, fitted) ─┬ XGBoost, which copes with missing values itself
-                                                       └ scikit-learn pipeline: clip and log ─ impute ─ scale ─ …
+                                                       └ scikit-learn: clip and log ─ impute ─ scale ─ …
 
-Everything that is learnt from data (categories, quantiles, means, components) is learnt from the training rows.
-No class is weighted: at a base rate of 20 % weights gain nothing in rank and cost the calibration.
-Everything runs on one thread: the last bits of BLAS depend on the number of threads, and two XGBoost fits of two
-threads each on two cores took 3 to 10 s each where of one thread they took 1.4 s (alone: 1.3 s, and 0.8 s with two
-threads; the same bytes either way).
+Everything that is learnt from data (categories, quantiles, means, components) is learnt from the training
+rows. No class is weighted: at a base rate of 20 % weights gain nothing in rank and cost the calibration.
+Everything runs on one thread: the last bits of BLAS depend on the number of threads, and two XGBoost fits of
+    two
+threads each on two cores took 3 to 10 s each where of one thread they took 1.4 s (alone: 1.3 s, and 0.8 s
+with two threads; the same bytes either way).
 """
 
 import functools
@@ -33,6 +34,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling import columns
 from food_inspections_dagster.modeling.settings import AlgorithmSpec, Features
 
 THREADS = 1
@@ -49,7 +51,7 @@ def _one_thread() -> AbstractContextManager[Any]:
     return _threadpools().limit(limits=1)
 
 
-# ------------------------------------------------------------------------------------------------ the way in
+# ---------------------------------------------------------------------- the way in
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Inputs:
         missing = [name for name, _ in features if name not in frame.columns]
         if missing:
             raise FoodInspectionsError(
-                f"The feature rows lack {', '.join(missing[:5])} ({len(missing)} of {len(features)} features): "
+                f"The feature rows lack {', '.join(missing[:5])} ({len(missing)} of {len(features)}): "
                 "materialise feature_matrix again, or name only features that exist."
             )
         numeric_names = [name for name, kind in features if kind == "numeric"]
@@ -88,15 +90,15 @@ class Inputs:
                 numeric[:, position] = frame[name].to_numpy(dtype="float32", na_value=np.nan)
             except (TypeError, ValueError):
                 raise FoodInspectionsError(
-                    f"Feature {name} is said to be numeric, but holds {frame[name].dtype}: mend its kind in the "
-                    "feature registry."
+                    f"Feature {name} is said to be numeric, but holds {frame[name].dtype}: "
+                    "mend its kind in the feature registry."
                 ) from None
         if np.isinf(numeric).any():
             name = numeric_names[int(np.isinf(numeric).any(axis=0).argmax())]
             raise FoodInspectionsError(f"Feature {name} holds infinite values: mend its computation.")
         codes, vocabularies = [], []
         for name in (name for name, kind in features if kind == "categorical"):
-            category = pd.Categorical(frame[name].astype(object).where(frame[name].notna(), None))
+            category = pd.Categorical(columns.texts(frame[name]))
             vocabulary = np.asarray(category.categories, dtype=str)
             order = np.argsort(vocabulary, kind="stable")
             rank = np.empty(len(order) + 1, dtype=np.int32)
@@ -120,9 +122,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Design:
-    """The matrix that algorithms see: numeric features as they are, one 0/1 column for each frequent category.
+    """The matrix that algorithms see: numeric features as they are, one 0/1 column for each frequent
+    category.
 
-    A category that was rare or absent in training has zeros in all of its feature's columns, and so has a null.
+    A category that was rare or absent in training has zeros in all of its feature's columns, and so has a
+    null.
     """
 
     features: Features
@@ -159,14 +163,14 @@ class Design:
         ):
             column = {value: width + i for i, value in enumerate(kept)}
             target = np.array([column.get(value, -1) for value in vocabulary] + [-1], dtype=np.intp)
-            columns = target[inputs.codes[:, position]]
-            rows = np.flatnonzero(columns >= 0)
-            matrix[rows, columns[rows]] = 1.0
+            hot = target[inputs.codes[:, position]]
+            rows = np.flatnonzero(hot >= 0)
+            matrix[rows, hot[rows]] = 1.0
             width += len(kept)
         return matrix
 
 
-# ------------------------------------------------------------------------------------------------ preprocessing
+# ---------------------------------------------------------------------- preprocessing
 
 
 class OutlierClipper(TransformerMixin, BaseEstimator):
@@ -188,10 +192,10 @@ class OutlierClipper(TransformerMixin, BaseEstimator):
         ordered = np.sort(X, axis=0)  # NaN last
         known = len(X) - np.isnan(ordered).sum(axis=0)
         last = np.maximum(known - 1, 0)
-        columns = np.arange(X.shape[1])
+        every = np.arange(X.shape[1])
 
         def quantile(share: float) -> np.ndarray:
-            return ordered[np.rint(last * share).astype(np.intp), columns].astype(np.float64)
+            return ordered[np.rint(last * share).astype(np.intp), every].astype(np.float64)
 
         low, median, high = quantile(self.quantile), quantile(0.5), quantile(1 - self.quantile)
         least, most = quantile(0.0), quantile(1.0)
@@ -215,14 +219,15 @@ class OutlierClipper(TransformerMixin, BaseEstimator):
 def _preprocessing(quantile: float) -> list[tuple[str, Any]]:
     return [
         ("clip", OutlierClipper(quantile=quantile)),
-        # The mean of clipped values; the median takes scikit-learn twenty times as long (0.5 s on 30,000 x 160).
+        # The mean of clipped values; the median takes scikit-learn twenty times as long (0.5 s on 30,000 x
+        # 160).
         ("impute", SimpleImputer(strategy="mean", add_indicator=True, keep_empty_features=True)),
         ("vary", VarianceThreshold()),
         ("scale", StandardScaler()),
     ]
 
 
-# ------------------------------------------------------------------------------------------------ estimators
+# ---------------------------------------------------------------------- estimators
 
 
 class Estimator(Protocol):
@@ -269,7 +274,7 @@ class PipelineEstimator:
             return np.asarray(self.pipeline.predict_proba(matrix)[:, 1], dtype=np.float64)
 
     def _origins(self) -> np.ndarray:
-        """For each scaled column, the design column it was made from (a missing indicator: of the column it marks)."""
+        """For each scaled column, the design column that it was made from, or that it marks as missing."""
         steps = self.pipeline.named_steps
         origins = np.concatenate(
             [np.arange(steps["impute"].n_features_in_), steps["impute"].indicator_.features_]
@@ -281,9 +286,10 @@ class PipelineEstimator:
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Return contributions in log-odds.
 
-        Linear models: coefficient times the distance from the training mean. kNN: the log-odds minus those of the
-        same row with one column at its training median, for the columns that kNN uses; rows x columns predictions,
-        so ask for the top rows only (100 rows: about a second).
+        Linear models: coefficient times the distance from the training mean. kNN: the log-odds minus those of
+            the
+        same row with one column at its training median, for the columns that kNN uses; rows x columns
+        predictions, so ask for the top rows only (100 rows: about a second).
         """
         if "neighbours" in self.pipeline.named_steps:
             return self._substitution(matrix)
@@ -330,7 +336,7 @@ class TakeColumn(TransformerMixin, BaseEstimator):
         return X[:, [self.column]]
 
 
-# ------------------------------------------------------------------------------------------------ the factory
+# ---------------------------------------------------------------------- the factory
 
 
 class Algorithm(Protocol):
@@ -387,7 +393,7 @@ class LogisticRegressionL2:
 
 
 class NearestNeighbours:
-    """The share of the label among the k nearest training rows, in the principal components of the best columns."""
+    """The share of the label among the k nearest training rows, by components of the best columns."""
 
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"n_neighbors": 250, "selected_columns": 20, "components": 8, "clip_quantile": 0.005}
@@ -400,12 +406,12 @@ class NearestNeighbours:
         scaling = Pipeline(_preprocessing(parameters["clip_quantile"]))
         with _one_thread():
             scaled = scaling.fit_transform(matrix)
-        columns = min(parameters["selected_columns"], scaled.shape[1])
+        selected = min(parameters["selected_columns"], scaled.shape[1])
         neighbours = min(parameters["n_neighbors"], len(label) // 5)
         rest = Pipeline(
             [
-                ("select", SelectKBest(f_classif, k=columns)),
-                ("components", PCA(min(parameters["components"], columns), svd_solver="covariance_eigh")),
+                ("select", SelectKBest(f_classif, k=selected)),
+                ("components", PCA(min(parameters["components"], selected), svd_solver="covariance_eigh")),
                 # Brute force: in more than a dozen dimensions trees are slower.
                 ("neighbours", KNeighborsClassifier(max(1, neighbours), algorithm="brute", n_jobs=1)),
             ]
@@ -416,7 +422,7 @@ class NearestNeighbours:
 
 
 class Baseline:
-    """Rank by one feature; its log-odds are a straight line in it, rows where it is unknown have a level of their own."""
+    """Rank by one feature: log-odds are a straight line in it, with a level of its own where unknown."""
 
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"feature": None})
 
@@ -468,8 +474,8 @@ def resolve(spec: AlgorithmSpec) -> dict[str, Any]:
     """
     if spec.algorithm not in ALGORITHMS:
         raise FoodInspectionsError(
-            f"Model group '{spec.name}' asks for the algorithm '{spec.algorithm}', which is unknown: use one of "
-            f"{', '.join(ALGORITHMS)}."
+            f"Model group '{spec.name}' asks for the algorithm '{spec.algorithm}', which is unknown: "
+            f"use one of {', '.join(ALGORITHMS)}."
         )
     defaults = ALGORITHMS[spec.algorithm].defaults
     unknown = sorted(set(spec.parameters) - set(defaults))

@@ -1,6 +1,7 @@
-"""Arrow-backed columns to numpy arrays and back, without a Python object per value, as pandas makes for dates."""
+"""Arrow-backed columns to numpy arrays and back, without the Python object per value that pandas makes."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,19 @@ def codes(column: pd.Series) -> np.ndarray:
     return np.asarray(arrow(column).dictionary_encode().indices, dtype=np.int64)
 
 
-def table(values: Mapping[str, Any], types: Mapping[str, pa.DataType]) -> pd.DataFrame:
-    """Return a frame with the columns of ``types``, in their order, Arrow-backed; NaN and None become null."""
+def texts(column: pd.Series) -> np.ndarray:
+    """Return a column of texts as Python strings, None where null, object (rows,)."""
+    return arrow(column).cast(pa.string()).to_numpy(zero_copy_only=False)
+
+
+def span(weeks: np.ndarray, first: date, last: date) -> slice:
+    """Return the positions of the weeks ``first`` to ``last``, both included, in sorted datetime64[D]."""
+    ends = np.searchsorted(weeks, [np.datetime64(first), np.datetime64(last) + 1])
+    return slice(int(ends[0]), int(ends[1]))
+
+
+def table(values: Mapping[str, Any] | pd.DataFrame, types: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Return a frame with the columns of ``types``, in order, Arrow-backed; NaN and None become null."""
     arrays = [pa.array(values[name], type=kind, from_pandas=True) for name, kind in types.items()]
     flat = [a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in arrays]
     return pa.Table.from_arrays(flat, names=list(types)).to_pandas(types_mapper=pd.ArrowDtype)

@@ -1,7 +1,7 @@
 """What is kept of a week's model: a JSON document, and the files of the fit that it names.
 
-    week=2014-08-25/model.json    the model of the week, and the week's inspections as the model before scored them
-    artifacts/<model id>/…        the fit itself, written once, named by all weeks that it serves
+week=2014-08-25/model.json    the model of the week, and the week's inspections as the model before scored them
+artifacts/<model id>/…        the fit itself, written once, named by all weeks that it serves
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,9 @@ def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dic
             "anchor": _text(entry.anchor),
             "model_id": entry.model_id,
             "reason": entry.reason,
-            "files": sorted(_path(entry.model_id, name) for name in trained.models.get(entry.model_id or "", {})),
+            "files": sorted(
+                _path(entry.model_id, name) for name in trained.models.get(entry.model_id or "", {})
+            ),
             "backtest": {
                 "anchor": _text(entry.backtest_anchor),
                 "model_id": entry.backtest_model_id,

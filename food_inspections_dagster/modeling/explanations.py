@@ -1,4 +1,4 @@
-"""Why a row has the score that it has: what each feature adds to its log-odds, and the strongest of them in words."""
+"""Why a row has its score: what each feature adds to the log-odds, and the strongest of them in words."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -33,9 +33,9 @@ def reasons(
 ) -> pd.DataFrame:
     """Return the ``top`` features that set each row apart from the average training row, strongest first.
 
-    A row whose contributions sum above zero is explained by what raises its risk, another one by what lowers it;
-    features that add nothing in that direction are left out, so a row may have fewer reasons. For kNN each column
-    that it uses is predicted once more per row: ask for the rows that people look at.
+    A row whose contributions sum above zero is explained by what raises its risk, another one by what lowers
+    it; features that add nothing in that direction are left out, so a row may have fewer reasons. For kNN
+    each column that it uses is predicted once more per row: ask for the rows that people look at.
 
     Args:
         model: the model that scored the rows.
@@ -44,7 +44,8 @@ def reasons(
         top: most reasons per row.
 
     Returns:
-        the columns of ``REASON_TYPES``: row (position in ``rows``), place (1 is strongest), feature, value (as text,
+        the columns of ``REASON_TYPES``: row (position in ``rows``), place (1 is strongest), feature, value
+            (as text,
         null where unknown), contribution (log-odds), direction (raises or lowers), phrase.
     """
     names = [name for name, _ in model.features]

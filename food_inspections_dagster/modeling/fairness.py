@@ -1,16 +1,16 @@
 """Is the list fair? Aequitas over rows that no model was trained on, with intervals and a verdict in words.
 
 For each week the selected group's backtest rows of the evaluation window are audited: an inspection counts as
-predicted positive where it would have been on its week's list (the top ``capacity_share`` by score, ties in the order
-of inspection_id). A false positive is a needless early visit, so the false positive rate and the false discovery rate
-come first. Values, disparities and reference groups are Aequitas'; the intervals are ours: Wilson's, with the effective
-sample size that clustering by establishment leaves.
+predicted positive where it would have been on its week's list (the top ``capacity_share`` by score, ties in
+the order of inspection_id). A false positive is a needless early visit, so the false positive rate and the
+false discovery rate come first. Values, disparities and reference groups are Aequitas'; the intervals are
+ours: Wilson's, with the effective sample size that clustering by establishment leaves.
 
 The rows are inspections that took place, so a group that is hardly ever inspected is hardly seen here.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -24,10 +24,10 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import columns, metrics
 from food_inspections_dagster.modeling.settings import AuditRule
 from food_inspections_dagster.modeling.splits import evaluation_window
-from food_inspections_dagster.weeks import week_range
 
-#: The sides of the city by zip code, after the City's sides of community areas: Far North and North are one here, and
-#: so are South, Far Southeast and Far Southwest. Zip codes cross the borders of community areas: it is a rough map.
+#: The sides of the city by zip code, after the City's sides of community areas: Far North and North are one
+#: here, and so are South, Far Southeast and Far Southwest. Zip codes cross the borders of community areas: it
+#: is a rough map.
 SIDES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Central": (
@@ -40,8 +40,8 @@ SIDES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "West": ("60608", "60612", "60622", "60623", "60624", "60642", "60644", "60651"),
         "Southwest": ("60609", "60621", "60629", "60632", "60636", "60638", "60652"),
         "South": (
-            "60615", "60616", "60617", "60619", "60620", "60628", "60633", "60637", "60643", "60649", "60653", "60655",
-            "60827",
+            "60615", "60616", "60617", "60619", "60620", "60628", "60633", "60637", "60643", "60649", "60653",
+            "60655", "60827",
         ),
     }
 )  # fmt: skip
@@ -136,8 +136,8 @@ class BiasReport:
     """An audit of one or more weeks.
 
     Attributes:
-        table: one row per week, attribute, group and metric; columns of ``TABLE_TYPES``. ``n`` is the metric's
-            denominator; ``verdict`` is null for metrics that are reported only.
+        table: one row per week, attribute, group and metric; columns of ``TABLE_TYPES``. ``n`` is the
+            metric's denominator; ``verdict`` is null for metrics that are reported only.
         verdicts: one row per week, attribute and group; columns of ``VERDICT_TYPES``.
         overall: one entry per week.
     """
@@ -161,19 +161,21 @@ def with_attributes(backtest: pd.DataFrame, feature_rows: pd.DataFrame) -> pd.Da
     found[found] = known[order][at[found]] == wanted[found]
     if not found.all():
         raise FoodInspectionsError(
-            f"{int((~found).sum())} inspections of the backtest, such as {wanted[~found][0]}, are not in the feature "
-            "matrix: materialise the model assets of these weeks again."
+            f"{int((~found).sum())} inspections of the backtest, such as {wanted[~found][0]}, are not in the "
+            "feature matrix: materialise the model assets of these weeks again."
         )
     rows = order[at]
-    facility = feature_rows["facility_type"].astype(object).to_numpy()[rows]
+    facility = columns.texts(feature_rows["facility_type"])[rows]
     risk = feature_rows["risk"].to_numpy(dtype="float64", na_value=math.nan)[rows]
-    zips = feature_rows["zip"].astype(object).to_numpy()[rows]
-    text = pd.ArrowDtype(pa.string())
-    return backtest.assign(
-        facility_type=pd.array([UNKNOWN if pd.isna(f) else f for f in facility], dtype=text),
-        side=pd.array([UNKNOWN if pd.isna(z) else SIDE_OF_ZIP.get(z, UNKNOWN) for z in zips], dtype=text),
-        risk=pd.array([UNKNOWN if math.isnan(r) else RISKS.get(int(r), UNKNOWN) for r in risk], dtype=text),
-    )
+    zips = columns.texts(feature_rows["zip"])[rows]
+    attributes = {
+        "facility_type": [UNKNOWN if f is None else f for f in facility],
+        "side": [SIDE_OF_ZIP.get(z, UNKNOWN) for z in zips],
+        "risk": [UNKNOWN if math.isnan(r) else RISKS.get(int(r), UNKNOWN) for r in risk],
+    }
+    typed = columns.table(attributes, dict.fromkeys(attributes, pa.string()))
+    typed.index = backtest.index
+    return backtest.assign(**{name: typed[name] for name in attributes})
 
 
 def on_list(rows: pd.DataFrame, share: float) -> np.ndarray:
@@ -192,7 +194,7 @@ def on_list(rows: pd.DataFrame, share: float) -> np.ndarray:
     return listed
 
 
-# ------------------------------------------------------------------------------------------------ the audit
+# ---------------------------------------------------------------------- the audit
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,8 @@ class _Rows:
         missing = [a for a in rule.attributes if a not in rows.columns]
         if missing:
             raise FoodInspectionsError(
-                f"The rows to audit have no column '{missing[0]}': name attributes among facility_type, side and risk."
+                f"The rows to audit have no column '{missing[0]}': "
+                "name attributes among facility_type, side and risk."
             )
         rows = rows.sort_values(["week", "inspection_id"], ignore_index=True)
         return cls(
@@ -218,7 +221,7 @@ class _Rows:
             columns.codes(rows["establishment_id"]),
             on_list(rows, rule.capacity_share),
             rows["label"].to_numpy(dtype=bool),
-            {a: rows[a].astype(object).to_numpy() for a in rule.attributes},
+            {a: columns.texts(rows[a]) for a in rule.attributes},
         )
 
 
@@ -249,16 +252,15 @@ def audit_weeks(
             continue
         if group not in rows:
             raise FoodInspectionsError(
-                f"'{group}' was selected for the week of {week}, but its backtest was not given to the audit: "
+                f"'{group}' was selected for the week of {week}, but its backtest was not given: "
                 "materialise its model asset and selected_model of that week again."
             )
         if group not in held:
             held[group] = _Rows.of(rows[group], rule)
         first, last = evaluation_window(week, rule.evaluation_weeks)
-        ends = np.searchsorted(held[group].weeks, [np.datetime64(first), np.datetime64(last) + 1])
-        sizes[week] = int(ends[1] - ends[0])
+        span = columns.span(held[group].weeks, first, last)
+        sizes[week] = span.stop - span.start
         if sizes[week]:
-            span = slice(int(ends[0]), int(ends[1]))
             crosstabs.append(_crosstabs(held[group], span, week, rule))
             spreads.append(_effective_sizes(held[group], span, week, rule))
     table = _table(crosstabs, spreads, rule, selected) if crosstabs else columns.empty(TABLE_TYPES)
@@ -402,7 +404,7 @@ def _table(
     )
     inside = (disparity >= rule.tau_low) & (disparity <= rule.tau_high)
     surely = (long["disparity_low"] > rule.tau_high) | (long["disparity_high"] < rule.tau_low)
-    long["verdict"] = np.select(
+    long["verdict"] = np.select(  # type: ignore[type-var]
         [~long["metric"].isin(rule.judged_metrics), is_reference, small, inside, surely],
         [None, REFERENCE, TOO_SMALL, WITHIN, OUTSIDE],
         default=UNCERTAIN,
@@ -414,13 +416,13 @@ def _table(
     return columns.table(long, TABLE_TYPES)
 
 
-# ------------------------------------------------------------------------------------------------ in words
+# ---------------------------------------------------------------------- in words
 
 
 def _verdicts(table: pd.DataFrame, rule: AuditRule) -> pd.DataFrame:
     judged = table.loc[table["verdict"].notna()]
     records = []
-    entries: list[dict[str, Any]] = judged.astype(object).where(judged.notna(), None).to_dict("records")
+    entries = pa.Table.from_pandas(judged, preserve_index=False).to_pylist()
     together: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for entry in entries:
         together.setdefault((entry["week"], entry["attribute"], entry["group"]), []).append(entry)
@@ -453,7 +455,8 @@ def _say(part: dict[str, Any], rule: AuditRule) -> str:
     if part["verdict"] == WITHIN:
         return f"{said}, within {rule.tau_low:g} to {rule.tau_high:g}"
     doubt = " (but the interval reaches into these bounds)" if part["verdict"] == UNCERTAIN else ""
-    return f"{said}, outside {rule.tau_low:g} to {rule.tau_high:g}{doubt}: {words[1 if part['disparity'] > 1 else 2]}"
+    meaning = words[1 if part["disparity"] > 1 else 2]
+    return f"{said}, outside {rule.tau_low:g} to {rule.tau_high:g}{doubt}: {meaning}"
 
 
 def _overall(
@@ -480,9 +483,9 @@ def _overall(
         worst = next(v for v in (*_WORST_FIRST[:3], TOO_SMALL) if named[v] or v == TOO_SMALL)
         measures = " and ".join(_WORDS.get(m, (m,))[0] for m in rule.judged_metrics)
         sentence = (
-            f"On {sizes[week]:,} inspections that no model had learnt from, {len(named[WITHIN])} of the {len(judged)} "
-            f"groups that can be judged are within {rule.tau_low:g} to {rule.tau_high:g} times their reference on "
-            f"{measures}"
+            f"On {sizes[week]:,} inspections that no model had learnt from, {len(named[WITHIN])} of the "
+            f"{len(judged)} groups that can be judged are within {rule.tau_low:g} to {rule.tau_high:g} times "
+            f"their reference on {measures}"
         )
         for verdict, words in (
             (OUTSIDE, "outside"),
@@ -497,7 +500,7 @@ def _overall(
 
 
 def with_overall(report: BiasReport) -> pd.DataFrame:
-    """Return the verdicts with one row more per week, attribute ``overall``: the verdict on the whole list."""
+    """Return the verdicts with one row more per week, attribute ``overall``: that of the whole list."""
     overall = columns.table(
         {
             "week": [o.week for o in report.overall],
@@ -510,8 +513,3 @@ def with_overall(report: BiasReport) -> pd.DataFrame:
         VERDICT_TYPES,
     )
     return pd.concat([report.verdicts, overall], ignore_index=True)
-
-
-def audit_weeks_needed(weeks: Sequence[date], rule: AuditRule) -> list[date]:
-    """Return the weeks whose backtest rows ``audit_weeks`` reads for ``weeks``."""
-    return week_range(evaluation_window(min(weeks), rule.evaluation_weeks)[0], max(weeks))

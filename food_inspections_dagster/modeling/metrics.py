@@ -1,10 +1,12 @@
 """Metrics of a ranking, with intervals that know that an establishment is inspected more than once.
 
-Everything is exact under ties: where scores tie, a metric is its expectation over random orders of the tied rows.
+Everything is exact under ties: where scores tie, a metric is its expectation over random orders of the tied
+    rows.
 Arrays in, numbers out; ``label`` is 0/1 or bool, ``score`` a probability, ``cluster`` an integer code of the
 establishment (0 … number of clusters - 1). A metric that is not defined (one class only, no rows) is NaN.
 
-Sources: Obuchowski 1997 (AUC of clustered data), Chicago/food-inspections-evaluation (days earlier, first half),
+Sources: Obuchowski 1997 (AUC of clustered data), Chicago/food-inspections-evaluation (days earlier, first
+    half),
 triage (precision at k with its worst and best case).
 """
 
@@ -56,7 +58,7 @@ def z_of(confidence: float) -> float:
     return float(norm.ppf(0.5 + confidence / 2))
 
 
-# ------------------------------------------------------------------------------------------------ AUC
+# ---------------------------------------------------------------------- AUC
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def clustered_auc_se(parts: AucParts, cluster: np.ndarray, other: AucParts | Non
     return math.sqrt(max(0.0, float(variance)))
 
 
-# ------------------------------------------------------------------------------------------------ rank
+# ---------------------------------------------------------------------- rank
 
 
 def average_precision(score: np.ndarray, label: np.ndarray, ranking: Ranking | None = None) -> float:
@@ -243,7 +245,8 @@ def top_k(probability: np.ndarray, label: np.ndarray, starts: np.ndarray) -> Top
     tied_misses = weekly((tied & ~label).astype(np.int64))
     k = int(certain.sum() + places.sum())
     positives = int(label.sum())
-    expected = float(probability @ label)
+    tied_rows = np.maximum(1, tied_hits + tied_misses)
+    expected = float((sure_hits + places * tied_hits / tied_rows).sum())
     best = int((sure_hits + np.minimum(places, tied_hits)).sum())
     worst = int((sure_hits + np.maximum(0, places - tied_misses)).sum())
 
@@ -268,7 +271,8 @@ class Reordered:
     """The City's simulation: the same inspections on the same dates, in the order of the scores.
 
     Attributes:
-        days_earlier: per row, its date minus its simulated date in days, expected under ties; float64 (rows,).
+        days_earlier: per row, its date minus its simulated date in days, expected under ties; float64
+            (rows,).
         first_half: per row, whether it was really made in the first half of its period; float64 (rows,).
         first_half_simulated: the same in the simulated order, a probability under ties; float64 (rows,).
     """
@@ -283,9 +287,9 @@ def reorder(
 ) -> Reordered:
     """Put the inspections of each period into the order of their scores, on the dates that the period has.
 
-    As in the City's ``simulated_date_diff_mean`` and ``simulated_bin_summary``: as many inspections a day as there
-    really were. The first half are the days on whose evening fewer than half of the period's inspections were made.
-    The City breaks ties by the order of its file; here tied rows share their dates.
+    As in the City's ``simulated_date_diff_mean`` and ``simulated_bin_summary``: as many inspections a day as
+    there really were. The first half are the days on whose evening fewer than half of the period's
+    inspections were made. The City breaks ties by the order of its file; here tied rows share their dates.
 
     Args:
         score: float64 (rows,).
@@ -309,7 +313,7 @@ def reorder(
     return out
 
 
-# ------------------------------------------------------------------------------------------------ probability
+# ---------------------------------------------------------------------- probability
 
 
 def brier_losses(score: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -335,8 +339,8 @@ def calibration(
     Tied scores stay together, so there may be fewer bins.
 
     Returns:
-        columns bin, rows, score_low, score_high, predicted (mean score), observed (share of the label), and the
-        Wilson interval observed_low, observed_high.
+        columns bin, rows, score_low, score_high, predicted (mean score), observed (share of the label), and
+        the Wilson interval observed_low, observed_high.
     """
     ranking = ranking or Ranking.of(score)
     ordered, found = score[ranking.order], np.asarray(label, dtype=np.float64)[ranking.order]
@@ -364,7 +368,7 @@ def calibration(
 
 
 def wilson(share: np.ndarray, rows: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Wilson score interval of shares that rest on ``rows`` rows (an effective size may be fractional)."""
+    """Return the Wilson score interval of shares of ``rows`` rows (an effective size may be fractional)."""
     share, rows = np.asarray(share, dtype=np.float64), np.asarray(rows, dtype=np.float64)
     z = z_of(confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -374,11 +378,11 @@ def wilson(share: np.ndarray, rows: np.ndarray, confidence: float = 0.95) -> tup
     return np.clip(centre - reach, 0, share), np.clip(centre + reach, share, 1)
 
 
-# ------------------------------------------------------------------------------------------------ intervals
+# ---------------------------------------------------------------------- intervals
 
 
 def clustered_ratio_se(numerator: np.ndarray, denominator: np.ndarray, cluster: np.ndarray) -> float:
-    """Return the standard error of sum(numerator) / sum(denominator), linearised, with clusters as sampling units."""
+    """Return the linearised standard error of sum(numerator) / sum(denominator), by cluster."""
     total = float(denominator.sum())
     if total == 0:
         return math.nan

@@ -39,7 +39,8 @@ from food_inspections_dagster.modeling.settings import Features
 FORMAT = "food_inspections_dagster.model/1"
 CARD = "model.json"
 #: Types beyond those of scikit-learn and numpy that skops trusts by itself.
-TRUSTED = tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in (OutlierClipper, TakeColumn)) + (
+TRUSTED = (
+    *(f"{kind.__module__}.{kind.__qualname__}" for kind in (OutlierClipper, TakeColumn)),
     "numpy.dtype",
     "sklearn.feature_selection._univariate_selection.f_classif",
 )
@@ -93,9 +94,9 @@ class FittedModel:
     """A fit with its card.
 
     Attributes:
-        card: JSON-ready facts: model_id, model_group_id, model_group (its name), algorithm, parameters, seed, features,
-            categories, label, inspection_types, training_window (first_week, last_week, rows, positives),
-            training_metrics, data_hash, code_version, libraries.
+        card: JSON-ready facts: model_id, model_group_id, model_group (its name), algorithm, parameters, seed,
+            features, categories, label, inspection_types, training_window (first_week, last_week, rows,
+            positives), training_metrics, data_hash, code_version, libraries.
     """
 
     card: Mapping[str, Any]
@@ -129,14 +130,15 @@ class FittedModel:
         return rows if isinstance(rows, Inputs) else Inputs.of(rows, self.features)
 
 
-# ------------------------------------------------------------------------------------------------ writing
+# ---------------------------------------------------------------------- writing
 
 
 def _stable_skops(data: bytes) -> bytes:
     """Rewrite a skops file so that equal objects give equal bytes.
 
-    skops names parts by memory address and zip stores the clock; here parts are named by their content, objects
-    are numbered in order, and the clock stands still. Shared objects become equal ones, which estimators do not mind.
+    skops names parts by memory address and zip stores the clock; here parts are named by their content,
+    objects are numbered in order, and the clock stands still. Shared objects become equal ones, which
+    estimators do not mind.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read("schema.json"))
@@ -187,13 +189,13 @@ def dump(model: FittedModel) -> dict[str, bytes]:
     return {CARD: canonical_json(card), name: data}
 
 
-# ------------------------------------------------------------------------------------------------ reading
+# ---------------------------------------------------------------------- reading
 
 
 def _refuse(what: str) -> FoodInspectionsError:
     return FoodInspectionsError(
-        f"This is not a model of this project, or it is damaged: {what}; delete its folder and materialise its "
-        "week again."
+        f"This is not a model of this project, or it is damaged: {what}; "
+        "delete its folder and materialise its week again."
     )
 
 
@@ -237,8 +239,8 @@ def load(files: Mapping[str, bytes]) -> FittedModel:
     data = bytes(files[name])
     if hashlib.sha256(data).hexdigest() != card["artifact"]["sha256"]:
         raise _refuse(
-            f"{name} of model {card['model_id']} was cut or changed ({len(data)} bytes of {card['artifact']['bytes']}, "
-            "its checksum does not match)"
+            f"{name} of model {card['model_id']} was cut or changed (its checksum does not match; "
+            f"{len(data)} bytes of {card['artifact']['bytes']})"
         )
     try:
         estimator = _build(name, data)

@@ -1,6 +1,7 @@
 """Figures for people, as PNG bytes: the same numbers give the same bytes.
 
-Drawn on figures of their own, without pyplot: its global state is neither thread-safe nor ever freed. Aequitas'
+Drawn on figures of their own, without pyplot: its global state is neither thread-safe nor ever freed.
+    Aequitas'
 import changes matplotlib's global style, so the defaults are set for each figure.
 """
 
@@ -85,7 +86,7 @@ def calibration_curve(calibration: pd.DataFrame, title: str) -> bytes:
 
 
 def disparity_chart(table: pd.DataFrame, attribute: str, metric: str, rule: AuditRule, title: str) -> bytes:
-    """Draw one week's disparities of one metric by group with intervals, and the bounds; from ``BiasReport.table``."""
+    """Draw one week's disparities of a metric by group with intervals, from ``BiasReport.table``."""
     rows = table.loc[(table["attribute"] == attribute) & (table["metric"] == metric)]
     rows = rows.loc[rows["disparity"].notna() & (rows["verdict"] != TOO_SMALL).fillna(True)]
     rows = rows.sort_values(["group_size", "group"], ignore_index=True)

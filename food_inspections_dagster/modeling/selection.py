@@ -1,7 +1,8 @@
 """Choose a model group by a rule that was written down before, and say why.
 
-For each week: the backtest rows of the evaluation window ─ rows that every candidate scored ─ metrics with intervals ─
-best ─ those within the tolerance of it ─ the simplest of them ─ compared with baseline and with the choice a week before.
+For each week: backtest rows of the evaluation window ─ those that every candidate scored ─ metrics with
+intervals ─ the best ─ those within the tolerance of it ─ the simplest of them ─ compared with the
+baseline and with what the rule chose a week before.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from food_inspections_dagster.modeling import columns, metrics
 from food_inspections_dagster.modeling.metrics import AucParts, Estimate, Ranking, TopK
 from food_inspections_dagster.modeling.settings import METRICS, SelectionRule, as_dict
 from food_inspections_dagster.modeling.splits import evaluation_window
-from food_inspections_dagster.weeks import WEEK, week_range
+from food_inspections_dagster.weeks import WEEK
 
 Models = Mapping[date, Mapping[str, str | None]]
 Verdict = Literal["better", "worse", "no difference shown"]
@@ -50,7 +51,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The chosen group against another one on the same rows: the difference of their AUCs, chosen minus other."""
+    """The chosen group against another on the same rows: the difference of their AUCs, chosen minus other."""
 
     other: str
     difference: Estimate
@@ -114,7 +115,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# ------------------------------------------------------------------------------------------------ aligned rows
+# ---------------------------------------------------------------------- aligned rows
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,9 @@ class _Aligned:
             same = (week[part] == week[first][at]) & (label[part] == label[first][at])
             if len(np.unique(own)) != len(own) or not same.all():
                 raise FoodInspectionsError(
-                    f"The backtest of model group '{group}' repeats an inspection, or disagrees with another group on "
-                    "its week or label: materialise the model assets of these weeks again, all from one feature_matrix."
+                    f"The backtest of model group '{group}' repeats an inspection, or disagrees with another "
+                    "group on its week or label: materialise the model assets of these weeks again, from one "
+                    "feature_matrix."
                 )
             offset += len(own)
         order = np.lexsort((union, week[first]))
@@ -169,10 +171,6 @@ class _Aligned:
     def common(self, groups: tuple[str, ...], share: float) -> "_Common":
         """Return the rows that all of ``groups`` scored."""
         return _common(self, groups, share)
-
-    def span(self, weeks: np.ndarray, first: date, last: date) -> slice:
-        ends = np.searchsorted(weeks, [np.datetime64(first), np.datetime64(last) + 1])
-        return slice(int(ends[0]), int(ends[1]))
 
 
 def _flags(column: pd.Series) -> np.ndarray:
@@ -211,7 +209,7 @@ def _common(aligned: _Aligned, groups: tuple[str, ...], share: float) -> _Common
     )
 
 
-# ------------------------------------------------------------------------------------------------ evaluation
+# ---------------------------------------------------------------------- evaluation
 
 
 @dataclass(frozen=True)
@@ -235,8 +233,7 @@ class _Window:
 
 
 def _evaluate(common: _Common, first: date, last: date, rule: SelectionRule) -> _Window:
-    ends = np.searchsorted(common.weeks, [np.datetime64(first), np.datetime64(last) + 1])
-    span = slice(int(ends[0]), int(ends[1]))
+    span = columns.span(common.weeks, first, last)
     label, weeks, days = common.label[span], common.weeks[span], common.days[span]
     names, cluster = np.unique(common.cluster[span], return_inverse=True)
     starts = (
@@ -291,7 +288,7 @@ def _evaluate(common: _Common, first: date, last: date, rule: SelectionRule) -> 
     return _Window(len(label), int(label.sum()), len(names), cluster, evaluated)
 
 
-# ------------------------------------------------------------------------------------------------ the rule
+# ---------------------------------------------------------------------- the rule
 
 
 class _Judge:
@@ -319,9 +316,9 @@ class _Judge:
         return (self.models or {}).get(week, {}).get(group)
 
     def _window(self, week: date) -> tuple[_Window, dict[str, list[str]], dict[str, int]]:
-        """Evaluate the window that ends with ``week``: the window, why groups are out, rows each group scored."""
+        """Return the evaluated window that ends with ``week``, why groups are out, and rows by group."""
         first, last = evaluation_window(week, self.rule.evaluation_weeks)
-        span = self.aligned.span(self.aligned.weeks, first, last)
+        span = columns.span(self.aligned.weeks, first, last)
         scored = self.counts[:, span.stop] - self.counts[:, span.start]
         rows = dict(zip(self.aligned.groups, (int(n) for n in scored), strict=True))
         total = span.stop - span.start
@@ -352,12 +349,12 @@ class _Judge:
     def _choose(self, week: date) -> tuple[str | None, tuple[str, ...]]:
         """Apply the rule to one week: the group, and the sentences that lead to it."""
         rule = self.rule
-        window, excluded, rows = self.window(week)
+        window, excluded, _ = self.window(week)
         first, last = evaluation_window(week, rule.evaluation_weeks)
         if window.rows < rule.min_evaluation_rows:
             return None, (
-                f"Nothing is chosen: {window.rows} rows from {first} to {last} were scored by every candidate, "
-                f"and {rule.min_evaluation_rows} are needed.",
+                f"Nothing is chosen: {window.rows} rows from {first} to {last} were scored by every "
+                f"candidate, and {rule.min_evaluation_rows} are needed.",
             )
         if window.positives in (0, window.rows):
             return None, (
@@ -376,8 +373,8 @@ class _Judge:
         tied = [g for g in values if sign * (values[best] - values[g]) <= rule.tie_tolerance]
         chosen = min(tied, key=self.preference)
         said = (
-            f"Judged on {window.rows:,} inspections of {window.establishments:,} establishments from {first} to {last}, "
-            "each scored by a model that had learnt from earlier weeks only."
+            f"Judged on {window.rows:,} inspections of {window.establishments:,} establishments from {first} "
+            f"to {last}, each scored by a model that had learnt from earlier weeks only."
         )
         estimate = window.groups[best].metrics[rule.metric]
         what = f"{best} has the best {rule.metric}: {_said(estimate, rule.confidence)}."
@@ -385,13 +382,13 @@ class _Judge:
             why = f"No other group is within the tolerance of {rule.tie_tolerance:g}, so {chosen} is chosen."
         elif chosen == best:
             why = (
-                f"{_and(sorted(set(tied) - {best}))} within the tolerance of {rule.tie_tolerance:g} of it, but {chosen} "
-                "comes first in the order of preference, so it is chosen."
+                f"{_and(sorted(set(tied) - {best}))} within the tolerance of {rule.tie_tolerance:g} of it, "
+                f"but {chosen} comes first in the order of preference, so it is chosen."
             )
         else:
             why = (
-                f"{chosen} ({values[chosen]:.4f}) is within the tolerance of {rule.tie_tolerance:g} of it and comes "
-                "first in the order of preference, so it is chosen."
+                f"{chosen} ({values[chosen]:.4f}) is within the tolerance of {rule.tie_tolerance:g} of it "
+                "and comes first in the order of preference, so it is chosen."
             )
         return chosen, (said, what, why, *out)
 
@@ -411,7 +408,8 @@ class _Judge:
             "worse": f"ranks worse than {what}",
             "no difference shown": f"is not shown to rank better or worse than {what}",
         }
-        sentence = f"{group} {words[verdict]}: its roc_auc differs by {_said(difference, self.rule.confidence, '+')}."
+        said = _said(difference, self.rule.confidence, "+")
+        sentence = f"{group} {words[verdict]}: its roc_auc differs by {said}."
         return Comparison(other, difference, verdict, sentence)
 
     def decide(self, week: date) -> Decision:
@@ -463,7 +461,15 @@ class _Judge:
             found.score, found.auc.label, confidence=self.rule.confidence, ranking=found.ranking
         )
         return Candidate(
-            group, model_id, excluded, rows, found.metrics, found.top_k, tuple(deciles.to_dict("records"))
+            group,
+            model_id,
+            excluded,
+            rows,
+            found.metrics,
+            found.top_k,
+            tuple(
+                {str(name): value for name, value in decile.items()} for decile in deciles.to_dict("records")
+            ),
         )
 
 
@@ -472,7 +478,8 @@ def _said(estimate: Estimate, confidence: float, sign: str = "") -> str:
         return "undefined"
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:{sign}.4f}"
-    return f"{estimate.value:{sign}.4f} ({confidence:.0%} interval {estimate.low:{sign}.4f} to {estimate.high:{sign}.4f})"
+    interval = f"{estimate.low:{sign}.4f} to {estimate.high:{sign}.4f}"
+    return f"{estimate.value:{sign}.4f} ({confidence:.0%} interval {interval})"
 
 
 def _and(names: Sequence[str]) -> str:
@@ -488,11 +495,13 @@ def select_weeks(
     """Decide for each of ``weeks``, in their order.
 
     Args:
-        backtests: backtest rows by group name, of the evaluation windows of ``weeks`` and of the week before them.
+        backtests: backtest rows by group name, of the evaluation windows of ``weeks`` and of the week before
+            them.
         rule: how to choose.
         weeks: the weeks to decide for.
         models: by week and group the model of that week, or None where there is none; a group without a model
-            cannot be chosen. Give the week before the first one too. Left out, every group is taken to have one.
+            cannot be chosen. Give the week before the first one too. Left out, every group is taken to have
+            one.
 
     Raises:
         FoodInspectionsError: where backtests disagree on an inspection.
@@ -546,8 +555,3 @@ def regret(
         )
     names = ["week", "selected", "best", "selected_value", "best_value", "regret"]
     return pd.DataFrame(found, columns=names)
-
-
-def decision_weeks_needed(weeks: Sequence[date], rule: SelectionRule) -> list[date]:
-    """Return the weeks whose backtest rows ``select_weeks`` reads for ``weeks``."""
-    return week_range(evaluation_window(min(weeks), rule.evaluation_weeks)[0] - WEEK, max(weeks))

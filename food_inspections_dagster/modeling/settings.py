@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.weeks import FIRST_WEEK, monday
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Kind = Literal["numeric", "categorical"]
 Features = tuple[tuple[str, Kind], ...]
@@ -68,8 +71,9 @@ class AlgorithmSpec:
 class Schedule:
     """When models are fitted, and on which rows.
 
-    With ``update_weeks=13`` the anchors are 2010-01-04, 2010-04-05, …; the model of every week from 2010-04-05 to
-    2010-06-28 is the fit at 2010-04-05, on rows of the ``training_window_weeks`` weeks that end with that one.
+    With ``update_weeks=13`` the anchors are 2010-01-04, 2010-04-05, …; the model of every week from
+    2010-04-05 to 2010-06-28 is the fit at 2010-04-05, on rows of the ``training_window_weeks`` weeks that end
+    with that one.
     """
 
     update_weeks: int = 13
@@ -89,14 +93,15 @@ class Schedule:
 
 @dataclass(frozen=True)
 class SelectionRule:
-    """How one group is chosen: the best by ``metric``; within ``tie_tolerance`` of it, the first of ``preference_order``.
+    """How one group is chosen: the best by ``metric``, or a preferred one within ``tie_tolerance`` of it.
 
     Attributes:
         preference_order: names of groups, simplest first; a group that is not named comes last, by name.
         baseline: the group that the chosen one has to beat.
         capacity_share: share of a week's inspections that are on the list (k = ceil(share x inspections)).
-        period_weeks: the City's two metrics reorder inspections within periods of so many weeks. The City's own
-            period was two months; reordering over a whole year would let a score be used before it existed.
+        period_weeks: the City's two metrics reorder inspections within periods of so many weeks. The City's
+            own period was two months; reordering over a whole year would let a score be used before it
+            existed.
         min_evaluation_rows: fewer common rows than this and nothing is decided.
         min_coverage: a group that scored a smaller share of the window's rows is no candidate.
     """
@@ -134,11 +139,13 @@ class AuditRule:
     """What counts as fair, fixed in advance.
 
     Attributes:
-        references: reference group per attribute; an attribute without one is compared with its largest group.
+        references: reference group per attribute; an attribute without one is compared with its largest
+            group.
         judged_metrics: the metrics that verdicts rest on; every other one is reported without a verdict.
         tau_low, tau_high: bounds of a disparity (metric of the group / metric of the reference group).
         min_group_size: groups with fewer rows are too small to judge.
-        min_denominator: so is a metric that rests on fewer rows than this (such as the few a group had on the list).
+        min_denominator: so is a metric that rests on fewer rows than this (such as the few a group had on the
+            list).
     """
 
     attributes: tuple[str, ...] = ("facility_type", "side", "risk")
@@ -157,7 +164,8 @@ class AuditRule:
         _positive(self, "evaluation_weeks", "min_group_size", "min_denominator", "tau_low")
         require(
             self.tau_low < 1 < self.tau_high,
-            f"AuditRule.tau_low and tau_high are {self.tau_low} and {self.tau_high}: 1 must lie between them.",
+            f"AuditRule.tau_low and tau_high are {self.tau_low} and {self.tau_high}: "
+            "1 must lie between them.",
         )
         require(
             0 < self.confidence < 1,
@@ -165,9 +173,9 @@ class AuditRule:
         )
 
 
-def as_dict(settings: object) -> dict[str, object]:
+def as_dict(settings: "DataclassInstance") -> dict[str, object]:
     """Return a settings value as JSON-ready types, in declared order."""
-    plain = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}  # type: ignore[arg-type]
+    plain = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
     return {
         name: value.isoformat()
         if isinstance(value, date)

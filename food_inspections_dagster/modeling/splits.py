@@ -1,8 +1,8 @@
 """Temporal splits: which weeks a model learns from and which weeks it is judged on.
 
-With 13-week updates, the list for the week of 2012-04-09 was made by the fit at anchor ``anchor_of(2012-04-02)`` =
-2012-04-02, which saw weeks up to and including 2012-04-02. So the rows of 2012-04-09 are out of sample for it, and
-they are the rows of that week on which it is judged.
+With 13-week updates, the list for the week of 2012-04-09 was made by the fit at anchor
+``anchor_of(2012-04-02)`` = 2012-04-02, which saw weeks up to and including 2012-04-02. So the rows of
+2012-04-09 are out of sample for it, and they are the rows of that week on which it is judged.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import pandas as pd
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.settings import Schedule
-from food_inspections_dagster.weeks import WEEK, week_range
+from food_inspections_dagster.weeks import WEEK
 
 
 def anchor_of(week: date, schedule: Schedule) -> date | None:
@@ -25,7 +25,7 @@ def anchor_of(week: date, schedule: Schedule) -> date | None:
 
 
 def backtest_anchor_of(week: date, schedule: Schedule) -> date | None:
-    """Return the anchor of the model in force when the list for ``week`` was made, at the end of the week before."""
+    """Return the anchor of the model in force when the list for ``week`` was made, a week before."""
     return anchor_of(week - WEEK, schedule)
 
 
@@ -52,14 +52,9 @@ def needed_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:
     return sorted(a for a in anchors if a is not None)
 
 
-def expected_evaluation_weeks(week: date, weeks: int, schedule: Schedule) -> list[date]:
-    """Return the weeks of the evaluation window of ``week`` that lie within the calendar."""
-    first, last = evaluation_window(week, weeks)
-    return week_range(max(first, schedule.first_week), last)
-
-
 def assert_no_overlap(training: pd.DataFrame, scored: pd.DataFrame) -> None:
-    """Check on the rows themselves, not on the schedule, that every scored row comes after every training row.
+    """Check on the rows themselves, not on the schedule, that every scored row comes after every training
+    row.
 
     Args:
         training, scored: rows with ``inspection_id`` and ``inspection_date``.
@@ -73,8 +68,9 @@ def assert_no_overlap(training: pd.DataFrame, scored: pd.DataFrame) -> None:
     oldest = pd.Timestamp(scored["inspection_date"].min())
     if newest >= oldest:
         raise FoodInspectionsError(
-            f"A model was about to be judged on rows of {oldest:%Y-%m-%d} although it had learnt from rows up to "
-            f"{newest:%Y-%m-%d}: the temporal split is broken, so nothing was kept; report this with your settings."
+            f"A model was about to be judged on rows of {oldest:%Y-%m-%d} although it had learnt from rows "
+            f"up to {newest:%Y-%m-%d}: the temporal split is broken, so nothing was kept; "
+            "report this with your settings."
         )
     both = np.intersect1d(
         training["inspection_id"].to_numpy(dtype="int64"), scored["inspection_id"].to_numpy(dtype="int64")

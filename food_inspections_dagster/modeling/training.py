@@ -86,8 +86,8 @@ class TrainedWeeks:
 
     Attributes:
         weeks: one entry per asked week, in order.
-        backtest: the columns of ``BACKTEST_TYPES``; one row per inspection with a decision, sorted by week and
-            inspection_id. Weeks without a model have no rows.
+        backtest: the columns of ``BACKTEST_TYPES``; one row per inspection with a decision, sorted by week
+            and inspection_id. Weeks without a model have no rows.
         models: the files of every model named in ``weeks``, by model_id.
         fitted: ids of the models that were fitted now; the others were known.
     """
@@ -101,8 +101,8 @@ class TrainedWeeks:
 def usable_rows(rows: pd.DataFrame, label: str, schedule: Schedule) -> pd.DataFrame:
     """Return the rows that models learn from and are judged on, sorted by week and inspection_id.
 
-    They are inspections of the scheduled types with a decision, no re-inspections, of establishments that were in
-    the cohort.
+    They are inspections of the scheduled types with a decision, no re-inspections, of establishments that
+    were in the cohort.
     """
     require(label in LABELS, f"The label '{label}' is unknown: use {' or '.join(LABELS)}.")
     chosen = (
@@ -129,8 +129,7 @@ class _Rows:
 
     def span(self, first: date, last: date) -> slice:
         """Return the positions of the rows of the weeks from ``first`` to ``last``, both included."""
-        ends = np.searchsorted(self.days, [np.datetime64(first), np.datetime64(last) + 1])
-        return slice(int(ends[0]), int(ends[1]))
+        return columns.span(self.days, first, last)
 
     def data_hash(self, first: date, last: date) -> str:
         """Return a hash of ids, labels and feature values of the rows of these weeks."""
@@ -178,8 +177,8 @@ def train_and_backtest(
         rows: rows of the feature matrix of all weeks that ``weeks_needed`` names.
         weeks: the weeks wanted.
         code_version: of the code that makes features and models; part of the model's identity.
-        known: gives the stored files of the model at an anchor, or None. They are reused where recipe, data, code and
-            libraries are the same, and refitted where one of them changed.
+        known: gives the stored files of the model at an anchor, or None. They are reused where recipe, data,
+            code and libraries are the same, and refitted where one of them changed.
 
     Raises:
         FoodInspectionsError: for unknown settings, a missing feature, or stored files that are damaged.

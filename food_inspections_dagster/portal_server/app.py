@@ -1,4 +1,6 @@
-"""The HTTP side: SODA 2.1's paths, app tokens, throttling, metadata, edits and faults, as a Starlette application."""
+"""The HTTP side: SODA 2.1's paths, app tokens, throttling, metadata, edits and faults, as a Starlette
+application.
+"""
 
 import hashlib
 import ipaddress
@@ -155,7 +157,9 @@ class PortalApp:
             wait = self._wait(request.client.host if request.client else "", self._throttle)
             if wait > 0:
                 seconds = str(max(1, math.ceil(wait)))
-                raise HTTPException(429, "Requests without an app token are throttled", {"Retry-After": seconds})
+                raise HTTPException(
+                    429, "Requests without an app token are throttled", {"Retry-After": seconds}
+                )
 
     def _admit_writer(self, request: Request) -> None:
         """Edits are for this machine; where tokens are configured, they also need one."""
@@ -296,13 +300,13 @@ def _answer(content: Any, status: int = 200, headers: Mapping[str, str] | None =
 
 
 async def _soda_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, SodaError)  # noqa: S101
+    assert isinstance(error, SodaError)
     return _answer(error.body(), error.status)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     """Write Starlette's own refusals, such as 404 and 405, and our throttling in the portal's form."""
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed", 429: "throttled"}
     body = SodaError(error.status_code, codes.get(error.status_code, "invalid_request"), error.detail).body()
     return _answer(body, error.status_code, error.headers)

@@ -1,4 +1,6 @@
-"""Errors in the form in which the portal answers them: JSON with ``code``, ``error``, ``message`` and ``data``."""
+"""Errors in the form in which the portal answers them: JSON with ``code``, ``error``, ``message`` and
+``data``.
+"""
 
 from typing import Any
 

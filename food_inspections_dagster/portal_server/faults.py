@@ -33,7 +33,8 @@ class Fault:
         kind: ``status`` (answers ``status``, with Retry-After ``retry_after`` s if given), ``slow`` (waits
             ``seconds``), ``cut_body`` (promises a length, sends half), ``broken_json``, ``html``,
             ``repeated_page`` (answers the page before), ``missing_rows`` (leaves ``rows`` rows out),
-            ``changed_schema`` (``drop``: names; ``add``: name to constant; ``retype``: name to "number" or "text").
+            ``changed_schema`` (``drop``: names; ``add``: name to constant; ``retype``: name to "number" or
+            "text").
         on: requests it is for: ``rows``, ``counts`` (aggregates), ``metadata`` or ``any``.
         times: answers it spoils; None for all until cleared (the default of ``changed_schema``; else 1).
         after: requests it lets pass first.
@@ -75,7 +76,7 @@ def read_fault(body: Any) -> Fault:
         raise SodaError(400, "invalid_request", "A fault's status lies between 400 and 599.")
     if set(body.get("retype", {}).values()) - {"number", "text"}:
         raise SodaError(400, "invalid_request", 'A fault retypes a column to "number" or "text".')
-    defaults = {"times": None} if body["kind"] == "changed_schema" else {}
+    defaults: dict[str, Any] = {"times": None} if body["kind"] == "changed_schema" else {}
     if body["kind"] in ("repeated_page", "missing_rows"):
         defaults = {"on": "rows"}
     return Fault(**{**defaults, **body})

@@ -1,4 +1,5 @@
-"""The system fields ``:id`` and ``:version``, derived from a number so that the same row always gets the same ones.
+"""The system fields ``:id`` and ``:version``, derived from a number so that the same row always gets the
+same ones.
 
 The portal's ids are random: they are in the order neither of dates nor of ``inspection_id``. Ours are too.
 """
@@ -15,7 +16,8 @@ _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
 def mix(numbers: np.ndarray) -> np.ndarray:
-    """Scramble 60-bit numbers one to one (xor-shift and odd multiplication), so distinct numbers stay distinct.
+    """Scramble 60-bit numbers one to one (xor-shift and odd multiplication), so distinct numbers stay
+    distinct.
 
     Args:
         numbers: uint64, below 2**60.

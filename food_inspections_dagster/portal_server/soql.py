@@ -1,8 +1,8 @@
 """SoQL to SQL: a request's clauses are parsed, checked node by node against a whitelist, and written anew.
 
-Nothing of the request's text reaches DuckDB but literals, and those as parameters. Whatever the whitelist does not
-name is refused in the portal's own error form. Left out on purpose: ``$query``, ``$q``, joins, ``case`` and
-arithmetic, which none of the project's clients needs.
+Nothing of the request's text reaches DuckDB but literals, and those as parameters. Whatever the whitelist
+does not name is refused in the portal's own error form. Left out on purpose: ``$query``, ``$q``, joins,
+``case`` and arithmetic, which none of the project's clients needs.
 """
 
 import re
@@ -172,7 +172,9 @@ def _count(clauses: Mapping[str, str], name: str, default: int, most: int | None
     if text is None:
         return default
     if not re.fullmatch(r"\d{1,15}", text):
-        raise SodaError(400, "invalid_request", f"Invalid value for {name}: {text!r}, expected a whole number.")
+        raise SodaError(
+            400, "invalid_request", f"Invalid value for {name}: {text!r}, expected a whole number."
+        )
     if most is not None and int(text) > most:
         raise SodaError(400, "invalid_request", f"Invalid value for {name}: {text}, at most {most}.")
     return int(text)
@@ -457,7 +459,9 @@ class _Compiler:
                 raise malformed(text)
             inner = inner.expressions[0]
         value = self._inside(inner, text)
-        return _Value(f"count({'DISTINCT ' if distinct else ''}{value.sql})", NUMBER, aggregate=True, text=False)
+        return _Value(
+            f"count({'DISTINCT ' if distinct else ''}{value.sql})", NUMBER, aggregate=True, text=False
+        )
 
     def _extreme(self, node: exp.Max | exp.Min, text: str) -> _Value:
         name = "max" if isinstance(node, exp.Max) else "min"

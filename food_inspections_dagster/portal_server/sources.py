@@ -1,12 +1,13 @@
 """Where the server's rows come from: the simulated city, a Parquet or CSV file, or a folder of them.
 
-Every dataset ends as an Arrow table of text: the portal's columns, the system fields, nothing else. What a file
-lacks of the system fields is derived from its rows, so that the same file gives the same ``:id``s.
+Every dataset ends as an Arrow table of text: the portal's columns, the system fields, nothing else. What a
+file lacks of the system fields is derived from its rows, so that the same file gives the same ``:id``s.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.portal_server.city.simulate import DEFAULT_SEED, cached_city
 from food_inspections_dagster.portal_server.identifiers import number_of, row_ids, row_versions
 
 SYSTEM_TYPES = {
@@ -96,7 +98,7 @@ class PortalDataset:
         attribution: whose rows they are.
         types: portal type per column; text where a column is not named.
         row_identifier: column by which publishers' edits find rows, if any.
-        read: returns the rows, all text, with the system fields; called once.
+        read: returns the rows, all text, with the system fields, whole or in batches.
     """
 
     id: str
@@ -104,7 +106,7 @@ class PortalDataset:
     attribution: str
     types: dict[str, str]
     row_identifier: str | None
-    read: Callable[[], pa.Table]
+    read: Callable[[], pa.Table | pa.RecordBatchReader]
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,24 @@ class PortalSource:
         return cls((_dataset(KINDS[0], lambda: table, SIMULATED_NAME, SIMULATED_ATTRIBUTION),))
 
     @classmethod
+    def simulated_city(
+        cls, cache_dir: Path, weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0
+    ) -> "PortalSource":
+        """Serve a simulated city from its file in the cache, which is made if need be; never held whole in
+        memory.
+
+        Raises:
+            FoodInspectionsError: for arguments that make no city, or a cache that cannot be written.
+        """
+        path = cached_city(cache_dir, weeks, seed, scale)
+
+        def read() -> pa.RecordBatchReader:
+            file = pq.ParquetFile(path)
+            return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(batch_size=20_000))
+
+        return cls((_dataset(KINDS[0], read, SIMULATED_NAME, SIMULATED_ATTRIBUTION),))
+
+    @classmethod
     def of_tables(cls, *tables: pa.Table) -> "PortalSource":
         """Serve tables of rows with the portal's columns; system fields are derived where they are missing.
 
@@ -131,22 +151,24 @@ class PortalSource:
             kind = _kind(table.column_names)
             if kind is None:
                 raise FoodInspectionsError(f"A table was given whose columns {_UNKNOWN}.")
-            found.append(_dataset(kind, lambda table=table, kind=kind: _rows([table], kind)))
+            found.append(_dataset(kind, partial(_rows, [table], kind)))
         return cls(tuple(found))
 
     @classmethod
     def files(cls, path: Path) -> "PortalSource":
         """Serve a Parquet or CSV file, or each recognisable one of a folder.
 
-        Files of one dataset are united, rows as they are. In a folder, files of no known dataset are skipped and
-        named in ``skipped``; a single file must be one.
+        Files of one dataset are united, rows as they are. In a folder, files of no known dataset are
+        skipped and named in ``skipped``; a single file must be one.
 
         Raises:
             FoodInspectionsError: for a path that does not exist, a file that cannot be read, or columns of no
                 known dataset.
         """
         if not path.exists():
-            raise FoodInspectionsError(f"{path} does not exist: name a Parquet or CSV file, or a folder of them.")
+            raise FoodInspectionsError(
+                f"{path} does not exist: name a Parquet or CSV file, or a folder of them."
+            )
         candidates = sorted(path.iterdir()) if path.is_dir() else [path]
         groups: dict[str, list[Path]] = {}
         skipped: list[tuple[Path, str]] = []
@@ -165,9 +187,7 @@ class PortalSource:
             why = "; ".join(f"{file.name}: {reason}" for file, reason in skipped) or "it is empty"
             raise FoodInspectionsError(f"{path} holds no rows that the portal server knows ({why}).")
         datasets = tuple(
-            _dataset(kind, lambda kind=kind: _rows([_READERS[f.suffix.lower()](f) for f in groups[kind.id]], kind))
-            for kind in KINDS
-            if kind.id in groups
+            _dataset(kind, partial(_read_files, groups[kind.id], kind)) for kind in KINDS if kind.id in groups
         )
         return cls(datasets, tuple(skipped))
 
@@ -179,7 +199,10 @@ _UNKNOWN = (
 
 
 def _dataset(
-    kind: DatasetKind, read: Callable[[], pa.Table], name: str | None = None, attribution: str | None = None
+    kind: DatasetKind,
+    read: Callable[[], pa.Table | pa.RecordBatchReader],
+    name: str | None = None,
+    attribution: str | None = None,
 ) -> PortalDataset:
     attribution = attribution or "Rows from a file, served by food_inspections_dagster; not the City's portal"
     return PortalDataset(kind.id, name or kind.name, attribution, dict(kind.types), kind.row_identifier, read)
@@ -191,7 +214,9 @@ def _kind(names: list[str]) -> DatasetKind | None:
 
 
 def _slug(name: str) -> str:
-    """Return the API's name of a column as written in the portal's CSV exports: "License #" is ``license_``."""
+    """Return the API's name of a column as written in the portal's CSV exports: "License #" is
+    ``license_``.
+    """
     return name if name.startswith(":") else re.sub(r"[^a-z0-9]+", "_", name.strip().lower())
 
 
@@ -234,11 +259,17 @@ _TEXT_ONLY = pyarrow.csv.ConvertOptions()
 _READERS: dict[str, Callable[[Path], pa.Table]] = {".parquet": _read_parquet, ".csv": _read_csv}
 
 
+def _read_files(paths: list[Path], kind: DatasetKind) -> pa.Table:
+    return _rows([_READERS[path.suffix.lower()](path) for path in paths], kind)
+
+
 def _rows(tables: list[pa.Table], kind: DatasetKind) -> pa.Table:
     """Unite tables of one dataset as text, without ``x_`` columns, with system fields."""
     united = pa.concat_tables([_as_text(table, kind) for table in tables], promote_options="default")
     if "latitude" in united.column_names and "location" in united.column_names:
-        united = united.drop_columns(["location"])  # derived from the coordinates, as the portal's form wants it
+        united = united.drop_columns(
+            ["location"]
+        )  # derived from the coordinates, as the portal's form wants it
     return with_system_fields(united, kind)
 
 
@@ -271,9 +302,9 @@ def _calendar_dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if odd.empty:
         return column
     moments = pd.to_datetime(odd, errors="coerce", format="mixed")
-    written = moments.dt.strftime("%Y-%m-%dT%H:%M:%S.") + (moments.dt.microsecond // 1000).astype("Int64").astype(
-        "string"
-    ).str.zfill(3).astype(object)
+    written = moments.dt.strftime("%Y-%m-%dT%H:%M:%S.") + (moments.dt.microsecond // 1000).astype(
+        "Int64"
+    ).astype("string").str.zfill(3).astype(object)
     texts.loc[odd.index] = written.where(moments.notna(), odd)
     return pa.chunked_array([pa.array(texts, pa.string(), from_pandas=True)])
 
@@ -287,13 +318,17 @@ def with_system_fields(table: pa.Table, kind: DatasetKind) -> pa.Table:
         keys = _keys(table, kind)
         numbers = number_of(keys)
         if len(np.unique(numbers)) != len(numbers):
-            raise FoodInspectionsError(f"Two rows of {kind.name} gave the same :id: give the rows an :id column.")
+            raise FoodInspectionsError(
+                f"Two rows of {kind.name} gave the same :id: give the rows an :id column."
+            )
         if ":id" not in held:
             table = table.append_column(":id", pa.array(row_ids(numbers)))
         if ":version" not in held:
             table = table.append_column(":version", pa.array(row_versions(numbers)))
     days = pd.to_datetime(table[kind.date].to_pandas(), errors="coerce", format="%Y-%m-%dT%H:%M:%S.%f")
-    after = (days.fillna(pd.Timestamp("2010-01-01")) + pd.Timedelta(days=1)).dt.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    after = (days.fillna(pd.Timestamp("2010-01-01")) + pd.Timedelta(days=1)).dt.strftime(
+        "%Y-%m-%dT%H:%M:%S.000Z"
+    )
     for name in (":created_at", ":updated_at"):
         if name not in held:
             table = table.append_column(name, pa.array(after, pa.string()))

@@ -1,9 +1,11 @@
-"""One dataset in DuckDB: rows as text, answers as JSON text made by DuckDB, edits as the portal's publishers make them.
+"""One dataset in DuckDB: rows as text, answers as JSON text made by DuckDB, edits as the portal's
+publishers make them.
 
-DuckDB writes the JSON of each row itself and hands it over as Arrow: 300,000 rows a second on two cores, and no
-Python object per row (dictionaries and ``orjson`` gave about 30,000 and many times the memory).
+DuckDB writes the JSON of each row itself and hands it over as Arrow: 300,000 rows a second on two cores,
+and no Python object per row (dictionaries and ``orjson`` gave about 30,000 and many times the memory).
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +32,7 @@ from food_inspections_dagster.portal_server.soql import (
 from food_inspections_dagster.portal_server.sources import SYSTEM_TYPES, PortalDataset
 
 Clock = Callable[[], datetime]
+_PARAMETER = re.compile(r"\$(p\d+)\b")
 _HUMAN_ADDRESS = r"{\"address\": \"\", \"city\": \"\", \"state\": \"\", \"zip\": \"\"}"
 
 
@@ -69,7 +72,7 @@ class DatasetTable:
         self._clock = clock
         self._lock = threading.Lock()
         rows = dataset.read()
-        self._stored = rows.column_names
+        self._stored = rows.schema.names
         cursor = connection.cursor()
         cursor.register("incoming", rows)
         # `seq` is the order of arrival, which no answer promises.
@@ -77,6 +80,8 @@ class DatasetTable:
             f"CREATE TABLE {self._table} AS SELECT row_number() OVER () AS seq, * FROM incoming"  # noqa: S608
         )
         cursor.unregister("incoming")
+        del rows
+        pa.default_memory_pool().release_unused()
         newest = cursor.execute(f'SELECT max(":updated_at") FROM {self._table}').fetchone()  # noqa: S608
         self._updated = newest[0] if newest and newest[0] else stamp(clock())
         self.columns = tuple(self._columns(dataset))
@@ -108,21 +113,26 @@ class DatasetTable:
             drop_last: rows left out at the end of the answer (a fault for tests).
         """
         fields = ", ".join(_field_sql(output) for output in query.outputs)
-        # Each text ends with a comma, so that the Arrow column's own buffer is the answer but for its last byte.
+        # Each text ends with a comma, so that the Arrow column's own buffer is the answer but for its last
+        # byte.
         text = f"'{{' || concat_ws(',', {fields}) || '}}' || chr(10) || ','"
         sql = self._grouped_sql(query, text) if query.aggregated else self._rows_sql(query, text)
-        rows = self._connection.cursor().sql(sql, params=query.parameters).to_arrow_table()
+        # A literal that took another type on the way has left its first parameter unused, which DuckDB
+        # refuses.
+        used = {name: query.parameters[name] for name in set(_PARAMETER.findall(sql))}
+        rows = self._connection.cursor().sql(sql, params=used).to_arrow_table()
         if drop_last:
             rows = rows.slice(0, max(0, rows.num_rows - drop_last))
         return _body(rows.column(0))
 
     def _rows_sql(self, query: Query, text: str) -> str:
         where = f" WHERE {query.where}" if query.where else ""
-        # Where the order asked for leaves ties, or none is asked for, the portal promises nothing. An order that
-        # changes with the offset is what catches a client that pages without a total order.
+        # Where the order asked for leaves ties, or none is asked for, the portal promises nothing. An order
+        # that changes with the offset is what catches a client that pages without a total order.
         odd = 2654435761 + 2 * query.offset
         order = ", ".join((*query.order, f"(seq * {odd}) % 4294967296", "seq"))
-        page = f"SELECT rowid FROM {self._table}{where} ORDER BY {order} LIMIT {query.limit} OFFSET {query.offset}"  # noqa: S608
+        bounds = f"LIMIT {query.limit} OFFSET {query.offset}"
+        page = f"SELECT rowid FROM {self._table}{where} ORDER BY {order} {bounds}"  # noqa: S608
         # Only the page's rows are read whole: sorting whole rows took ten times as long.
         return f"SELECT {text} FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}"  # noqa: S608
 
@@ -142,9 +152,10 @@ class DatasetTable:
     def upsert(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Insert, change or delete rows as a publisher's POST does, all of them or none.
 
-        A row is found by ``:id`` where it is given, else by the dataset's row identifier, and then only the fields
-        given are changed (null clears one); ``":deleted": true`` deletes it. A ``:id`` that is not held makes a new
-        row even where the row identifier repeats, because the portal, rarely, repeats rows.
+        A row is found by ``:id`` where it is given, else by the dataset's row identifier, and then only the
+        fields given are changed (null clears one); ``":deleted": true`` deletes it. A ``:id`` that is not
+        held makes a new row even where the row identifier repeats, because the portal, rarely, repeats
+        rows.
 
         Returns:
             the portal's summary of what was done.
@@ -197,7 +208,11 @@ class DatasetTable:
         if held:
             fields.pop(":id", None)
             for row_id, version in held:
-                values = {**fields, ":updated_at": now, ":version": _derived(row_versions, row_id, version, now)}
+                values = {
+                    **fields,
+                    ":updated_at": now,
+                    ":version": _derived(row_versions, row_id, version, now),
+                }
                 changes = ", ".join(f"{quote(column)} = ?" for column in values)
                 cursor.execute(
                     f'UPDATE {self._table} SET {changes} WHERE ":id" = ?',  # noqa: S608
@@ -225,7 +240,9 @@ class DatasetTable:
             if name == "location" and "location" not in self._stored:
                 place = value if isinstance(value, dict) else {}
                 fields |= {part: _text(place.get(part)) for part in ("latitude", "longitude")}
-            elif name in self._stored and (name == ":id" or not name.startswith(":") or name.startswith(":@")):
+            elif name in self._stored and (
+                name == ":id" or not name.startswith(":") or name.startswith(":@")
+            ):
                 fields[name] = _text(value)
             else:
                 raise SodaError(400, "invalid_request", f"No such column to write: {name}", {"column": name})
@@ -258,7 +275,9 @@ def _text(value: Any) -> str | None:
 
 
 def _field_sql(output: Output) -> str:
-    """Return SQL of ``"name":value`` as JSON text, null where the value is absent, so that the key is missing."""
+    """Return SQL of ``"name":value`` as JSON text, null where the value is absent, so that the key is
+    missing.
+    """
     key = orjson.dumps(output.name).decode().replace("'", "''") + ":"
     if output.type in (LOCATION, CHECKBOX, JSON):
         value = output.sql

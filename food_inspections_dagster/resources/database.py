@@ -68,7 +68,8 @@ CREATE TABLE metadata.partition_loads (
     loaded_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX ON metadata.partition_loads (asset, week);
-COMMENT ON TABLE metadata.partition_loads IS 'One row per load of one week of one asset; the newest describes what is stored';
+COMMENT ON TABLE metadata.partition_loads IS
+    'One row per load of one week of one asset; the newest describes what is stored';
 """
 
 
@@ -127,7 +128,8 @@ class Database(ConfigurableResource):
         if self._is_embedded:
             return f"the embedded Postgres, database {self.database}"
         parts = urlsplit(self.url.get_secret_value())
-        return f"Postgres at {parts.hostname or 'the local socket'}:{parts.port or 5432}, database {self.database}"
+        host = parts.hostname or "the local socket"
+        return f"Postgres at {host}:{parts.port or 5432}, database {self.database}"
 
     @property
     def _is_embedded(self) -> bool:
@@ -159,8 +161,7 @@ class Database(ConfigurableResource):
             statement: SQL with ``%s`` or ``%(name)s`` where values go, as psycopg has it.
             params: the values.
         """
-        # Values are quoted here and not bound: ADBC reads a bound query at half the speed, row by row
-        # without COPY.
+        # Values are quoted here and not bound: ADBC reads a bound query without COPY, at half the speed.
         if isinstance(params, Mapping):
             statement %= {name: sql.Literal(value).as_string() for name, value in params.items()}
         elif params is not None:
@@ -192,7 +193,7 @@ class Database(ConfigurableResource):
             unknown = [c for c in columns or () if c not in found.columns]
             if unknown:
                 raise FoodInspectionsError(
-                    f"The table {table} has no column {unknown[0]}: materialize it with the present code first."
+                    f"The table {table} has no column {unknown[0]}: materialize it with the present code."
                 )
             wanted = list(columns or found.columns)
             order = ["week", *(c for c in found.primary_key if c != "week")]
@@ -202,8 +203,7 @@ class Database(ConfigurableResource):
                 sql.Literal(first),
                 sql.Literal(last),
             )
-            # Sorted here: the rows lie in order after one load, and Postgres would spill to the disk to sort
-            # them.
+            # Sorted here: after one load the rows lie in order, and Postgres would spill to sort them.
             rows = sorted_by(_fetch(connection, statement.as_string()), order)
             return _to_frame(rows.select(wanted))
 
@@ -236,8 +236,7 @@ class Database(ConfigurableResource):
 
         Raises:
             FoodInspectionsError: rows of other weeks, a repeated key, a column whose type has changed, or a
-            database
-                that cannot be written. Nothing is stored then.
+                database that cannot be written. Nothing is stored then.
         """
         rows = _storable(table, frame, primary_key)
         rows = sorted_by(rows, ["week", *(c for c in primary_key if c != "week")])
@@ -326,18 +325,16 @@ class Database(ConfigurableResource):
 
     def _sentence(self, error: Exception, table: str) -> str:
         state = getattr(error, "sqlstate", None) or ""
-        # The server's own words hold no password; the first line is the message, what follows repeats the
-        # statement.
+        # The server's own words hold no password; lines after the first repeat the statement.
         words = str(error).strip().splitlines()
         detail = next((x.partition("DETAIL:")[2].strip() for x in words if "DETAIL:" in x), "")
-        message = (
-            words[0].partition("ERROR:")[2].strip() or words[0].strip() if words else type(error).__name__
-        )
+        first = words[0].strip() if words else type(error).__name__
+        message = first.partition("ERROR:")[2].strip() or first
         where = f"{table} in {self.place}" if table else self.place
         if state == "23505":
             return (
-                f"Two rows of {where} have the same key ({detail.rstrip('.') or message}): where one of them is "
-                "stored in a week outside this run, run that week too."
+                f"Two rows of {where} have the same key ({detail.rstrip('.') or message}): where one of them "
+                "is stored in a week outside this run, run that week too."
             )
         if state in ("53100", "58030") or "No space left on device" in str(error):
             return f"The disk is full, so nothing was written to {where}: free some space and run again."
@@ -430,8 +427,7 @@ def _match_columns(
 
 
 def _storable(table: str, frame: pd.DataFrame, primary_key: Sequence[str]) -> pa.Table:
-    """The frame as Arrow, in the types that Postgres stores: ADBC does not convert, it writes the bytes as
-    they are."""
+    """The frame as Arrow, in types that Postgres stores: of any other ADBC would write the bare bytes."""
     missing = [c for c in ("week", *primary_key) if c not in frame.columns]
     if missing:
         raise FoodInspectionsError(
@@ -471,18 +467,18 @@ def _hashes(rows: pa.Table, bounds: Sequence[tuple[int, int]]) -> list[str]:
             lengths = pc.binary_length(array).to_numpy()
             _, offsets, data = array.buffers()
             ends = np.frombuffer(offsets, np.int32)[array.offset :] if len(array) else lengths
-            text = memoryview(data or b"")
-            pieces = [(lengths[a:b], text[ends[a] : ends[b]] if b > a else b"") for a, b in bounds]
+            text = memoryview(data or b"").cast("B")
+            pieces = [(lengths[a:b], text[ends[a] : ends[b]] if b > a else text[:0]) for a, b in bounds]
         else:
             if pa.types.is_boolean(array.type):
                 array = array.cast(pa.uint8())
             values = array.to_numpy(zero_copy_only=False)
-            pieces = [(values[a:b], b"") for a, b in bounds]
-        for digest, (a, b), (values, text) in zip(digests, bounds, pieces, strict=True):
+            pieces = [(values[a:b], memoryview(b"")) for a, b in bounds]
+        for digest, (a, b), (fixed, variable) in zip(digests, bounds, pieces, strict=True):
             digest.update(heading)
             if valid is not None and not valid[a:b].all():
                 digest.update(b"null")
                 digest.update(valid[a:b])
-            digest.update(np.ascontiguousarray(values).view(np.uint8))
-            digest.update(text)
+            digest.update(memoryview(fixed.view(np.uint8)))
+            digest.update(variable)
     return [digest.hexdigest() for digest in digests]

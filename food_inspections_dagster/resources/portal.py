@@ -222,7 +222,8 @@ class PortalClient(ConfigurableResource):
             if here != counts.get(week, 0):
                 note = f" ({repeated} of them repeated)" if repeated else ""
                 return table, (
-                    f"{self.url} sent {here} rows{note} for the week {week} and counts {counts.get(week, 0)} itself"
+                    f"{self.url} sent {here} rows{note} for the week {week} "
+                    f"and counts {counts.get(week, 0)} itself"
                 )
         if repeated:
             return table, f"{self.url} sent {repeated} rows of {weeks[0]} to {weeks[-1]} more than once"
@@ -263,7 +264,8 @@ class PortalClient(ConfigurableResource):
         except _Transient as error:
             tries = f"{self.retries + 1} attempts" if self.retries else "one attempt"
             raise FoodInspectionsError(
-                f"{self.url} cannot be read after {tries} ({error}): check the address and the network, or try later."
+                f"{self.url} cannot be read after {tries} ({error}): check the address and the network, "
+                "or try later."
             ) from None
 
     def _once(self, client: Socrata, request: Callable[[Socrata], _T]) -> _T:
@@ -301,8 +303,8 @@ class PortalClient(ConfigurableResource):
         if status in (401, 403):
             if self.app_token.get_secret_value():
                 return FoodInspectionsError(
-                    f"{self.url} refuses the app token (status {status}): correct food_inspections.api_token in "
-                    "conf/local/credentials.yaml, or remove it to be served more slowly."
+                    f"{self.url} refuses the app token (status {status}): correct food_inspections.api_token "
+                    "in conf/local/credentials.yaml, or remove it to be served more slowly."
                 )
             return FoodInspectionsError(
                 f"{self.url} refuses requests without an app token (status {status}): set "

@@ -39,8 +39,8 @@ def week_bounds(owner: str, rows: pa.Table, weeks: Sequence[date]) -> dict[date,
     foreign = np.setdiff1d(days, marks)
     if len(foreign):
         raise FoodInspectionsError(
-            f"The rows for {owner} hold the week {np.datetime64(int(foreign[0]), 'D')}, which is not among the "
-            f"{len(wanted)} weeks of this run: return rows of the run's own weeks only."
+            f"The rows for {owner} hold the week {np.datetime64(int(foreign[0]), 'D')}, which is not among "
+            f"the {len(wanted)} weeks of this run: return rows of the run's own weeks only."
         )
     starts, stops = np.searchsorted(days, marks, "left"), np.searchsorted(days, marks, "right")
     return {week: (int(a), int(b)) for week, a, b in zip(wanted, starts, stops, strict=True)}

@@ -259,8 +259,11 @@ def test_a_window_of_a_year_begins_365_days_before():
 def test_an_id_that_stands_in_two_weeks_keeps_its_violations_apart():
     record = FAILED_CANVASS | {"inspection_id": 7}
     moved = record | {"week": date(2016, 6, 13), "codes": [38]}
-    row = compute_features(spine([("L1", date(2016, 7, 4))]), *tables([record, moved])).iloc[0]
-    assert (row["code_2010_3_3y"], row["code_2010_38_3y"], row["inspections_ever"]) == (1, 1, 2)
+    asked = spine([("L1", date(2016, 6, 13)), ("L1", date(2016, 7, 4))])
+    features = compute_features(asked, *tables([record, moved]))
+    assert features["code_2010_3_3y"].tolist() == [1, 1]
+    assert features["code_2010_38_3y"].tolist() == [0, 1]
+    assert features["inspections_ever"].tolist() == [1, 2]
 
 
 def test_no_history_and_no_questions():

@@ -2,7 +2,7 @@ import re
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from food_inspections_dagster.inspections import vocabulary as v
@@ -71,6 +71,7 @@ def test_any_text_gets_a_word_of_the_vocabulary_and_nothing_is_unmatched_in_sile
 
 
 @given(TEXTS)
+@example(["A 0\rA"])  # once left two blanks in a city's name
 def test_a_normalised_value_normalises_to_itself(texts):
     for normalise, name in (
         (v.normalise_facility_types, "facility_type"),

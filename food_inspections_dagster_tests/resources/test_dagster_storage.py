@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
@@ -63,18 +64,23 @@ def test_the_instance_of_dagster_yaml_keeps_its_runs_in_the_project_s_postgres(p
     assert {"runs", "event_logs", "jobs"} <= tables
 
 
-def test_processes_that_start_together_create_the_tables_once(project):
-    code = (
-        "from dagster import DagsterInstance; from dagster._core.instance.ref import InstanceRef;"
-        "print(len(DagsterInstance.from_ref(InstanceRef.from_dir('.')).get_runs()))"
-    )
-    command = [sys.executable, "-c", code]
-    started = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
-        for _ in range(3)
-    ]
-    answers = [process.communicate(timeout=90) for process in started]
-    assert [out.strip() for out, _ in answers] == ["0"] * 3, answers
+def test_storages_that_open_together_create_the_tables_once(project):
+    opened, errors = [], []
+
+    def open_storage():
+        try:
+            opened.append(EmbeddedDagsterStorage.from_config_value(None, {}))
+        except Exception as error:
+            errors.append(error)
+
+    # Threads, each with connections of its own: to the server they are what processes are.
+    threads = [threading.Thread(target=open_storage) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [storage.run_storage.get_runs() for storage in opened] == [[]] * 4
 
 
 def test_a_range_run_from_the_command_line_logs_one_plan_and_every_week(project):

@@ -265,10 +265,16 @@ def slow(connection, schema, name, rows):
         print("written", flush=True)
         sys.stdin.readline()
 module._ingest = slow
-db = module.Database(url=SecretStr("embedded"), database=sys.argv[1], embedded_directory=sys.argv[2], portal="simulated-test")
-rows = pa.table({"week": pa.array([date(2011, 1, 3)] * 20000, pa.date32()), "inspection_id": pa.array(range(1000, 21000))})
-db.replace_range("clean.things", rows.to_pandas(types_mapper=pd.ArrowDtype), [date(2011, 1, 3)], asset="things",
-                 run_id="killed", code_version=None, primary_key=["inspection_id"])
+db = module.Database(
+    url=SecretStr("embedded"), database=sys.argv[1], embedded_directory=sys.argv[2], portal="simulated-test"
+)
+week = date(2011, 1, 3)
+weeks = pa.array([week] * 20000, pa.date32())
+rows = pa.table({"week": weeks, "inspection_id": pa.array(range(1000, 21000))})
+db.replace_range(
+    "clean.things", rows.to_pandas(types_mapper=pd.ArrowDtype), [week],
+    asset="things", run_id="killed", code_version=None, primary_key=["inspection_id"],
+)
 """
 
 

@@ -62,7 +62,7 @@ def test_a_bucket_that_does_not_exist_is_named(object_store):
 
 @pytest.mark.parametrize("object_store", ["rclone"], indirect=True)
 def test_a_wrong_key_is_one_sentence_without_it(object_store):
-    store = object_store(secret="wrong-but-secret")
+    store = object_store(secret="wrong-but-secret")  # noqa: S106
     with pytest.raises(FoodInspectionsError, match=r"refuses access.*storage\.s3") as refusal:
         store.put("a", b"a")
     assert "wrong-but-secret" not in str(refusal.value) + repr(store)
@@ -86,7 +86,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_object(object_store, mon
 
     with monkeypatch.context() as patched:
         patched.setattr(obstore, "put", full)
-        with pytest.raises(FoodInspectionsError, match="The disk is full, so .*/a was not written"):
+        with pytest.raises(FoodInspectionsError, match=r"The disk is full, so .*/a was not written"):
             store.put("a", b"new")
     assert store.get("a") == b"old"
 

@@ -307,7 +307,7 @@ def test_real_rows_come_through_the_server_and_the_client_unchanged(shared_data)
 
 
 def test_chunks_hold_whole_weeks_in_order():
-    counts = {week: n for week, n in zip(WEEKS, [5, 0, 5, 30, 0, 4, 4, 4, 0, 0], strict=True)}
+    counts = dict(zip(WEEKS, [5, 0, 5, 30, 0, 4, 4, 4, 0, 0], strict=True))
     chunks = list(_chunks(counts, 10))
     assert [[counts[week] for week in chunk] for chunk in chunks] == [[5, 0, 5], [30], [4, 4], [4, 0, 0]]
     assert [week for chunk in chunks for week in chunk] == [*WEEKS[:4], *WEEKS[5:]], (

@@ -46,9 +46,7 @@ _UNSAID = """
         ),
     ],
 )
-def bias_checks(
-    context: dg.AssetCheckExecutionContext, database: Database
-) -> Iterator[dg.AssetCheckResult]:
+def bias_checks(context: dg.AssetCheckExecutionContext, database: Database) -> Iterator[dg.AssetCheckResult]:
     weeks = weeks_checked(context)
     bounds = {"first": weeks[0], "last": weeks[-1]}
     sizes = database.query(_SIZES, bounds).pivot(index="week", columns="attribute", values="rows")
@@ -69,7 +67,9 @@ def bias_checks(
         description=" ".join(outside["sentence"].head(3)) or "No group is outside the bounds.",
         metadata={
             "groups_outside": len(outside),
-            "groups": ", ".join(f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)),
+            "groups": ", ".join(
+                f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)
+            ),
         },
     )
     unsaid = database.query(_UNSAID, bounds)

@@ -10,7 +10,10 @@ from food_inspections_dagster.inspections.cleaning import clean
 from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, weeks_of
 
 VERSION = code_version(
-    *(f"inspections.{m}" for m in ("cleaning", "codebooks", "vocabulary", "violations", "establishments", "labels"))
+    *(
+        f"inspections.{m}"
+        for m in ("cleaning", "codebooks", "vocabulary", "violations", "establishments", "labels")
+    )
 )
 
 

@@ -114,7 +114,11 @@ def inspections_checks(
         "row_conservation",
         lost,
         "raw rows = inspections + rejected rows (exact duplicates among them)",
-        {"raw": sum(raw.values()), "clean": int(sum(clean.values())), "rejected": int(sum(rejected.values()))},
+        {
+            "raw": sum(raw.values()),
+            "clean": int(sum(clean.values())),
+            "rejected": int(sum(rejected.values())),
+        },
     )
 
     repeated = database.query(_REPEATED, bounds)
@@ -170,6 +174,10 @@ def inspections_checks(
         "rejected_share",
         many,
         f"at most {REJECTED_SHARE:.0%} of a week's rows are rejected",
-        {"reasons": dg.MetadataValue.json(dict(zip(reasons["reason"], map(int, reasons["rows"]), strict=True)))},
+        {
+            "reasons": dg.MetadataValue.json(
+                dict(zip(reasons["reason"], map(int, reasons["rows"]), strict=True))
+            )
+        },
         severity=WARN,
     )

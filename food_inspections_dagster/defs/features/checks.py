@@ -9,6 +9,7 @@ import pandas as pd
 
 from food_inspections_dagster.asset_checks import verdict, weeks_checked
 from food_inspections_dagster.inspections import schemas
+from food_inspections_dagster.inspections.codebooks import SWITCH_DATE
 from food_inspections_dagster.inspections.features import (
     FEATURES,
     INSPECTION_COLUMNS,
@@ -21,6 +22,12 @@ from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
 
 ASSET = "feature_matrix"
 WARN = dg.AssetCheckSeverity.WARN
+# Codes of the 2010 codebook leave the features three years after the switch, those of 2018 enter with it.
+IN_USE = {
+    "2010": lambda first, last: first < SWITCH_DATE,
+    "2018": lambda first, last: last > SWITCH_DATE + 13 * WEEK,
+}
+CODEBOOKS_OF = {feature.name: IN_USE.get(feature.codebook or "") for feature in FEATURES}
 NUMERIC = [feature.name for feature in FEATURES if feature.kind == "numeric"]
 CONSTANT_AFTER_ROWS = 2_000  # a short week may well hold no school and no complaint
 
@@ -39,11 +46,17 @@ def rebuilt_without_future(database: Database, week: date) -> pd.DataFrame:
 
     The week's own inspections are there only to name the establishments: what was found in them is reversed.
     """
-    history = database.read_range("clean.inspections", FIRST_WEEK, week, columns=[*INSPECTION_COLUMNS, *LABELS])
+    history = database.read_range(
+        "clean.inspections", FIRST_WEEK, week, columns=[*INSPECTION_COLUMNS, *LABELS]
+    )
     own = history["week"] == week
     history.loc[own, ["critical_count", "serious_count", "minor_count", "violation_count"]] = 99
-    history.loc[own, "results"] = history.loc[own, "results"].map(lambda result: {"Fail": "Pass"}.get(result, "Fail"))
-    violations = database.read_range("clean.violations", FIRST_WEEK, week - WEEK, columns=list(VIOLATION_COLUMNS))
+    history.loc[own, "results"] = history.loc[own, "results"].map(
+        lambda result: {"Fail": "Pass"}.get(result, "Fail")
+    )
+    violations = database.read_range(
+        "clean.violations", FIRST_WEEK, week - WEEK, columns=list(VIOLATION_COLUMNS)
+    )
     return feature_matrix([week], history, violations)
 
 
@@ -116,6 +129,8 @@ def feature_matrix_checks(
         if wild.any():
             infinite.update(dict.fromkeys(matrix.loc[wild, "week"].unique(), name))
         known = values[~np.isnan(values)]
+        if CODEBOOKS_OF[name] and not CODEBOOKS_OF[name](weeks[0], weeks[-1]):
+            continue  # the codes of the other codebook were not in use
         if known.size == 0 or (known == known[0]).all():
             constant.append(name)
     yield verdict(ASSET, "finite", infinite, "no feature is infinite", {"features": len(NUMERIC)})

@@ -71,7 +71,9 @@ def scores_checks(
     wrong = database.query(_WRONG, bounds)
     yield verdict(ASSET, "probabilities", _by_week(wrong), "every score is a probability in [0, 1]")
     ranks = database.query(_RANKS, bounds)
-    uneven = ranks[(ranks["ranks"] != ranks["rows"]) | (ranks["first"] != 1) | (ranks["last"] != ranks["rows"])]
+    uneven = ranks[
+        (ranks["ranks"] != ranks["rows"]) | (ranks["first"] != 1) | (ranks["last"] != ranks["rows"])
+    ]
     yield verdict(ASSET, "ranks", _by_week(uneven), "ranks run from 1 to the number of establishments")
 
     week = weeks[-1]
@@ -83,7 +85,9 @@ def scores_checks(
     yield verdict(
         ASSET,
         "cohort_complete",
-        {week: f"{len(wanted - listed)} missing, {len(listed - wanted)} too many"} if wanted != listed else [],
+        {week: f"{len(wanted - listed)} missing, {len(listed - wanted)} too many"}
+        if wanted != listed
+        else [],
         "every active establishment is on the newest list, and nobody else",
         {"establishments": len(listed), "model": decision["selected"] or "none"},
     )

@@ -3,7 +3,10 @@
 import dagster as dg
 
 SCORES = {
-    "week": ("date32[day]", "Monday of the week that has ended (partition); the list is for the week after it"),
+    "week": (
+        "date32[day]",
+        "Monday of the week that has ended (partition); the list is for the week after it",
+    ),
     "establishment_id": ("string", "Stable identity of the place"),
     "rank": ("int32", "1 is to be inspected first"),
     "score": ("double", "Probability of the label at a routine inspection"),

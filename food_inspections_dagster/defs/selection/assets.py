@@ -56,7 +56,10 @@ def selected_model(
             ids.setdefault(week, {})[algorithm] = document["model_id"]
     decisions = select_weeks(backtests, settings.selection_rule, weeks, ids)
     for decision in decisions:
-        said = {"selected": decision.selected or "none", "reasons": dg.MetadataValue.md("\n\n".join(decision.reasons))}
+        said = {
+            "selected": decision.selected or "none",
+            "reasons": dg.MetadataValue.md("\n\n".join(decision.reasons)),
+        }
         context.add_asset_metadata({"dagster/row_count": 1, **said}, partition_key=decision.week.isoformat())
     newest = decisions[-1]
     if newest.selected:

@@ -79,7 +79,14 @@ def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
         spec = settings.recipe(algorithm)
         known = known_models(objects, f"{algorithm}_model")
         trained = train_and_backtest(
-            spec, settings.training_schedule, settings.models.label, INPUTS, feature_matrix, weeks, VERSION, known
+            spec,
+            settings.training_schedule,
+            settings.models.label,
+            INPUTS,
+            feature_matrix,
+            weeks,
+            VERSION,
+            known,
         )
         documents, blobs = to_documents(trained)
         for week, document in documents.items():

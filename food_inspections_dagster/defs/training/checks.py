@@ -22,7 +22,9 @@ from food_inspections_dagster.weeks import WEEK
 def documents_of(objects: ObjectStore, asset: str, weeks: list[date]) -> dict[date, dict[str, Any]]:
     """Return the stored documents of weeks."""
     paths = [f"models/{asset}/week={week}/model.json" for week in weeks]
-    return {week: orjson.loads(text) for week, text in zip(weeks, objects.get_many(paths).values(), strict=True)}
+    return {
+        week: orjson.loads(text) for week, text in zip(weeks, objects.get_many(paths).values(), strict=True)
+    }
 
 
 def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
@@ -73,7 +75,10 @@ def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
             "reloads_the_same",
             {judged: f"{differing.size} scores differ"} if judged and differing.size else [],
             "a model that is loaded again gives the stored scores",
-            {"week": str(judged), "rows": len(documents[judged]["backtest"]["rows"]["score"]) if judged else 0},
+            {
+                "week": str(judged),
+                "rows": len(documents[judged]["backtest"]["rows"]["score"]) if judged else 0,
+            },
         )
 
         cards = {
@@ -90,7 +95,10 @@ def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
             bounds = ((document["files"], week), (document["backtest"]["files"], week - WEEK))
             for files, newest in bounds:
                 for path in files:
-                    if path in cards and date.fromisoformat(cards[path]["training_window"]["last_week"]) > newest:
+                    if (
+                        path in cards
+                        and date.fromisoformat(cards[path]["training_window"]["last_week"]) > newest
+                    ):
                         late[week] = f"{path} learnt from {cards[path]['training_window']['last_week']}"
         yield verdict(
             asset,
@@ -100,7 +108,9 @@ def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
             {"models": len(cards)},
         )
 
-        absent = {week: document["reason"] for week, document in documents.items() if not document["model_id"]}
+        absent = {
+            week: document["reason"] for week, document in documents.items() if not document["model_id"]
+        }
         yield verdict(
             asset,
             "model_present",

@@ -1,7 +1,7 @@
 """What happens to rows after they were published: corrections in later weeks, repeated and broken rows.
 
-All is decided by the visit's own random number, so it does not depend on how long the simulation runs; a correction
-shows only if its week has come.
+All is decided by the visit's own random number, so it does not depend on how long the simulation runs; a
+correction shows only if its week has come.
 """
 
 from dataclasses import dataclass

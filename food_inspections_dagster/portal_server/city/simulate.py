@@ -1,12 +1,12 @@
 """The simulated city's rows in the portal's shape: nothing in them is real.
 
-``simulate`` is a pure function of its arguments: the same bytes for the same seed, and a longer simulation leaves
-earlier rows as they are, save for corrections that happen in the weeks added.
+``simulate`` is a pure function of its arguments: the same bytes for the same seed, and a longer simulation
+leaves earlier rows as they are, save for corrections that happen in the weeks added.
 """
 
 import os
 import tempfile
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ from food_inspections_dagster.portal_server.city.visits import RESULTS, TYPES, s
 from food_inspections_dagster.portal_server.identifiers import row_ids, row_versions
 from food_inspections_dagster.weeks import FIRST_WEEK, monday
 
-VERSION = 1  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
+VERSION = (
+    1  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
+)
 DEFAULT_SEED = 2010
 
 
@@ -38,8 +40,8 @@ def simulate(
         first_week: Monday on which it begins.
 
     Returns:
-        text columns: system fields, the portal's columns (without ``location``, which the server derives) and the
-        five computed regions.
+        text columns: system fields, the portal's columns (without ``location``, which the server derives)
+        and the five computed regions.
 
     Raises:
         FoodInspectionsError: for no weeks, a scale that is not positive, or a first week that is no Monday.
@@ -47,13 +49,17 @@ def simulate(
     if weeks < 1:
         raise FoodInspectionsError(f"A city cannot be simulated for {weeks} weeks: ask for 1 or more.")
     if not 0 < scale <= 100:
-        raise FoodInspectionsError(f"A city cannot be simulated at scale {scale}: ask for more than 0, at most 100.")
+        raise FoodInspectionsError(
+            f"A city cannot be simulated at scale {scale}: ask for more than 0, at most 100."
+        )
     if first_week != monday(first_week):
         raise FoodInspectionsError(f"{first_week} is no Monday: begin with {monday(first_week)}.")
     population, visits = simulate_visits(weeks, seed, scale, first_week)
     count = len(visits)
     if not count:
-        raise FoodInspectionsError(f"Scale {scale} leaves no inspections in {weeks} weeks: ask for a larger one.")
+        raise FoodInspectionsError(
+            f"Scale {scale} leaves no inspections in {weeks} weeks: ask for a larger one."
+        )
     texts = violations_text.write(visits.found, count, visits.new)
     changed = later.corrections(visits.words, visits.week, weeks, texts.is_valid().to_numpy())
     odd = later.oddities(visits.words)
@@ -141,14 +147,14 @@ def _moments(first_week: date, day: np.ndarray, second: np.ndarray, ending: str)
     return pc.binary_join_element_wise(text, ".000" + ending, "")
 
 
-def simulated_table(
+def cached_city(
     cache_dir: Path,
     weeks: int,
     seed: int = DEFAULT_SEED,
     scale: float = 1.0,
     first_week: date = FIRST_WEEK,
-) -> pa.Table:
-    """Return a simulated city, from the cache where it is there; the file appears whole or not at all.
+) -> Path:
+    """Return the Parquet file of a simulated city, made if need be; it appears whole or not at all.
 
     Raises:
         FoodInspectionsError: where the cache cannot be written.
@@ -156,24 +162,31 @@ def simulated_table(
     name = f"simulated-city-v{VERSION}-{first_week}-{weeks}w-seed{seed}-scale{scale:g}.parquet"
     path = cache_dir / name
     if path.exists():
-        return pq.read_table(path)
+        return path
     table = simulate(weeks, seed, scale, first_week)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=cache_dir, prefix=name, suffix=".part")
         os.close(handle)
         try:
-            pq.write_table(table, temporary, compression="zstd", row_group_size=50_000)
+            pq.write_table(table, temporary, compression="zstd", row_group_size=20_000)
             Path(temporary).replace(path)
         finally:
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise FoodInspectionsError(
-            f"The simulated city cannot be kept in {cache_dir} ({error.strerror}): free space or name another folder."
+            f"The simulated city cannot be kept in {cache_dir} ({error.strerror}): "
+            "free space or name another folder."
         ) from None
-    return table
+    return path
 
 
-def last_day(weeks: int, first_week: date = FIRST_WEEK) -> date:
-    """Return the Sunday on which a simulation of some weeks ends."""
-    return first_week + timedelta(weeks=weeks) - timedelta(days=1)
+def simulated_table(
+    cache_dir: Path,
+    weeks: int,
+    seed: int = DEFAULT_SEED,
+    scale: float = 1.0,
+    first_week: date = FIRST_WEEK,
+) -> pa.Table:
+    """Return the rows of ``cached_city``."""
+    return pq.read_table(cached_city(cache_dir, weeks, seed, scale, first_week))

@@ -1,11 +1,13 @@
 """The weeks of the simulated city: who is visited when, by whom, and with what result.
 
-Each week draws from a stream of its own, ``SeedSequence([seed, 1, week])``, and changes a state (establishments,
-due re-inspections, inspectors, areas). So a longer simulation repeats a shorter one, row by row.
+Each week draws from a stream of its own, ``SeedSequence([seed, 1, week])``, and changes a state
+(establishments, due re-inspections, inspectors, areas). So a longer simulation repeats a shorter one, row
+by row.
 
-What makes results differ is hidden in four persistent parts, as in the City's rows: the establishment (fixed, and a
-part that drifts within a year or two), its area (slowly moving), and the inspector, who keeps a district for the better part of a
-year. Only traces of them are visible, in earlier results and in the results nearby.
+What makes results differ is hidden in four persistent parts, as in the City's rows: the establishment
+(fixed, and a part that drifts within a year or two), its area (slowly moving), and the inspector, who keeps
+a district for the better part of a year. Only traces of them are visible, in earlier results and in the
+results nearby.
 """
 
 from dataclasses import dataclass
@@ -39,9 +41,17 @@ RESULTS = (
 NEW_CODEBOOK = date(2018, 7, 1)
 _HANDLERS_FROM = date(2015, 1, 1)
 
-CANVASS, LICENSE, CANVASS_AGAIN, COMPLAINT, LICENSE_AGAIN, SHORT_FORM, COMPLAINT_AGAIN, POISONING, POISONING_AGAIN = (
-    range(9)
-)
+(
+    CANVASS,
+    LICENSE,
+    CANVASS_AGAIN,
+    COMPLAINT,
+    LICENSE_AGAIN,
+    SHORT_FORM,
+    COMPLAINT_AGAIN,
+    POISONING,
+    POISONING_AGAIN,
+) = range(9)
 # The other types: weight among themselves before and after July 2018.
 _OTHERS: tuple[tuple[str, float, float], ...] = (
     ("License-Task Force", 53, 0),
@@ -137,11 +147,11 @@ _NEW_CHANCES[:9] = (
 _OTHER_TYPES = np.arange(9, len(TYPES))
 _NON_INSPECTION = TYPES.index("Non-Inspection")
 
-# Inspections a week at scale 1. 2011-2014 as counted; later years from the sample of 2024; in spring 2020 routine
-# visits stopped for the pandemic, and came back slowly.
+# Inspections a week at scale 1. 2011-2014 as counted; later years from the sample of 2024; in spring 2020
+# routine visits stopped for the pandemic, and came back slowly.
 _VOLUME = {
-    2010: 325, 2011: 305, 2012: 305, 2013: 392, 2014: 436, 2015: 385, 2016: 385, 2017: 375, 2018: 350, 2019: 365,
-    2020: 235, 2021: 265, 2022: 300, 2023: 325,
+    2010: 325, 2011: 305, 2012: 305, 2013: 392, 2014: 436, 2015: 385, 2016: 385, 2017: 375, 2018: 350,
+    2019: 365, 2020: 235, 2021: 265, 2022: 300, 2023: 325,
 }  # fmt: skip
 _LATER_VOLUME = 340.0
 _MEAN_VOLUME = 318.0
@@ -263,7 +273,7 @@ class _City:
         areas = len(places.ZIP_NAMES)
         self.area_fixed = _related(rng, areas, places.ZIP_SHARE) * _AREA_FIXED
         self.area = _related(rng, areas, places.ZIP_SHARE)
-        self.inspectors = max(6, round(38 * scale))
+        self.inspectors = max(24, round(38 * scale))  # fewer would make one inspector's habits the city's
         self.strict = _related(rng, self.inspectors) * _INSPECTOR
         self.of_district = rng.integers(0, self.inspectors, (places.DISTRICTS, 2))
         self.due = np.empty((0, 3), dtype=np.int64)  # day, establishment, kind of visits already arranged
@@ -290,7 +300,9 @@ def _gaps(rng: np.random.Generator, risk: np.ndarray) -> np.ndarray:
     return days
 
 
-def simulate_visits(weeks: int, seed: int, scale: float, first_week: date) -> tuple[places.Population, Visits]:
+def simulate_visits(
+    weeks: int, seed: int, scale: float, first_week: date
+) -> tuple[places.Population, Visits]:
     """Run the city for some weeks and return its establishments and visits."""
     city = _City(seed, scale, first_week)
     parts: list[dict[str, np.ndarray]] = []
@@ -318,16 +330,13 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
     working = np.array([monday + timedelta(days=d) not in closed_days for d in range(5)])
     volume = _volume(monday) / _MEAN_VOLUME * _SEASON[monday.month - 1]
     volume *= working.sum() / 5 * np.exp(0.13 * rng.standard_normal() - 0.008) * city.scale
-    new_book = monday + timedelta(days=3) >= NEW_CODEBOOK
+    new_book = monday >= NEW_CODEBOOK  # a Sunday, so no week has both
     _move(city, rng, week)
     _births(city, rng, start, city.scale * (0.5 + 0.5 * volume / city.scale))
 
     establishment, kind = _chosen(city, rng, start, volume, monday, new_book)
-    day = start + rng.choice(5, len(kind), p=_WEEKDAYS * working / (_WEEKDAYS * working).sum()) if working.any() else (
-        np.empty(0, dtype=np.int64)
-    )  # fmt: skip
-    if not working.any():
-        establishment, kind = establishment[:0], kind[:0]
+    weight = _WEEKDAYS * working
+    day = start + rng.choice(5, len(kind), p=weight / weight.sum())
     batches: list[dict[str, np.ndarray]] = []
     findings: list[Found] = []
     total = 0
@@ -338,7 +347,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
         kind = np.concatenate([kind, arranged_kind])
         if not len(day):
             break
-        batch, violations = _visit(city, rng, monday, start, establishment, kind, day, new_book)
+        batch, violations = _visit(city, rng, monday, establishment, kind, day, new_book)
         findings.append(
             Found(violations.inspection + total, violations.code, violations.severity, violations.words)
         )
@@ -349,7 +358,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
     if not batches:
         empty = np.empty(0, dtype=np.int64)
         names = ("week", "day", "establishment", "kind", "result", "number", "words")
-        nothing = {name: empty for name in names} | {"new": np.empty(0, dtype=bool)}
+        nothing = dict.fromkeys(names, empty) | {"new": np.empty(0, dtype=bool)}
         return nothing, Found(empty, empty, empty, empty)
     merged = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     merged["week"] = np.full(total, week, dtype=np.int64)
@@ -390,7 +399,9 @@ def _births(city: _City, rng: np.random.Generator, start: int, factor: float) ->
     newborn = places.born(rng, count, start, first, old=False)
     city.born += count
     opened = start + rng.integers(0, 28, count)
-    newborn["next_canvass"] = (opened + _gaps(rng, newborn["risk"]) * rng.uniform(0.4, 1.0, count)).astype(np.int64)
+    newborn["next_canvass"] = (opened + _gaps(rng, newborn["risk"]) * rng.uniform(0.4, 1.0, count)).astype(
+        np.int64
+    )
     where = city.population.extend(newborn)
     if count:
         city.due = np.concatenate([city.due, np.column_stack([opened, where, np.full(count, LICENSE)])])
@@ -433,8 +444,6 @@ def _chosen(
 
 def _arranged(city: _City, start: int, working: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Take the arranged visits of this week off the list, moved to the next working day."""
-    if not working.any():
-        return (np.empty(0, dtype=np.int64),) * 3
     following = np.array([next((later for later in range(d, 5) if working[later]), 7) for d in range(7)])
     late = np.maximum(city.due[:, 0], start)
     inside = late < start + 7
@@ -448,9 +457,14 @@ def _arranged(city: _City, start: int, working: np.ndarray) -> tuple[np.ndarray,
 
 
 def _visit(
-    city: _City, rng: np.random.Generator, monday: date, start: int, establishment: np.ndarray, kind: np.ndarray,
-    day: np.ndarray, new_book: bool,
-) -> tuple[dict[str, np.ndarray], Found]:  # fmt: skip
+    city: _City,
+    rng: np.random.Generator,
+    monday: date,
+    establishment: np.ndarray,
+    kind: np.ndarray,
+    day: np.ndarray,
+    new_book: bool,
+) -> tuple[dict[str, np.ndarray], Found]:
     people = city.population
     count = len(day)
     zips = people["zip"][establishment]
@@ -470,7 +484,7 @@ def _visit(
     chances[canvass, 0] = _canvass_fail(monday)
     month = monday.month - 1
     fail_logit = _centred(chances[:, 0], spread_fail) + np.log(_FAIL_MONTH[month] / 19.76)
-    fail_logit += people["fail"][establishment] + drift + around[:, 0] - 0.03
+    fail_logit += people["fail"][establishment] + drift + around[:, 0] + 0.05
     conditions_logit = _centred(chances[:, 1], spread_conditions) + np.log(_CONDITIONS_MONTH[month] / 13.23)
     conditions_logit += people["conditions"][establishment] + 0.3 * drift + around[:, 1] + 0.33
 
@@ -509,7 +523,7 @@ def _canvass_fail(monday: date) -> float:
 
 
 def _centred(chance: np.ndarray, spread: float) -> np.ndarray:
-    """Logit whose mean chance is ``chance`` once a normal spread is added (the usual probit approximation)."""
+    """Logit whose mean chance is ``chance`` once a normal spread is added (probit approximation)."""
     safe = np.clip(chance, 1e-4, 0.97)
     return np.log(safe / (1 - safe)) * np.sqrt(1 + np.pi * spread**2 / 8)
 
@@ -517,7 +531,9 @@ def _centred(chance: np.ndarray, spread: float) -> np.ndarray:
 def _drifted(
     people: places.Population, rng: np.random.Generator, establishment: np.ndarray, day: np.ndarray
 ) -> np.ndarray:
-    """Return and move on the drifting part of each establishment, an Ornstein-Uhlenbeck walk sampled at visits."""
+    """Return and move on the drifting part of each establishment, an Ornstein-Uhlenbeck walk sampled at
+    visits.
+    """
     kept = np.exp(-np.maximum(day - people["drift_day"][establishment], 0) / _DRIFT_DAYS)
     value = kept * people["drift"][establishment] + np.sqrt(1 - kept**2) * rng.standard_normal(len(day))
     people["drift"][establishment] = value
@@ -536,11 +552,15 @@ def _found(
     critical = critical + np.log(_CRITICAL_MONTH[monday.month - 1] / 13.5) * 0.6
     clutter = people["clutter"][establishment]
     # Visits other than a canvass often end without a word on violations.
-    silent = np.where(kind == CANVASS, np.where(bounded == FAIL, 0.02, 0.0), np.where(kind == SHORT_FORM, 0.45, 0.16))
+    silent = np.where(
+        kind == CANVASS, np.where(bounded == FAIL, 0.02, 0.0), np.where(kind == SHORT_FORM, 0.45, 0.16)
+    )
     empty = ~decided | (rng.random(len(result)) < np.where(new_book & (bounded != PASS), 0.04, silent))
     if new_book:
         return texts.find_new(rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD)
-    return texts.find_old(rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD, handlers=monday >= _HANDLERS_FROM)
+    return texts.find_old(
+        rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD, handlers=monday >= _HANDLERS_FROM
+    )
 
 
 def _arrange(
@@ -551,7 +571,8 @@ def _arrange(
     people = city.population
     count = len(day)
     chance = np.select(
-        [result == FAIL, (result == CONDITIONS) & (kind == CANVASS)], [_AGAIN_AFTER_FAIL, 0.08 if new_book else 0.03]
+        [result == FAIL, (result == CONDITIONS) & (kind == CANVASS)],
+        [_AGAIN_AFTER_FAIL, 0.08 if new_book else 0.03],
     )
     chance = np.where((result == NOT_READY) | ((result == NO_ENTRY) & (kind == LICENSE)), 0.7, chance)
     again = np.where(result >= DECIDED, kind, _AGAIN[kind])
@@ -570,7 +591,9 @@ def _arrange(
 
 
 def _numbers(city: _City, rng: np.random.Generator, inspector: np.ndarray) -> np.ndarray:
-    """Give out inspection ids: each inspector's device uses up a block of its own, so ids are not in date order."""
+    """Give out inspection ids: each inspector's device uses up a block of its own, so ids are not in date
+    order.
+    """
     numbers = np.empty(len(inspector), dtype=np.int64)
     for device in np.unique(inspector):
         mine = np.flatnonzero(inspector == device)

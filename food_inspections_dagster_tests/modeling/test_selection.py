@@ -1,0 +1,263 @@
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling import columns, metrics
+from food_inspections_dagster.modeling.selection import Decision, regret, select, select_weeks
+from food_inspections_dagster.modeling.settings import METRICS, SelectionRule
+from food_inspections_dagster.modeling.training import BACKTEST_TYPES
+from food_inspections_dagster.weeks import WEEK, week_range
+
+FIRST = date(2010, 1, 4)
+PER_WEEK = 40
+WEEKS = week_range(FIRST, FIRST + WEEK * 29)
+RULE = SelectionRule(evaluation_weeks=20, min_evaluation_rows=200, period_weeks=5)
+
+
+def _backtests(noise: dict[str, float], weeks: int = 30, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Groups whose scores are the truth plus noise: the more noise, the worse the rank."""
+    rng = np.random.default_rng(seed)
+    n = weeks * PER_WEEK
+    truth = rng.normal(-1.4, 1.0, n)
+    week = np.repeat(np.arange(weeks), PER_WEEK)
+    shared = {
+        "week": [FIRST + WEEK * int(w) for w in week],
+        "inspection_id": rng.permutation(n),
+        "establishment_id": [f"L{e}" for e in rng.integers(0, n // 2, n)],
+        "inspection_date": [
+            FIRST + timedelta(days=int(7 * w + d)) for w, d in zip(week, np.arange(n) % 5, strict=True)
+        ],
+        "model_id": ["m"] * n,
+        "label": rng.random(n) < 1 / (1 + np.exp(-truth)),
+    }
+    return {
+        group: columns.table(
+            {**shared, "score": 1 / (1 + np.exp(-truth - rng.normal(0, much, n)))}, BACKTEST_TYPES
+        )
+        for group, much in noise.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def backtests() -> dict[str, pd.DataFrame]:
+    return _backtests({"baseline": 4.0, "logistic_regression": 0.4, "xgboost": 0.4001, "knn": 1.0})
+
+
+@pytest.fixture(scope="module")
+def decisions(backtests: dict[str, pd.DataFrame]) -> list[Decision]:
+    return select_weeks(backtests, RULE, WEEKS)
+
+
+def test_metrics_are_those_of_the_window(
+    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
+) -> None:
+    decision = decisions[-1]
+    assert (decision.first_week, decision.last_week) == (FIRST + WEEK * 10, FIRST + WEEK * 29)
+    assert decision.rows == 20 * PER_WEEK
+    for group, frame in backtests.items():
+        own = frame.loc[frame["week"] >= decision.first_week]
+        score, label = own["score"].to_numpy(float), own["label"].to_numpy(bool)
+        candidate = decision.candidate(group)
+        assert candidate.metrics["roc_auc"].value == pytest.approx(metrics.roc_auc(score, label))
+        assert candidate.metrics["brier"].value == pytest.approx(metrics.brier_losses(score, label).mean())
+        assert candidate.metrics["base_rate"].value == pytest.approx(label.mean())
+        starts = np.arange(0, len(own), PER_WEEK)
+        expected = metrics.top_k(metrics.on_list(score, starts, 0.25), label, starts)
+        assert candidate.top_k == expected
+        assert candidate.metrics["precision_at_k"].value == pytest.approx(expected.precision)
+        period = np.arange(len(own)) // (5 * PER_WEEK)
+        order = metrics.reorder(score, columns.days(own["inspection_date"]).astype(int), period)
+        assert candidate.metrics["mean_days_earlier"].value == pytest.approx(order.days_earlier[label].mean())
+        assert sum(bin["rows"] for bin in candidate.calibration) == decision.rows  # type: ignore[misc]
+        for estimate in candidate.metrics.values():
+            if estimate.low is not None:
+                assert estimate.low <= estimate.value <= estimate.high  # type: ignore[operator]
+
+
+def test_the_simplest_of_the_best_is_chosen(decisions: list[Decision]) -> None:
+    # xgboost and logistic_regression are equally good; the preference order puts the latter first.
+    assert decisions[-1].selected == "logistic_regression"
+    assert any("comes first in the order of preference" in reason for reason in decisions[-1].reasons)
+
+
+def test_tolerance_and_preference_decide(backtests: dict[str, pd.DataFrame]) -> None:
+    week = WEEKS[-1]
+    values = {c.group: c.metrics["roc_auc"].value for c in select(backtests, RULE, week).candidates}
+    best = max(values, key=values.__getitem__)  # type: ignore[arg-type]
+    assert select(backtests, replace(RULE, tie_tolerance=0), week).selected == best
+    assert select(backtests, replace(RULE, tie_tolerance=1), week).selected == "baseline"
+    unnamed = replace(RULE, tie_tolerance=1, preference_order=())
+    assert select(backtests, unnamed, week).selected == "baseline"  # by name
+
+
+def test_equal_candidates_are_told_apart_by_a_total_order(backtests: dict[str, pd.DataFrame]) -> None:
+    same = backtests["knn"]
+    for order, expected in [((), "a"), (("c", "b"), "c"), (("b",), "b")]:
+        rule = replace(RULE, tie_tolerance=0, preference_order=order)
+        forwards = select({"a": same, "b": same, "c": same}, rule, WEEKS[-1])
+        backwards = select({"c": same, "b": same, "a": same}, rule, WEEKS[-1])
+        assert forwards.selected == expected
+        assert forwards.to_dict() == backwards.to_dict()
+
+
+@pytest.mark.parametrize("metric", list(METRICS))
+def test_each_metric_picks_the_better_of_two(metric: str) -> None:
+    two = _backtests({"a": 4.0, "b": 0.01})
+    rule = replace(RULE, metric=metric, tie_tolerance=0, preference_order=("a", "b"), baseline="a")
+    assert select(two, rule, WEEKS[-1]).selected == "b"
+
+
+def test_order_of_rows_changes_nothing(backtests: dict[str, pd.DataFrame], decisions: list[Decision]) -> None:
+    shuffled = {g: f.sample(frac=1, random_state=i) for i, (g, f) in enumerate(backtests.items())}
+    assert select(shuffled, RULE, WEEKS[-1]).to_dict() == decisions[-1].to_dict()
+
+
+def test_a_week_decided_alone_with_its_window_is_the_same(
+    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
+) -> None:
+    at = 25
+    first = WEEKS[at] - WEEK * RULE.evaluation_weeks
+    needed = {g: f.loc[(f["week"] >= first) & (f["week"] <= WEEKS[at])] for g, f in backtests.items()}
+    assert select(needed, RULE, WEEKS[at]).to_dict() == decisions[at].to_dict()
+
+
+def test_later_weeks_change_no_decision(
+    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
+) -> None:
+    at = 25
+    until = {g: f.loc[f["week"] <= WEEKS[at]] for g, f in backtests.items()}
+    assert select(until, RULE, WEEKS[at]).to_dict() == decisions[at].to_dict()
+
+
+def test_better_than_baseline_with_an_interval(decisions: list[Decision]) -> None:
+    comparison = decisions[-1].baseline
+    assert comparison is not None and comparison.verdict == "better" and comparison.other == "baseline"
+    assert 0 < comparison.difference.low < comparison.difference.value < comparison.difference.high  # type: ignore[operator]
+    assert comparison.sentence in decisions[-1].reasons
+
+
+def test_no_difference_is_claimed_where_none_is_shown() -> None:
+    two = _backtests({"baseline": 1.0, "knn": 0.98})
+    rule = replace(RULE, tie_tolerance=0, preference_order=())
+    decision = select(two, rule, WEEKS[-1])
+    if decision.selected == "baseline":
+        assert decision.baseline is None and any("baseline itself" in r for r in decision.reasons)
+    else:
+        assert decision.baseline is not None and decision.baseline.verdict == "no difference shown"
+
+
+def test_the_choice_of_the_week_before_is_that_weeks_decision(decisions: list[Decision]) -> None:
+    for before, after in zip(decisions[:-1], decisions[1:], strict=True):
+        assert after.previous_selected == before.selected
+    assert "the rule chose the same group" in decisions[-1].reasons[-1]
+
+
+def test_a_change_of_group_is_compared_with_the_group_before() -> None:
+    good, bad = _backtests({"x": 0.01}), _backtests({"x": 5.0})
+    turn = FIRST + WEEK * 15
+
+    def spliced(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([one.loc[one["week"] < turn], two.loc[two["week"] >= turn]])
+
+    both = {"a": spliced(good["x"], bad["x"]), "b": spliced(bad["x"], good["x"])}
+    rule = replace(RULE, evaluation_weeks=10, tie_tolerance=0, preference_order=(), baseline="none")
+    found = select_weeks(both, rule, WEEKS[10:])
+    changes = [d for d in found if d.previous_selected not in (None, d.selected)]
+    assert [d.selected for d in changes] == ["b"] and turn < changes[0].week < turn + WEEK * 10
+    assert changes[0].previous is not None and changes[0].previous.other == "a"
+    assert "which the rule chose a week before" in changes[0].previous.sentence
+
+
+def test_too_few_rows_or_one_class_decide_nothing(
+    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
+) -> None:
+    assert (
+        decisions[0].selected is None
+        and "40 rows" in decisions[0].reasons[0]
+        and "200 are needed" in decisions[0].reasons[0]
+    )
+    flat = {
+        g: f.assign(label=pd.array([False] * len(f), dtype=f["label"].dtype)) for g, f in backtests.items()
+    }
+    decision = select(flat, RULE, WEEKS[-1])
+    assert decision.selected is None and "same label" in decision.reasons[0]
+    json.dumps(decision.to_dict(), allow_nan=False)
+
+
+def test_no_backtest_rows_at_all() -> None:
+    nothing = columns.empty(BACKTEST_TYPES)
+    decision = select({"a": nothing, "b": nothing}, RULE, WEEKS[-1])
+    assert decision.selected is None and decision.rows == 0
+    assert all("scored none of the 0 rows" in c.excluded[0] for c in decision.candidates)
+    json.dumps(decision.to_dict(), allow_nan=False)
+    with pytest.raises(FoodInspectionsError, match="no model group to select from"):
+        select({}, RULE, WEEKS[-1])
+
+
+def test_groups_without_enough_rows_are_out_and_do_not_shrink_the_rest(
+    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
+) -> None:
+    late = backtests["logistic_regression"]
+    late = late.loc[late["week"] >= WEEKS[-3]]
+    decision = select({**backtests, "logistic_regression": late}, RULE, WEEKS[-1])
+    assert decision.rows == decisions[-1].rows and decision.selected == "xgboost"
+    out = decision.candidate("logistic_regression")
+    assert out.metrics == {} and "less than 90% of them" in out.excluded[0]
+
+
+def test_candidates_are_judged_on_their_common_rows(backtests: dict[str, pd.DataFrame]) -> None:
+    short = backtests["knn"].drop(index=backtests["knn"].index[-15:])
+    decision = select({**backtests, "knn": short}, RULE, WEEKS[-1])
+    assert decision.rows == 20 * PER_WEEK - 15
+    assert decision.candidate("xgboost").rows_scored == 20 * PER_WEEK
+
+
+def test_a_group_without_a_model_cannot_be_chosen(backtests: dict[str, pd.DataFrame]) -> None:
+    models = {w: {"baseline": "b1", "logistic_regression": None, "xgboost": "x1", "knn": "k1"} for w in WEEKS}
+    decision = select(backtests, RULE, WEEKS[-1], models)
+    assert (decision.selected, decision.selected_model_id) == ("xgboost", "x1")
+    assert "no model for the week" in decision.candidate("logistic_regression").excluded[0]
+    assert any("logistic_regression is no candidate" in reason for reason in decision.reasons)
+    nobody = select(backtests, RULE, WEEKS[-1], {w: dict.fromkeys(backtests) for w in WEEKS})
+    assert nobody.selected is None and nobody.reasons[0] == "Nothing is chosen: no group is a candidate."
+
+
+def test_decisions_are_json(decisions: list[Decision]) -> None:
+    for decision in decisions:
+        plain = json.loads(json.dumps(decision.to_dict(), allow_nan=False))
+        assert plain["week"] == decision.week.isoformat() and plain["rule"]["metric"] == "roc_auc"
+
+
+def test_disagreeing_backtests_are_refused(backtests: dict[str, pd.DataFrame]) -> None:
+    flipped = backtests["knn"].assign(label=~backtests["knn"]["label"])
+    with pytest.raises(FoodInspectionsError, match="disagrees with another group"):
+        select({**backtests, "knn": flipped}, RULE, WEEKS[-1])
+    twice = pd.concat([backtests["knn"], backtests["knn"].head(1)])
+    with pytest.raises(FoodInspectionsError, match="'knn' repeats an inspection"):
+        select({"knn": twice}, RULE, WEEKS[-1])
+
+
+def test_regret_is_measured_on_the_weeks_that_follow(backtests: dict[str, pd.DataFrame]) -> None:
+    week = WEEKS[21]
+    found = regret(backtests, replace(RULE, tie_tolerance=1), [WEEKS[0], week], horizon_weeks=8)
+    assert found["week"].tolist() == [week] and found["selected"].tolist() == ["baseline"]
+    later = {g: f.loc[(f["week"] > week) & (f["week"] <= week + WEEK * 8)] for g, f in backtests.items()}
+    aucs = {
+        g: metrics.roc_auc(f["score"].to_numpy(float), f["label"].to_numpy(bool)) for g, f in later.items()
+    }
+    assert found["regret"][0] == pytest.approx(max(aucs.values()) - aucs["baseline"])
+    assert regret(backtests, RULE, [WEEKS[-1]]).empty
+
+
+def test_weeks_are_dates_of_any_arrow_width(
+    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
+) -> None:
+    stamp = pd.ArrowDtype(pa.timestamp("ms"))
+    other = {g: f.assign(week=f["week"].astype(stamp)) for g, f in backtests.items()}
+    assert select(other, RULE, WEEKS[-1]).to_dict() == decisions[-1].to_dict()

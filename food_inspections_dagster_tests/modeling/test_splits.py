@@ -1,0 +1,82 @@
+from datetime import date, timedelta
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling.settings import Schedule
+from food_inspections_dagster.modeling.splits import (
+    anchor_of,
+    assert_no_overlap,
+    backtest_anchor_of,
+    evaluation_window,
+    needed_anchors,
+    training_window,
+    weeks_needed,
+)
+from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
+
+WEEKS = st.integers(0, 900).map(lambda n: FIRST_WEEK + WEEK * n)
+SCHEDULES = st.builds(Schedule, update_weeks=st.integers(1, 30), training_window_weeks=st.integers(1, 210))
+
+
+@pytest.mark.parametrize(
+    ("week", "anchor"),
+    [
+        (date(2010, 1, 4), date(2010, 1, 4)),
+        (date(2010, 3, 29), date(2010, 1, 4)),
+        (date(2010, 4, 5), date(2010, 4, 5)),
+        (date(2010, 6, 28), date(2010, 4, 5)),
+        (date(2009, 12, 28), None),
+    ],
+)
+def test_anchors_of_the_worked_example(week: date, anchor: date | None) -> None:
+    assert anchor_of(week, Schedule(update_weeks=13)) == anchor
+
+
+def test_a_week_is_scored_by_the_model_of_the_week_before() -> None:
+    schedule = Schedule(update_weeks=13)
+    assert backtest_anchor_of(date(2010, 4, 5), schedule) == date(2010, 1, 4)
+    assert backtest_anchor_of(date(2010, 4, 12), schedule) == date(2010, 4, 5)
+    assert backtest_anchor_of(FIRST_WEEK, schedule) is None
+
+
+@given(WEEKS, SCHEDULES)
+def test_no_model_learns_from_the_week_that_it_scores_or_a_later_one(week: date, schedule: Schedule) -> None:
+    anchor = backtest_anchor_of(week, schedule)
+    if anchor is None:
+        return
+    first, last = training_window(anchor, schedule)
+    assert first <= last <= week - WEEK
+    assert len(week_range(first, last)) <= schedule.training_window_weeks
+    own = anchor_of(week, schedule)
+    assert own is not None and training_window(own, schedule)[1] <= week
+
+
+@given(st.lists(WEEKS, min_size=1, max_size=5), SCHEDULES)
+def test_weeks_needed_cover_every_training_window(weeks: list[date], schedule: Schedule) -> None:
+    first, last = weeks_needed(weeks, schedule)
+    assert last == max(weeks)
+    for anchor in needed_anchors(weeks, schedule):
+        window = training_window(anchor, schedule)
+        assert first <= window[0] and window[1] <= last
+
+
+def test_evaluation_window_ends_with_the_week() -> None:
+    assert evaluation_window(date(2014, 8, 25), 52) == (date(2013, 9, 2), date(2014, 8, 25))
+
+
+def _rows(*pairs: tuple[int, date]) -> pd.DataFrame:
+    return pd.DataFrame({"inspection_id": [i for i, _ in pairs], "inspection_date": [d for _, d in pairs]})
+
+
+def test_overlap_is_found_in_the_rows_themselves() -> None:
+    train = _rows((1, date(2012, 4, 2)), (2, date(2012, 4, 6)))
+    assert_no_overlap(train, _rows((3, date(2012, 4, 9))))
+    assert_no_overlap(train, _rows())
+    with pytest.raises(FoodInspectionsError, match="2012-04-06.*temporal split is broken"):
+        assert_no_overlap(train, _rows((3, date(2012, 4, 6))))
+    with pytest.raises(FoodInspectionsError, match="Inspection 2 .*both a training row and a scored row"):
+        assert_no_overlap(train, _rows((2, date(2012, 4, 9) + timedelta(days=1))))
