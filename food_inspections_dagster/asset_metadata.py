@@ -13,6 +13,9 @@ import dagster as dg
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow as arrow
+from pandera.errors import SchemaError, SchemaErrors
+
+from food_inspections_dagster.errors import FoodInspectionsError
 
 OWNERS = ["team:food-inspections"]
 
@@ -61,7 +64,7 @@ def _type_name(dtype: Any) -> str:
 def received_schema(frame: pd.DataFrame) -> dg.TableSchema:
     """Return the columns and types of a frame as it is."""
     return dg.TableSchema(
-        columns=[dg.TableColumn(name, type=_type_name(dtype)) for name, dtype in frame.dtypes.items()]
+        columns=[dg.TableColumn(str(name), type=_type_name(dtype)) for name, dtype in frame.dtypes.items()]
     )
 
 
@@ -87,6 +90,21 @@ def log_weeks(
             asset_key=asset or context.asset_key,
             partition_key=week.isoformat(),
         )
+
+
+def validated(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame if it keeps its schema; a check would find what is wrong only after it was stored.
+
+    Raises:
+        FoodInspectionsError: naming table, column and the first value at fault.
+    """
+    try:
+        return schema.validate(frame)
+    except (SchemaError, SchemaErrors) as error:
+        found = " ".join(str(error).split())[:300]
+        raise FoodInspectionsError(
+            f"The table {schema.name} breaks its schema, so nothing was stored ({found}): mend the rule that made it."
+        ) from None
 
 
 def image(png: bytes) -> dg.MetadataValue:

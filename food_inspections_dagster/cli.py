@@ -53,14 +53,14 @@ def run(
     weeks: Weeks = None,
 ) -> None:
     """Load the history, materialise every stage that is missing, and print Monday's list."""
-    bounds = [parse_week(text) if text else None for text in (first, last)]
+    from_week, to_week = (parse_week(text) if text else None for text in (first, last))
     choice = choose(portal, City(seed, scale, weeks))
     os.environ.setdefault("DAGSTER_HOME", str(project_root()))
     with serving(choice, _portal_log()):
         # Imported here: the code location reads the settings, which `serving` has just pointed at the portal.
         from food_inspections_dagster import commands
 
-        commands.run(choice, *bounds, until)
+        commands.run(choice, from_week, to_week, until)
 
 
 @app.command()
@@ -112,9 +112,7 @@ def serve_portal(
 
     choice = choose(source, City(seed, scale, weeks))
     if choice.is_remote:
-        raise FoodInspectionsError(
-            f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve."
-        )
+        raise FoodInspectionsError(f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve.")
     if choice.is_simulated:
         cache = project_root() / ".local" / "portal"
         rows = PortalSource.simulated(simulated_table(cache, choice.city.complete_weeks, seed, scale))
@@ -125,9 +123,7 @@ def serve_portal(
         port=port,
         app_tokens=app_token or (),
         throttle=Throttle(throttle, 60) if throttle else None,
-        on_start=lambda server: typer.echo(
-            f"{READY}{server.url} serving {choice.description}; stop it with Ctrl-C."
-        ),
+        on_start=lambda server: typer.echo(f"{READY}{server.url} serving {choice.description}; stop it with Ctrl-C."),
     )
 
 
@@ -146,9 +142,9 @@ def status() -> None:
 @app.command()
 def stop() -> None:
     """Stop the embedded Postgres; its data stay."""
-    from food_inspections_dagster.resources.embedded_postgres import stop as stop_server
+    from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 
-    stopped = stop_server(load_settings().embedded_directory)
+    stopped = EmbeddedPostgres(load_settings().embedded_directory).stop()
     typer.echo("Embedded Postgres stopped." if stopped else "Embedded Postgres was not running.")
 
 

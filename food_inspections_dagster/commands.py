@@ -19,7 +19,8 @@ from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.settings import Settings, load_settings
 from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, last_complete_week, monday, week_range
 
-console = Console(highlight=False)
+# A pipe or a log has no width of its own, and tables of 80 columns are hard to read there.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def wanted_weeks(portal: PortalClient, first: date | None, last: date | None) -> list[date]:
@@ -32,9 +33,7 @@ def wanted_weeks(portal: PortalClient, first: date | None, last: date | None) ->
     oldest = max(FIRST_WEEK, monday(oldest_day))
     newest = min(monday(newest_day), last_complete_week(datetime.now(CHICAGO)))
     if last and last > newest:
-        raise FoodInspectionsError(
-            f"TO={last} lies after the portal's newest complete week: use {newest} at most."
-        )
+        raise FoodInspectionsError(f"TO={last} lies after the portal's newest complete week: use {newest} at most.")
     weeks = week_range(first or oldest, last or newest)
     if not weeks:
         raise FoodInspectionsError(
@@ -50,15 +49,12 @@ def targets(settings: Settings, weeks: Sequence[date], until: str | None = None)
     would be 15 million rows. Any other is a backfill of `scores` away.
     """
     graph = defs.resolve_asset_graph()
-    keys = {key.to_user_string(): key for key in graph.get_all_asset_keys()}
+    keys = {key.to_user_string(): key for key in graph.toposorted_asset_keys}
     if until is not None and until not in keys:
         raise FoodInspectionsError(f"'{until}' is no stage: use one of {', '.join(sorted(keys))}.")
-    selected = keys.values() if until is None else dg.AssetSelection.assets(until).upstream().resolve(graph)
+    selected = set(keys.values()) if until is None else dg.AssetSelection.assets(until).upstream().resolve(graph)
     newest = weeks[-settings.scores.run_weeks :]
-    return {
-        key.to_user_string(): newest if key.to_user_string() == "scores" else weeks
-        for key in sorted(selected)
-    }
+    return {name: newest if name == "scores" else weeks for name, key in keys.items() if key in selected}
 
 
 def run(choice: PortalChoice, first: date | None, last: date | None, until: str | None = None) -> None:
@@ -74,7 +70,7 @@ def run(choice: PortalChoice, first: date | None, last: date | None, until: str 
         done = _execute(instance, runs) if runs else pipeline.Report()
         if not runs:
             console.print("Nothing is missing: every stage is there for these weeks.")
-        report.print_stages(console, instance, Database.from_settings(settings), wanted, done)
+        report.print_stages(console, instance, Database.from_settings(settings), wanted, _step_of, done)
     for warning in done.warnings:
         console.print(f"[yellow]Check warns[/yellow] {warning}")
     if until is None:
@@ -89,8 +85,12 @@ def status() -> None:
     """Print the weeks and rows of each stage."""
     settings = load_settings()
     with dg.DagsterInstance.get() as instance:
-        every = {key.to_user_string(): () for key in defs.resolve_asset_graph().get_all_asset_keys()}
-        report.print_stages(console, instance, Database.from_settings(settings), every, pipeline.Report())
+        every = [key.to_user_string() for key in defs.resolve_asset_graph().toposorted_asset_keys]
+        report.print_stages(console, instance, Database.from_settings(settings), every, _step_of, pipeline.Report())
+
+
+def _step_of(asset: str) -> str:
+    return defs.get_assets_def(asset).op.name
 
 
 def _execute(instance: dg.DagsterInstance, runs: Sequence[pipeline.PlannedRun]) -> pipeline.Report:

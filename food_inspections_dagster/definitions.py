@@ -28,12 +28,17 @@ def resources_for(settings: Settings) -> dict[str, Any]:
     }
 
 
-defs = dg.Definitions.merge(
-    dg.load_definitions_from_package_module(stages),
-    dg.Definitions(
-        resources=resources_for(load_settings()),
-        # A range of weeks is one process: steps hand over tables of hundreds of megabytes through the stores,
-        # and a process per step would import everything anew for each.
-        executor=dg.in_process_executor,
-    ),
-)
+def definitions_for(settings: Settings) -> dg.Definitions:
+    """Return the stages with the resources that the settings describe."""
+    return dg.Definitions.merge(
+        dg.load_definitions_from_package_module(stages),
+        dg.Definitions(
+            resources=resources_for(settings),
+            # A range of weeks is one process: steps hand over tables of hundreds of megabytes through the stores,
+            # and a process per step would import everything anew for each.
+            executor=dg.in_process_executor,
+        ),
+    )
+
+
+defs = definitions_for(load_settings())

@@ -8,9 +8,7 @@ import dagster as dg
 from food_inspections_dagster.weeks import FIRST_WEEK, parse_week
 
 # day_offset=1: Dagster's weeks begin on Sunday, ours on Monday.
-WEEKLY = dg.WeeklyPartitionsDefinition(
-    start_date=FIRST_WEEK.isoformat(), day_offset=1, timezone="America/Chicago"
-)
+WEEKLY = dg.WeeklyPartitionsDefinition(start_date=FIRST_WEEK.isoformat(), day_offset=1, timezone="America/Chicago")
 
 # One run for any range: 880 runs of one week each would spend their time starting processes.
 SINGLE_RUN = dg.BackfillPolicy.single_run()

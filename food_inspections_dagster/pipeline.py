@@ -101,9 +101,7 @@ def _is_blocked(graph: AssetGraph, instance: dg.DagsterInstance, assets: Abstrac
 
     Their weeks are stored and marked as made, but what follows must not be built on them: they are made again.
     """
-    keys = [
-        key for asset in assets for key in graph.get(asset).check_keys if graph.get_check_spec(key).blocking
-    ]
+    keys = [key for asset in assets for key in graph.get(asset).check_keys if graph.get_check_spec(key).blocking]
     latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     return any(
         record.status in (AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.PLANNED)
@@ -156,7 +154,7 @@ def execute(
                 instance=instance,
                 asset_selection=list(run.assets),
                 tags={**range_tags(run.weeks), _INVOCATION: watcher.invocation},
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config=_RUN_CONFIG,
             ) as result,
         ):
             report.run_ids.append(result.run_id)
@@ -171,14 +169,18 @@ def execute(
 
 
 _INVOCATION = "food_inspections/invocation"
+_RUN_CONFIG = {
+    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    # Somebody waits in front of the screen: a step that failed is told at once, not after a minute of pauses, and
+    # running again goes on from there. The client's own retries of each request stay.
+    "execution": {"config": {"retries": {"disabled": {}}}},
+}
 
 
 class _Watcher:
     """Listens to the events of a run whose id is known only once it has begun."""
 
-    def __init__(
-        self, instance: dg.DagsterInstance, run: PlannedRun, report: Report, listener: Listener
-    ) -> None:
+    def __init__(self, instance: dg.DagsterInstance, run: PlannedRun, report: Report, listener: Listener) -> None:
         self.invocation = uuid.uuid4().hex
         self._instance, self._run, self._report, self._listener = instance, run, report, listener
         self._started: dict[str, float] = {}

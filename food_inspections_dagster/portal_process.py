@@ -65,7 +65,9 @@ class PortalChoice:
     @property
     def description(self) -> str:
         if self.is_simulated:
-            return f"a SIMULATED city (seed {self.city.seed}, scale {self.city.scale:g}): no real establishment is meant"
+            return (
+                f"a SIMULATED city (seed {self.city.seed}, scale {self.city.scale:g}): no real establishment is meant"
+            )
         return self.text if self.is_remote else f"{self.path.name}, served by our own portal"
 
     @property
@@ -142,9 +144,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path) -> str:
             words = text.strip().splitlines()
             raise FoodInspectionsError(words[-1] if words else f"The portal server ended at once: see {log}.")
         time.sleep(0.1)
-    raise FoodInspectionsError(
-        f"The portal server was not ready after {_START_TIMEOUT_SECONDS} s: see {log}."
-    )
+    raise FoodInspectionsError(f"The portal server was not ready after {_START_TIMEOUT_SECONDS} s: see {log}.")
 
 
 def answers(url: str, dataset: str) -> bool:

@@ -100,9 +100,7 @@ class S3(Section):
 class Storage(Section):
     """The object store."""
 
-    objects_url: str = Field(
-        "", description="s3://bucket/prefix or a directory; empty: .local/objects/<data name>"
-    )
+    objects_url: str = Field("", description="s3://bucket/prefix or a directory; empty: .local/objects/<data name>")
     min_object_bytes: int = Field(ge=1, description="A stored object below this size is a failed download")
     threads: int = Field(ge=1, le=64)
     timeout_seconds: float = Field(gt=0)
@@ -120,9 +118,7 @@ class Storage(Section):
 class Database(Section):
     """Postgres: the embedded one, or the URL of a server."""
 
-    url: SecretStr = Field(
-        SecretStr(EMBEDDED), description=f"'{EMBEDDED}' or postgresql://user:password@host/database"
-    )
+    url: SecretStr = Field(SecretStr(EMBEDDED), description=f"'{EMBEDDED}' or postgresql://user:password@host/database")
     database: str = Field(
         "", description="Application database; empty: that of the URL, else food_inspections_<data name>"
     )
@@ -265,11 +261,7 @@ class Settings(BaseSettings):
         """The application's database."""
         if self.database.database:
             return self.database.database
-        in_url = (
-            ""
-            if self.database.is_embedded
-            else urlsplit(self.database.url.get_secret_value()).path.strip("/")
-        )
+        in_url = "" if self.database.is_embedded else urlsplit(self.database.url.get_secret_value()).path.strip("/")
         return unquote(in_url) or f"food_inspections_{self.data_name.replace('-', '_')}"
 
     @property
@@ -390,9 +382,7 @@ def load_settings() -> Settings:
     root = project_root()
     files = _files(root, current_environment())
     stamps = tuple((str(f), f.stat().st_mtime_ns, f.stat().st_size) for f in files)
-    variables = tuple(
-        sorted((k, v) for k, v in os.environ.items() if k.upper().startswith("FOOD_INSPECTIONS"))
-    )
+    variables = tuple(sorted((k, v) for k, v in os.environ.items() if k.upper().startswith("FOOD_INSPECTIONS")))
     return _load(root, current_environment(), stamps, variables)
 
 
@@ -402,9 +392,7 @@ def _files(root: Path, environment: Environment) -> list[Path]:
 
 
 @lru_cache(maxsize=8)
-def _load(
-    root: Path, environment: Environment, stamps: tuple[Any, ...], variables: tuple[Any, ...]
-) -> Settings:
+def _load(root: Path, environment: Environment, stamps: tuple[Any, ...], variables: tuple[Any, ...]) -> Settings:
     layers = [_file_layer(root, Path(path)) for path, *_ in stamps]
     layers.append(_variable_layer(dict(variables)))
     merged: dict[str, Any] = {}
@@ -429,9 +417,7 @@ def _file_layer(root: Path, file: Path) -> tuple[str, dict[str, Any]]:
     if content is None:
         return origin, {}
     if not isinstance(content, dict) or not all(isinstance(v, dict) or v is None for v in content.values()):
-        raise FoodInspectionsError(
-            f"{origin} must hold sections with keys, such as 'portal:' with 'url: …' below."
-        )
+        raise FoodInspectionsError(f"{origin} must hold sections with keys, such as 'portal:' with 'url: …' below.")
     content = {section: keys for section, keys in content.items() if keys is not None}
     if file.name != "credentials.yaml":
         _refuse_unknown(content, Settings, origin)
@@ -447,8 +433,7 @@ def _variable_layer(variables: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     known = {PREFIX + "__".join(path).upper(): path for path in _paths(Settings)}
     for name in sorted(variables):
         if name.upper() in _OTHER_VARIABLES or any(
-            name.upper() == k or (name.upper().startswith(k + "__") and _is_mapping(path))
-            for k, path in known.items()
+            name.upper() == k or (name.upper().startswith(k + "__") and _is_mapping(path)) for k, path in known.items()
         ):
             continue
         nearest = _nearest(name.upper(), [*known, *_OTHER_VARIABLES])
@@ -458,9 +443,7 @@ def _variable_layer(variables: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     except SettingsError as error:
         section = re.search(r'field "(\w+)"', str(error))
         named = f"{PREFIX}{section[1].upper()}" if section else PREFIX
-        raise FoodInspectionsError(
-            f"A value of {named}… cannot be read: give lists and mappings as JSON."
-        ) from None
+        raise FoodInspectionsError(f"A value of {named}… cannot be read: give lists and mappings as JSON.") from None
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -496,9 +479,7 @@ def _refuse_unknown(content: Mapping[str, Any], model: type[BaseModel], origin: 
         if key not in fields:
             where = f"section '{above}' of {origin}" if above else origin
             kind = "key" if above else "section"
-            raise FoodInspectionsError(
-                f"'{key}' is no {kind} in {where}: {_nearest(str(key), list(fields))}."
-            )
+            raise FoodInspectionsError(f"'{key}' is no {kind} in {where}: {_nearest(str(key), list(fields))}.")
         inner = _section(fields[key])
         if inner and value is not None:
             if not isinstance(value, Mapping):

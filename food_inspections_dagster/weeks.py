@@ -31,9 +31,7 @@ def parse_week(text: str) -> date:
             f"'{text}' is not a week: name a week by the date of its Monday, such as {FIRST_WEEK}."
         ) from None
     if day != monday(day):
-        raise FoodInspectionsError(
-            f"{text} is a {day:%A}, and a week is named by its Monday: use {monday(day)}."
-        )
+        raise FoodInspectionsError(f"{text} is a {day:%A}, and a week is named by its Monday: use {monday(day)}.")
     if day < FIRST_WEEK:
         raise FoodInspectionsError(f"{text} lies before the first week: use {FIRST_WEEK} or a later Monday.")
     return day

@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,7 @@ def test_malformed_weeks_are_refused_in_one_sentence(text, words):
 
 def test_a_week_is_complete_when_chicago_says_so():
     # Monday 03:00 UTC is still Sunday evening in Chicago.
-    sunday_evening = datetime(2024, 1, 8, 3, tzinfo=timezone.utc)
+    sunday_evening = datetime(2024, 1, 8, 3, tzinfo=UTC)
     assert last_complete_week(sunday_evening) == date(2023, 12, 25)
     assert last_complete_week(sunday_evening + timedelta(hours=4)) == date(2024, 1, 1)
 

@@ -83,9 +83,7 @@ def clean(raw: pd.DataFrame) -> Cleaned:
     inspection_id = _whole_numbers(text["inspection_id"], r"^\s*\d{1,12}\s*$")
     ids = pc.fill_null(inspection_id, -1).to_numpy()
     twins, newest_first = _exact_twins(raw, weeks, text["inspection_id"], ids)
-    rejects.add(
-        twins, "exact_duplicate", lambda i: "a newer row of this week is the same in every portal column"
-    )
+    rejects.add(twins, "exact_duplicate", lambda i: "a newer row of this week is the same in every portal column")
 
     blank_id = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(text["inspection_id"]), ""), True)
     rejects.add(blank_id, "missing_inspection_id", lambda i: "the row has no inspection_id")
@@ -244,9 +242,7 @@ def _exact_twins(
     # Ties go to the whole content, so that the order of the raw rows never matters.
     repeated = raw.iloc[rows].astype(object).reset_index(drop=True)
     repeated = repeated.where(repeated.notna(), "").astype(str)
-    newest_first = repeated.sort_values(
-        [*system, *rest, *portal], ascending=False, kind="stable"
-    ).index.to_numpy()
+    newest_first = repeated.sort_values([*system, *rest, *portal], ascending=False, kind="stable").index.to_numpy()
     twin = raw.iloc[rows[newest_first]].duplicated(subset=portal, keep="first").to_numpy()
     mask = np.zeros(len(raw), dtype=bool)
     mask[rows[newest_first[twin]]] = True
@@ -266,9 +262,7 @@ def _repeated(
     return pairs
 
 
-def _parse(
-    texts: pa.ChunkedArray, codebook: pa.Array, order: npt.NDArray[np.int64]
-) -> tuple[pa.Table, dict[int, str]]:
+def _parse(texts: pa.ChunkedArray, codebook: pa.Array, order: npt.NDArray[np.int64]) -> tuple[pa.Table, dict[int, str]]:
     """Parse the texts of the rows in ``order``; ``row`` of the result is the position in the raw table."""
     tables, unparsable = [PARSED.empty_table()], {}
     for start in range(0, len(order), _BLOCK):
@@ -288,9 +282,7 @@ def _severity_counts(parsed: pa.Table, rows: int) -> dict[str, pa.Array]:
     return {name: pa.array(count.astype(np.int16)) for name, count in counts.items()}
 
 
-def _rejected(
-    raw: pd.DataFrame, week: pa.Array, text: dict[str, pa.Array], rejects: _Rejects
-) -> pd.DataFrame:
+def _rejected(raw: pd.DataFrame, week: pa.Array, text: dict[str, pa.Array], rejects: _Rejects) -> pd.DataFrame:
     rows = list(rejects.why)
     portal = [name for name in raw.columns if name != "week"]
     records = raw[portal].iloc[rows].astype(object).to_dict("records")

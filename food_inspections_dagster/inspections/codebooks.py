@@ -52,9 +52,7 @@ def codebook(name: str) -> Mapping[int, Violation]:
     text = resources.files(__package__).joinpath("codebooks.csv").read_text(encoding="utf-8")
     return MappingProxyType(
         {
-            int(row["code"]): Violation(
-                name, int(row["code"]), row["title"], row["summary"], row["severity"] or None
-            )
+            int(row["code"]): Violation(name, int(row["code"]), row["title"], row["summary"], row["severity"] or None)
             for row in csv.DictReader(text.splitlines())
             if row["codebook"] == name
         }

@@ -19,9 +19,7 @@ ATTRIBUTES = ("dba_name", "address", "zip", "facility_type", "risk", "latitude",
 _COLUMNS = ("inspection_id", "establishment_id", "inspection_date", "results")
 
 
-def in_cohort(
-    spine: pd.DataFrame, inspections: pd.DataFrame, window_days: int = WINDOW_DAYS
-) -> pa.BooleanArray:
+def in_cohort(spine: pd.DataFrame, inspections: pd.DataFrame, window_days: int = WINDOW_DAYS) -> pa.BooleanArray:
     """Return, for each (``establishment_id``, ``as_of_date``) of ``spine``, whether it was active as of the
     date.
 
@@ -34,9 +32,7 @@ def in_cohort(
     return pa.array(_last_if_active(records, own, window_days) >= 0)
 
 
-def active_establishments(
-    inspections: pd.DataFrame, as_of_date: date, window_days: int = WINDOW_DAYS
-) -> pd.DataFrame:
+def active_establishments(inspections: pd.DataFrame, as_of_date: date, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
     """Return the establishments active as of a date, in the order of ``establishment_id``.
 
     Columns: ``establishment_id``, then each of ``ATTRIBUTES`` as last known (the newest record that has it),

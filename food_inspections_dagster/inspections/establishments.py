@@ -30,9 +30,7 @@ def establishment_ids(licenses: Any, names: Any, addresses: Any) -> pa.Array:
     real = pc.fill_null(pc.not_equal(licenses, 0), False)
     by_license = pc.binary_join_element_wise("L", pc.cast(licenses, pa.string()), "")
     rest = pc.invert(real)
-    places = zip(
-        as_array(names).filter(rest).to_pylist(), as_array(addresses).filter(rest).to_pylist(), strict=True
-    )
+    places = zip(as_array(names).filter(rest).to_pylist(), as_array(addresses).filter(rest).to_pylist(), strict=True)
     by_place = pa.array([_place_id(name, address) for name, address in places], pa.string())
     return pc.replace_with_mask(by_license, rest, by_place)
 

@@ -118,9 +118,7 @@ class _Said(float):
 def _registry() -> tuple[Feature, ...]:
     features: list[Feature] = []
 
-    def add(
-        family: str, name: str, description: str, phrase: str, *, kind: Any = "numeric", book: Any = None
-    ) -> None:
+    def add(family: str, name: str, description: str, phrase: str, *, kind: Any = "numeric", book: Any = None) -> None:
         features.append(Feature(name, kind, family, description, phrase, book))
 
     for w, said in _SAID.items():
@@ -322,9 +320,7 @@ MATRIX_COLUMNS = (
 )  # fmt: skip
 
 
-def compute_features(
-    spine: pd.DataFrame, inspections: pd.DataFrame, violations: pd.DataFrame
-) -> pd.DataFrame:
+def compute_features(spine: pd.DataFrame, inspections: pd.DataFrame, violations: pd.DataFrame) -> pd.DataFrame:
     """Compute the features of each row of ``spine`` from the records dated strictly before its as-of date.
 
     Args:

@@ -62,9 +62,7 @@ def _schema(
 _WEEK = _column(DATE, "Monday of the week that the row belongs to (partition)", _MONDAY)
 _INSPECTION = _column(pa.int64(), "The portal's number of the inspection", _COUNT)
 _LABELS = {
-    "failed": _column(
-        FLAG, "Label: the result is Fail; null where the visit ended without a decision", null=True
-    ),
+    "failed": _column(FLAG, "Label: the result is Fail; null where the visit ended without a decision", null=True),
     "critical_violation": _column(
         FLAG,
         "Label: a critical (2010 codebook) or priority (2018) violation was cited; null where the visit "
@@ -201,9 +199,7 @@ _MATRIX = {
         pandera.Check.isin([1, 2, 3]),
         null=True,
     ),
-    "zip": _column(
-        TEXT, "Zip code at this inspection: for filters and audits, no input of a model", _ZIP, null=True
-    ),
+    "zip": _column(TEXT, "Zip code at this inspection: for filters and audits, no input of a model", _ZIP, null=True),
     "in_cohort": _column(FLAG, "Whether the establishment was active as of the date"),
     **_LABELS,
     **FEATURE_COLUMNS,

@@ -97,9 +97,7 @@ class Questions:
 
     def since(self, window_days: int | None) -> Ints:
         """Positions of the first record within the window before each day; None means ever."""
-        return (
-            self.begin if window_days is None else self.timeline.before(self.groups, self.days - window_days)
-        )
+        return self.begin if window_days is None else self.timeline.before(self.groups, self.days - window_days)
 
     def last(self, mask: npt.NDArray[np.bool_]) -> Ints:
         """Return table positions of each group's last record before the day for which ``mask`` holds, else

@@ -101,15 +101,11 @@ def _chunked(values: Any) -> pa.ChunkedArray:
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
-def _parse_block(
-    texts: pa.LargeStringArray, books: npt.NDArray[Any], start: int
-) -> tuple[pa.Table, dict[int, str]]:
+def _parse_block(texts: pa.LargeStringArray, books: npt.NDArray[Any], start: int) -> tuple[pa.Table, dict[int, str]]:
     texts = pc.replace_substring_regex(texts, pattern="[\x00\x1f]", replacement=" ")
     blank = pc.equal(pc.utf8_trim_whitespace(texts), "")
     texts = pc.if_else(blank, pa.scalar(None, texts.type), texts)
-    lists = pc.split_pattern(
-        pc.replace_substring_regex(texts, pattern=_BAR, replacement=_MARK + r"\1"), pattern=_MARK
-    )
+    lists = pc.split_pattern(pc.replace_substring_regex(texts, pattern=_BAR, replacement=_MARK + r"\1"), pattern=_MARK)
     parent = pc.list_parent_indices(lists).to_numpy()
     pieces = pc.list_flatten(lists)
     first = np.flatnonzero(np.diff(parent, prepend=-1))
@@ -126,9 +122,7 @@ def _parse_block(
 
     bad_rows = np.unique(parent[~good])
     unparsable: dict[int, str] = {}
-    for i in np.flatnonzero(~good)[
-        ::-1
-    ]:  # from behind, so that the first bad piece of a text has the last word
+    for i in np.flatnonzero(~good)[::-1]:  # from behind, so that the first bad piece of a text has the last word
         unparsable[int(parent[i]) + start] = (
             f"violation {ordinal[i]} has the code {code[i]}, which the {CODEBOOKS[book[i]]} codebook lacks"
             if code[i] >= 0

@@ -17,18 +17,14 @@ _ARROW_TYPES = {str(kind): kind for kind in COLUMN_TYPES}
 def output_weeks(context: OutputContext) -> list[date]:
     """Return the weeks that this run materializes, in order."""
     if not context.has_asset_partitions:
-        raise FoodInspectionsError(
-            f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY."
-        )
+        raise FoodInspectionsError(f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY.")
     return sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
 
 
 def input_weeks(context: InputContext) -> list[date]:
     """Return the weeks of the upstream asset that the partition mapping asks for; it may be none."""
     if not context.has_asset_partitions:
-        raise FoodInspectionsError(
-            f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY."
-        )
+        raise FoodInspectionsError(f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY.")
     return sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
 
 
@@ -53,9 +49,7 @@ def required(context: InputContext | OutputContext, key: str) -> Any:
     """Return an entry of the asset's definition metadata, or refuse the asset that lacks it."""
     value = definition(context).get(key)
     if not value:
-        raise FoodInspectionsError(
-            f"{asset_name(context)} does not say where it lives: add '{key}' to its metadata."
-        )
+        raise FoodInspectionsError(f"{asset_name(context)} does not say where it lives: add '{key}' to its metadata.")
     return value
 
 
@@ -85,8 +79,7 @@ def checked_frame(context: OutputContext, value: object) -> pd.DataFrame:
     """Return the value when it is a frame with ``week``, else refuse it."""
     if not isinstance(value, pd.DataFrame):
         raise FoodInspectionsError(
-            f"{asset_name(context)} returned {type(value).__name__}, and a pandas DataFrame is stored: "
-            "return one."
+            f"{asset_name(context)} returned {type(value).__name__}, and a pandas DataFrame is stored: return one."
         )
     if "week" not in value.columns:
         raise FoodInspectionsError(f"{asset_name(context)} returned rows without a column week: add it.")

@@ -63,9 +63,7 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
         """Write one object for each week of this run."""
         started = time.perf_counter()
         weeks = output_weeks(context)
-        rows = pa.Table.from_pandas(
-            checked_frame(context, obj), preserve_index=False
-        ).replace_schema_metadata(None)
+        rows = pa.Table.from_pandas(checked_frame(context, obj), preserve_index=False).replace_schema_metadata(None)
         rows = rows.set_column(rows.column_names.index("week"), "week", rows["week"].cast(pa.date32()))
         rows = sorted_by(rows, ["week"])
         bounds = week_bounds(asset_name(context), rows, weeks)
@@ -122,8 +120,7 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
         missing = [c for c in columns or () if c not in rows.column_names]
         if missing:
             raise FoodInspectionsError(
-                f"{asset_name(context)} has no column {missing[0]} in {weeks[0]} to {weeks[-1]}: "
-                "correct the input."
+                f"{asset_name(context)} has no column {missing[0]} in {weeks[0]} to {weeks[-1]}: correct the input."
             )
         return (rows.select(columns) if columns else rows).to_pandas(types_mapper=pd.ArrowDtype)
 
@@ -147,18 +144,12 @@ class DocumentsIOManager(ConfigurableIOManager):
             )
         astray = sorted(set(obj.documents) ^ set(weeks))
         if astray:
-            kind = (
-                "no document for" if astray[0] in weeks else "a document for a week that is not in this run,"
-            )
-            raise FoodInspectionsError(
-                f"{name} returned {kind} {astray[0]}: return one for each week of the run."
-            )
+            kind = "no document for" if astray[0] in weeks else "a document for a week that is not in this run,"
+            raise FoodInspectionsError(f"{name} returned {kind} {astray[0]}: return one for each week of the run.")
         folder = _folder(context)
         for path in obj.blobs:
             if path.startswith(("/", "week=")) or ".." in path.split("/"):
-                raise FoodInspectionsError(
-                    f"{name} names a file '{path}': use a path such as artifacts/<id>/<file>."
-                )
+                raise FoodInspectionsError(f"{name} names a file '{path}': use a path such as artifacts/<id>/<file>.")
         documents = [(_path(context, week), self._encode(name, week, obj.documents[week])) for week in weeks]
 
         def write_blob(path: str) -> int:

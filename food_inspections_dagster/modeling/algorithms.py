@@ -140,9 +140,7 @@ class Design:
         for position, name in enumerate(names):
             codes, vocabulary = inputs.codes[:, position], inputs.vocabularies[position]
             counts = np.bincount(codes[codes >= 0], minlength=len(vocabulary))
-            categories[name] = tuple(
-                v for v, n in zip(vocabulary, counts, strict=True) if n >= MIN_CATEGORY_ROWS
-            )
+            categories[name] = tuple(v for v, n in zip(vocabulary, counts, strict=True) if n >= MIN_CATEGORY_ROWS)
         return cls(inputs.features, categories)
 
     @functools.cached_property
@@ -158,9 +156,7 @@ class Design:
         matrix = np.zeros((len(inputs), len(self.owners)), dtype=np.float32)
         width = inputs.numeric.shape[1]
         matrix[:, :width] = inputs.numeric
-        for position, (vocabulary, kept) in enumerate(
-            zip(inputs.vocabularies, self.categories.values(), strict=True)
-        ):
+        for position, (vocabulary, kept) in enumerate(zip(inputs.vocabularies, self.categories.values(), strict=True)):
             column = {value: width + i for i, value in enumerate(kept)}
             target = np.array([column.get(value, -1) for value in vocabulary] + [-1], dtype=np.intp)
             hot = target[inputs.codes[:, position]]
@@ -276,9 +272,7 @@ class PipelineEstimator:
     def _origins(self) -> np.ndarray:
         """For each scaled column, the design column that it was made from, or that it marks as missing."""
         steps = self.pipeline.named_steps
-        origins = np.concatenate(
-            [np.arange(steps["impute"].n_features_in_), steps["impute"].indicator_.features_]
-        )
+        origins = np.concatenate([np.arange(steps["impute"].n_features_in_), steps["impute"].indicator_.features_])
         if "rank_by" in steps:
             return np.full(len(origins), steps["rank_by"].column)
         return origins[steps["vary"].get_support()]
@@ -380,9 +374,7 @@ class XGBoost:
 class LogisticRegressionL2:
     """Logistic regression with an L2 penalty on scaled columns."""
 
-    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {"C": 0.002, "clip_quantile": 0.005, "max_iter": 500}
-    )
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"C": 0.002, "clip_quantile": 0.005, "max_iter": 500})
 
     def fit(
         self, parameters: Mapping[str, Any], seed: int, design: Design, matrix: np.ndarray, label: np.ndarray

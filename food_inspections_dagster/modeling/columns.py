@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def arrow(column: pd.Series) -> pa.Array:
@@ -21,8 +22,14 @@ def days(column: pd.Series) -> np.ndarray:
 
 
 def codes(column: pd.Series) -> np.ndarray:
-    """Return integer codes (int64) of a column without nulls, numbered in order of appearance."""
-    return np.asarray(arrow(column).dictionary_encode().indices, dtype=np.int64)
+    """Return integer codes (int64) of a column without nulls, numbered in the order of the values.
+
+    In the order of appearance sums over codes would differ in their last bits with the rows around them.
+    """
+    encoded = arrow(column).dictionary_encode()
+    rank = np.empty(len(encoded.dictionary), dtype=np.int64)
+    rank[np.asarray(pc.array_sort_indices(encoded.dictionary))] = np.arange(len(rank))
+    return rank[np.asarray(encoded.indices)]
 
 
 def texts(column: pd.Series) -> np.ndarray:

@@ -19,7 +19,7 @@ _ROW_FIELDS = ("inspection_id", "establishment_id", "inspection_date", "score", 
 
 def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dict[str, bytes]]:
     """Return the document of each week, and the files by path."""
-    rows = {week: part for week, part in trained.backtest.groupby("week", sort=False)}
+    rows = dict(iter(trained.backtest.groupby("week", sort=False)))
     documents = {}
     for entry in trained.weeks:
         own = rows.get(entry.week, trained.backtest.iloc[:0])
@@ -28,9 +28,7 @@ def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dic
             "anchor": _text(entry.anchor),
             "model_id": entry.model_id,
             "reason": entry.reason,
-            "files": sorted(
-                _path(entry.model_id, name) for name in trained.models.get(entry.model_id or "", {})
-            ),
+            "files": sorted(_path(entry.model_id, name) for name in trained.models.get(entry.model_id or "", {})),
             "backtest": {
                 "anchor": _text(entry.backtest_anchor),
                 "model_id": entry.backtest_model_id,
@@ -49,9 +47,7 @@ def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dic
             },
         }
     blobs = {
-        _path(model_id, name): content
-        for model_id, files in trained.models.items()
-        for name, content in files.items()
+        _path(model_id, name): content for model_id, files in trained.models.items() for name, content in files.items()
     }
     return documents, blobs
 

@@ -28,14 +28,13 @@ REASON_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
 )
 
 
-def reasons(
-    model: FittedModel, rows: pd.DataFrame, phrases: Mapping[str, Phrase], top: int = 3
-) -> pd.DataFrame:
+def reasons(model: FittedModel, rows: pd.DataFrame, phrases: Mapping[str, Phrase], top: int = 3) -> pd.DataFrame:
     """Return the ``top`` features that set each row apart from the average training row, strongest first.
 
-    A row whose contributions sum above zero is explained by what raises its risk, another one by what lowers
-    it; features that add nothing in that direction are left out, so a row may have fewer reasons. For kNN
-    each column that it uses is predicted once more per row: ask for the rows that people look at.
+    A row whose score is at least the base rate of the training rows is explained by what raises its risk,
+    another one by what lowers it; features that add nothing in that direction are left out, so a row may have
+    fewer reasons. For kNN each column that it uses is predicted once more per row: ask for the rows that
+    people look at.
 
     Args:
         model: the model that scored the rows.
@@ -51,8 +50,10 @@ def reasons(
     names = [name for name, _ in model.features]
     if len(rows) == 0:
         return columns.empty(REASON_TYPES)
-    contributions = model.contributions(Inputs.of(rows, model.features))
-    sign = np.where(contributions.sum(axis=1) >= 0, 1.0, -1.0)
+    inputs = Inputs.of(rows, model.features)
+    contributions = model.contributions(inputs)
+    window = model.card["training_window"]
+    sign = np.where(model.predict(inputs) >= window["positives"] / window["rows"], 1.0, -1.0)
     strength = contributions * sign[:, None]
     # The stable order makes the first feature of the registry win a tie.
     order = np.argsort(-strength, axis=1, kind="stable")[:, :top]

@@ -212,8 +212,7 @@ class _Rows:
         missing = [a for a in rule.attributes if a not in rows.columns]
         if missing:
             raise FoodInspectionsError(
-                f"The rows to audit have no column '{missing[0]}': "
-                "name attributes among facility_type, side and risk."
+                f"The rows to audit have no column '{missing[0]}': name attributes among facility_type, side and risk."
             )
         rows = rows.sort_values(["week", "inspection_id"], ignore_index=True)
         return cls(
@@ -230,9 +229,7 @@ def audit(rows: pd.DataFrame, rule: AuditRule, week: date, model_group: str = "s
     return audit_weeks({model_group: rows}, rule, {week: model_group})
 
 
-def audit_weeks(
-    rows: Mapping[str, pd.DataFrame], rule: AuditRule, selected: Mapping[date, str | None]
-) -> BiasReport:
+def audit_weeks(rows: Mapping[str, pd.DataFrame], rule: AuditRule, selected: Mapping[date, str | None]) -> BiasReport:
     """Audit the selected group of each week on the evaluation window that ends with the week.
 
     Args:
@@ -300,9 +297,7 @@ def _effective_sizes(rows: _Rows, span: slice, week: date, rule: AuditRule) -> p
     found: dict[str, list[Any]] = {"attribute": [], "group": [], "metric": [], "n": [], "effective": []}
     for attribute, values in rows.attributes.items():
         code, names = pd.factorize(values[span], sort=True)
-        pair, of_row = np.unique(
-            code.astype(np.int64) * (int(cluster.max()) + 1) + cluster, return_inverse=True
-        )
+        pair, of_row = np.unique(code.astype(np.int64) * (int(cluster.max()) + 1) + cluster, return_inverse=True)
         group_of_pair = pair // (int(cluster.max()) + 1)
         counts = {c: np.bincount(of_row[mask], minlength=len(pair)) for c, mask in cell.items()}
         clusters = np.bincount(group_of_pair, minlength=len(names))
@@ -345,9 +340,7 @@ def _disparities(crosstabs: pd.DataFrame, rule: AuditRule) -> pd.DataFrame:
             chosen = own.loc[with_reference].reset_index(drop=True)
             parts.append(bias.get_disparity_predefined_groups(chosen, None, {attribute: fixed[attribute]}))
         if not with_reference.all():
-            parts.append(
-                own.loc[~with_reference]
-            )  # Aequitas would drop these weeks; they keep null disparities
+            parts.append(own.loc[~with_reference])  # Aequitas would drop these weeks; they keep null disparities
     return pd.concat(parts, ignore_index=True)
 
 

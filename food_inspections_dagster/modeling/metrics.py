@@ -153,10 +153,11 @@ def clustered_auc_se(parts: AucParts, cluster: np.ndarray, other: AucParts | Non
     with_any = np.count_nonzero(np.bincount(cluster, minlength=clusters))
     if with_positives < 2 or with_negatives < 2:
         return math.nan
+    # Sums, not dot products: the last bits of BLAS depend on its threads.
     variance = (
-        with_positives / (with_positives - 1) * (of_positives @ of_positives) / positives**2
-        + with_negatives / (with_negatives - 1) * (of_negatives @ of_negatives) / negatives**2
-        + 2 * with_any / (with_any - 1) * (of_positives @ of_negatives) / (positives * negatives)
+        with_positives / (with_positives - 1) * (of_positives**2).sum() / positives**2
+        + with_negatives / (with_negatives - 1) * (of_negatives**2).sum() / negatives**2
+        + 2 * with_any / (with_any - 1) * (of_positives * of_negatives).sum() / (positives * negatives)
     )
     return math.sqrt(max(0.0, float(variance)))
 
@@ -282,9 +283,7 @@ class Reordered:
     first_half_simulated: np.ndarray
 
 
-def reorder(
-    score: np.ndarray, days: np.ndarray, period: np.ndarray, ranking: Ranking | None = None
-) -> Reordered:
+def reorder(score: np.ndarray, days: np.ndarray, period: np.ndarray, ranking: Ranking | None = None) -> Reordered:
     """Put the inspections of each period into the order of their scores, on the dates that the period has.
 
     As in the City's ``simulated_date_diff_mean`` and ``simulated_bin_summary``: as many inspections a day as
@@ -391,7 +390,7 @@ def clustered_ratio_se(numerator: np.ndarray, denominator: np.ndarray, cluster: 
     clusters = np.count_nonzero(np.bincount(cluster))
     if clusters < 2:
         return math.nan
-    return math.sqrt(clusters / (clusters - 1) * float(sums @ sums)) / abs(total)
+    return math.sqrt(clusters / (clusters - 1) * float((sums**2).sum())) / abs(total)
 
 
 def threshold_free(score: np.ndarray, label: np.ndarray) -> dict[str, float | None]:

@@ -144,8 +144,7 @@ def _stable_skops(data: bytes) -> bytes:
         schema = json.loads(archive.read("schema.json"))
         parts = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
     names = {
-        name: hashlib.sha256(part).hexdigest()[:32] + "." + name.rsplit(".", 1)[-1]
-        for name, part in parts.items()
+        name: hashlib.sha256(part).hexdigest()[:32] + "." + name.rsplit(".", 1)[-1] for name, part in parts.items()
     }
     numbers = iter(range(1, 1_000_000_000))
 
@@ -220,9 +219,7 @@ def read_card(files: Mapping[str, bytes]) -> dict[str, Any]:
     if missing:
         raise _refuse(f"{CARD} lacks {missing[0]}")
     if card["model_id"] != model_id_of(card):
-        raise _refuse(
-            f"{CARD} names the model {card['model_id']}, but describes the model {model_id_of(card)}"
-        )
+        raise _refuse(f"{CARD} names the model {card['model_id']}, but describes the model {model_id_of(card)}")
     return card
 
 
@@ -245,9 +242,7 @@ def load(files: Mapping[str, bytes]) -> FittedModel:
     try:
         estimator = _build(name, data)
     except Exception as error:
-        raise _refuse(
-            f"{name} of model {card['model_id']} cannot be read ({type(error).__name__}: {error})"
-        ) from None
+        raise _refuse(f"{name} of model {card['model_id']} cannot be read ({type(error).__name__}: {error})") from None
     facts = {key: value for key, value in card.items() if key not in ("artifact", "checksum")}
     return FittedModel(MappingProxyType(facts), estimator)
 

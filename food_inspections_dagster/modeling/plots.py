@@ -23,9 +23,7 @@ _COLOURS = {REFERENCE: BLUE, WITHIN: GREEN, UNCERTAIN: ORANGE, OUTSIDE: RED, TOO
 
 
 def _png(width: float, height: float, draw: Callable[[Axes], None]) -> bytes:
-    defaults = {
-        key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")
-    }
+    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if not key.startswith("backend")}
     with matplotlib.rc_context(defaults):
         figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
         FigureCanvasAgg(figure)
@@ -75,9 +73,7 @@ def calibration_curve(calibration: pd.DataFrame, title: str) -> bytes:
         most = max(float(high.max()), float(predicted.max())) * 1.05
         axes.plot([0, most], [0, most], color=GREY, linestyle="--", label="perfect calibration")
         errors = np.array([observed - low, high - observed])
-        axes.errorbar(
-            predicted, observed, yerr=errors, fmt="o", color=BLUE, capsize=3, label="deciles, with interval"
-        )
+        axes.errorbar(predicted, observed, yerr=errors, fmt="o", color=BLUE, capsize=3, label="deciles, with interval")
         axes.set_xlim(0, most)
         axes.set_ylim(0, most)
         axes.legend(frameon=False, loc="upper left")
@@ -95,9 +91,7 @@ def disparity_chart(table: pd.DataFrame, attribute: str, metric: str, rule: Audi
         axes.set_title(title)
         axes.set_xlabel(f"{metric} of the group / {metric} of the reference")
         if len(rows) == 0:
-            axes.text(
-                0.5, 0.5, "no group is large enough", ha="center", va="center", transform=axes.transAxes
-            )
+            axes.text(0.5, 0.5, "no group is large enough", ha="center", va="center", transform=axes.transAxes)
             return
         value = rows["disparity"].to_numpy(float)
         low = rows["disparity_low"].to_numpy(dtype=float, na_value=np.nan)

@@ -60,9 +60,7 @@ def rank(
     ranked = cohort.iloc[order].reset_index(drop=True)
     why = reasons(model, features.iloc[order].reset_index(drop=True), phrases, top=REASONS)
     said = np.full((len(ranked), REASONS), None, dtype=object)
-    said[why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1] = why[
-        "phrase"
-    ].to_numpy(object)
+    said[why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1] = why["phrase"].to_numpy(object)
     behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
     for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
         behind[row][feature] = round(contribution, 6)

@@ -87,8 +87,7 @@ class Decision:
         plain = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name
-            not in ("week", "first_week", "last_week", "rule", "candidates", "baseline", "previous")
+            if field.name not in ("week", "first_week", "last_week", "rule", "candidates", "baseline", "previous")
         }
         return {
             "week": self.week.isoformat(),
@@ -133,9 +132,7 @@ class _Aligned:
     def of(cls, backtests: Mapping[str, pd.DataFrame]) -> "_Aligned":
         groups = tuple(sorted(backtests))
         if not groups:
-            raise FoodInspectionsError(
-                "There is no model group to select from: name at least one in the settings."
-            )
+            raise FoodInspectionsError("There is no model group to select from: name at least one in the settings.")
         ids = [backtests[g]["inspection_id"].to_numpy(dtype=np.int64) for g in groups]
         union, first = np.unique(np.concatenate(ids), return_index=True)
         week, day, label = (
@@ -195,9 +192,7 @@ def _common(aligned: _Aligned, groups: tuple[str, ...], share: float) -> _Common
     score = aligned.score[positions]
     keep = np.flatnonzero(~np.isnan(score).any(axis=0))
     score, weeks = np.ascontiguousarray(score[:, keep]), aligned.weeks[keep]
-    starts = (
-        np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]]) if len(weeks) else np.empty(0, dtype=np.intp)
-    )
+    starts = np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]]) if len(weeks) else np.empty(0, dtype=np.intp)
     return _Common(
         groups,
         weeks,
@@ -236,9 +231,7 @@ def _evaluate(common: _Common, first: date, last: date, rule: SelectionRule) -> 
     span = columns.span(common.weeks, first, last)
     label, weeks, days = common.label[span], common.weeks[span], common.days[span]
     names, cluster = np.unique(common.cluster[span], return_inverse=True)
-    starts = (
-        np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]]) if len(weeks) else np.empty(0, dtype=np.intp)
-    )
+    starts = np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]]) if len(weeks) else np.empty(0, dtype=np.intp)
     # Periods are counted back from the end, so that the newest one is whole.
     period = (np.datetime64(last) - weeks).astype(np.int64) // (7 * rule.period_weeks)
     found = label.astype(np.float64)
@@ -247,9 +240,7 @@ def _evaluate(common: _Common, first: date, last: date, rule: SelectionRule) -> 
     for row, group in enumerate(common.groups):
         score, listed = common.score[row, span], common.on_list[row, span]
 
-        def ratio(
-            numerator: np.ndarray, denominator: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0)
-        ) -> Estimate:
+        def ratio(numerator: np.ndarray, denominator: np.ndarray, bounds: tuple[float, float] = (0.0, 1.0)) -> Estimate:
             total = float(denominator.sum())
             value = float(numerator.sum()) / total if total else math.nan
             error = metrics.clustered_ratio_se(numerator, denominator, cluster) if total else math.nan
@@ -299,9 +290,7 @@ class _Judge:
         self.rule = rule
         self.models = models
         scored = ~np.isnan(self.aligned.score)
-        self.counts = np.concatenate(
-            [np.zeros((len(scored), 1), dtype=np.int64), np.cumsum(scored, axis=1)], axis=1
-        )
+        self.counts = np.concatenate([np.zeros((len(scored), 1), dtype=np.int64), np.cumsum(scored, axis=1)], axis=1)
         self._commons: dict[tuple[str, ...], _Common] = {}
         # The week before a decision is the next decision's own week but one: two are enough.
         self.window = functools.lru_cache(maxsize=4)(self._window)
@@ -357,9 +346,7 @@ class _Judge:
                 f"candidate, and {rule.min_evaluation_rows} are needed.",
             )
         if window.positives in (0, window.rows):
-            return None, (
-                f"Nothing is chosen: all {window.rows} rows from {first} to {last} have the same label.",
-            )
+            return None, (f"Nothing is chosen: all {window.rows} rows from {first} to {last} have the same label.",)
         values = {
             group: value
             for group in window.groups
@@ -422,9 +409,7 @@ class _Judge:
         if selected is not None:
             baseline = self.compare(window, selected, rule.baseline, f"the baseline ({rule.baseline})")
             if before is not None:
-                previous = self.compare(
-                    window, selected, before, f"{before}, which the rule chose a week before"
-                )
+                previous = self.compare(window, selected, before, f"{before}, which the rule chose a week before")
             extra = [c.sentence for c in (baseline, previous) if c is not None]
             if selected == rule.baseline:
                 extra.append("The baseline itself is chosen: no model ranks enough better to be worth it.")
@@ -450,9 +435,7 @@ class _Judge:
             before,
         )
 
-    def _candidate(
-        self, week: date, group: str, window: _Window, excluded: tuple[str, ...], rows: int
-    ) -> Candidate:
+    def _candidate(self, week: date, group: str, window: _Window, excluded: tuple[str, ...], rows: int) -> Candidate:
         found = window.groups.get(group)
         model_id = self.model_id(week, group)
         if found is None or window.rows == 0:
@@ -467,9 +450,7 @@ class _Judge:
             rows,
             found.metrics,
             found.top_k,
-            tuple(
-                {str(name): value for name, value in decile.items()} for decile in deciles.to_dict("records")
-            ),
+            tuple({str(name): value for name, value in decile.items()} for decile in deciles.to_dict("records")),
         )
 
 
@@ -542,16 +523,10 @@ def regret(
         _, excluded, _ = judge.window(week)
         groups = tuple(g for g, why in excluded.items() if not why)
         later = _evaluate(judge._common(groups), week + WEEK, week + WEEK * horizon_weeks, rule)
-        values = {
-            g: value
-            for g in later.groups
-            if (value := later.groups[g].metrics[rule.metric].value) is not None
-        }
+        values = {g: value for g in later.groups if (value := later.groups[g].metrics[rule.metric].value) is not None}
         if selected not in values:
             continue
         best = min(values, key=lambda g: (-sign * values[g], judge.preference(g)))
-        found.append(
-            (week, selected, best, values[selected], values[best], sign * (values[best] - values[selected]))
-        )
+        found.append((week, selected, best, values[selected], values[best], sign * (values[best] - values[selected])))
     names = ["week", "selected", "best", "selected_value", "best_value", "regret"]
     return pd.DataFrame(found, columns=names)

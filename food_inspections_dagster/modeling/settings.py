@@ -164,8 +164,7 @@ class AuditRule:
         _positive(self, "evaluation_weeks", "min_group_size", "min_denominator", "tau_low")
         require(
             self.tau_low < 1 < self.tau_high,
-            f"AuditRule.tau_low and tau_high are {self.tau_low} and {self.tau_high}: "
-            "1 must lie between them.",
+            f"AuditRule.tau_low and tau_high are {self.tau_low} and {self.tau_high}: 1 must lie between them.",
         )
         require(
             0 < self.confidence < 1,

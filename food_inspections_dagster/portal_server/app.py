@@ -23,7 +23,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from food_inspections_dagster.portal_server.errors import SodaError
-from food_inspections_dagster.portal_server.faults import Fault, Faults, Target, read_fault
+from food_inspections_dagster.portal_server.faults import Fault, Faults, read_fault
 from food_inspections_dagster.portal_server.soql import NUMBER, TEXT, Column, compile_query
 from food_inspections_dagster.portal_server.table import Body, DatasetTable
 
@@ -157,9 +157,7 @@ class PortalApp:
             wait = self._wait(request.client.host if request.client else "", self._throttle)
             if wait > 0:
                 seconds = str(max(1, math.ceil(wait)))
-                raise HTTPException(
-                    429, "Requests without an app token are throttled", {"Retry-After": seconds}
-                )
+                raise HTTPException(429, "Requests without an app token are throttled", {"Retry-After": seconds})
 
     def _admit_writer(self, request: Request) -> None:
         """Edits are for this machine; where tokens are configured, they also need one."""
@@ -314,6 +312,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _failure(request: Request, error: Exception) -> Response:
     return _answer(SodaError(500, "internal_error", f"{type(error).__name__}: {error}").body(), 500)
-
-
-__all__ = ["PortalApp", "Target", "Throttle"]

@@ -22,9 +22,7 @@ class SodaError(Exception):
 
 def malformed(query: str) -> SodaError:
     """Return the portal's error for text that is not SoQL."""
-    return SodaError(
-        400, "query.compiler.malformed", f'Could not parse SoQL query "{query}"', {"query": query}
-    )
+    return SodaError(400, "query.compiler.malformed", f'Could not parse SoQL query "{query}"', {"query": query})
 
 
 def no_such_column(name: str, dataset: str) -> SodaError:

@@ -6,9 +6,7 @@ from typing import Any, Literal, get_args
 
 from food_inspections_dagster.portal_server.errors import SodaError
 
-Kind = Literal[
-    "status", "slow", "cut_body", "broken_json", "html", "repeated_page", "missing_rows", "changed_schema"
-]
+Kind = Literal["status", "slow", "cut_body", "broken_json", "html", "repeated_page", "missing_rows", "changed_schema"]
 Target = Literal["rows", "counts", "metadata", "any"]
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "kind": str,

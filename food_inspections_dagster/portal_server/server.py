@@ -46,9 +46,7 @@ class PortalServer:
         clock: Clock = _now,
     ) -> None:
         if host not in ("127.0.0.1", "localhost", "::1"):
-            raise FoodInspectionsError(
-                f"The portal server listens on this machine only: {host} is not 127.0.0.1."
-            )
+            raise FoodInspectionsError(f"The portal server listens on this machine only: {host} is not 127.0.0.1.")
         self._socket = _listen(host, port)
         self.source = source
         self.url = f"http://{'[::1]' if host == '::1' else host}:{self._socket.getsockname()[1]}"
@@ -75,9 +73,7 @@ class PortalServer:
     def start(self) -> "PortalServer":
         """Serve in a thread of this process; returns once requests are answered."""
         started = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(started.set,), name="portal-server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(started.set,), name="portal-server", daemon=True)
         self._thread.start()
         if not started.wait(_START_SECONDS):
             raise FoodInspectionsError(f"The portal server did not start within {_START_SECONDS:.0f} s.")

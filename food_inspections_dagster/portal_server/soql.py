@@ -122,9 +122,7 @@ def compile_query(clauses: Mapping[str, str], columns: Sequence[Column], dataset
     """
     for name in clauses:
         if name == "$q":
-            raise SodaError(
-                400, "invalid_request", "$q (full text search) is not served here: use $where with like."
-            )
+            raise SodaError(400, "invalid_request", "$q (full text search) is not served here: use $where with like.")
         if name.startswith("$") and name not in CLAUSES:
             raise SodaError(400, "invalid_request", f"Unrecognized arguments [{name}]", {"arguments": [name]})
     compiler = _Compiler({column.name: column for column in columns}, dataset)
@@ -172,9 +170,7 @@ def _count(clauses: Mapping[str, str], name: str, default: int, most: int | None
     if text is None:
         return default
     if not re.fullmatch(r"\d{1,15}", text):
-        raise SodaError(
-            400, "invalid_request", f"Invalid value for {name}: {text!r}, expected a whole number."
-        )
+        raise SodaError(400, "invalid_request", f"Invalid value for {name}: {text!r}, expected a whole number.")
     if most is not None and int(text) > most:
         raise SodaError(400, "invalid_request", f"Invalid value for {name}: {text}, at most {most}.")
     return int(text)
@@ -459,9 +455,7 @@ class _Compiler:
                 raise malformed(text)
             inner = inner.expressions[0]
         value = self._inside(inner, text)
-        return _Value(
-            f"count({'DISTINCT ' if distinct else ''}{value.sql})", NUMBER, aggregate=True, text=False
-        )
+        return _Value(f"count({'DISTINCT ' if distinct else ''}{value.sql})", NUMBER, aggregate=True, text=False)
 
     def _extreme(self, node: exp.Max | exp.Min, text: str) -> _Value:
         name = "max" if isinstance(node, exp.Max) else "min"

@@ -166,9 +166,7 @@ class PortalSource:
                 known dataset.
         """
         if not path.exists():
-            raise FoodInspectionsError(
-                f"{path} does not exist: name a Parquet or CSV file, or a folder of them."
-            )
+            raise FoodInspectionsError(f"{path} does not exist: name a Parquet or CSV file, or a folder of them.")
         candidates = sorted(path.iterdir()) if path.is_dir() else [path]
         groups: dict[str, list[Path]] = {}
         skipped: list[tuple[Path, str]] = []
@@ -267,9 +265,7 @@ def _rows(tables: list[pa.Table], kind: DatasetKind) -> pa.Table:
     """Unite tables of one dataset as text, without ``x_`` columns, with system fields."""
     united = pa.concat_tables([_as_text(table, kind) for table in tables], promote_options="default")
     if "latitude" in united.column_names and "location" in united.column_names:
-        united = united.drop_columns(
-            ["location"]
-        )  # derived from the coordinates, as the portal's form wants it
+        united = united.drop_columns(["location"])  # derived from the coordinates, as the portal's form wants it
     return with_system_fields(united, kind)
 
 
@@ -302,9 +298,9 @@ def _calendar_dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if odd.empty:
         return column
     moments = pd.to_datetime(odd, errors="coerce", format="mixed")
-    written = moments.dt.strftime("%Y-%m-%dT%H:%M:%S.") + (moments.dt.microsecond // 1000).astype(
-        "Int64"
-    ).astype("string").str.zfill(3).astype(object)
+    written = moments.dt.strftime("%Y-%m-%dT%H:%M:%S.") + (moments.dt.microsecond // 1000).astype("Int64").astype(
+        "string"
+    ).str.zfill(3).astype(object)
     texts.loc[odd.index] = written.where(moments.notna(), odd)
     return pa.chunked_array([pa.array(texts, pa.string(), from_pandas=True)])
 
@@ -318,17 +314,13 @@ def with_system_fields(table: pa.Table, kind: DatasetKind) -> pa.Table:
         keys = _keys(table, kind)
         numbers = number_of(keys)
         if len(np.unique(numbers)) != len(numbers):
-            raise FoodInspectionsError(
-                f"Two rows of {kind.name} gave the same :id: give the rows an :id column."
-            )
+            raise FoodInspectionsError(f"Two rows of {kind.name} gave the same :id: give the rows an :id column.")
         if ":id" not in held:
             table = table.append_column(":id", pa.array(row_ids(numbers)))
         if ":version" not in held:
             table = table.append_column(":version", pa.array(row_versions(numbers)))
     days = pd.to_datetime(table[kind.date].to_pandas(), errors="coerce", format="%Y-%m-%dT%H:%M:%S.%f")
-    after = (days.fillna(pd.Timestamp("2010-01-01")) + pd.Timedelta(days=1)).dt.strftime(
-        "%Y-%m-%dT%H:%M:%S.000Z"
-    )
+    after = (days.fillna(pd.Timestamp("2010-01-01")) + pd.Timedelta(days=1)).dt.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     for name in (":created_at", ":updated_at"):
         if name not in held:
             table = table.append_column(name, pa.array(after, pa.string()))

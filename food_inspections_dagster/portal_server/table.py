@@ -63,9 +63,7 @@ class DatasetTable:
         clock: gives the aware moment of an edit.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, table: str, dataset: PortalDataset, clock: Clock
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, table: str, dataset: PortalDataset, clock: Clock) -> None:
         self.dataset = dataset
         self._connection = connection
         self._table = quote(table)
@@ -129,7 +127,7 @@ class DatasetTable:
         where = f" WHERE {query.where}" if query.where else ""
         # Where the order asked for leaves ties, or none is asked for, the portal promises nothing. An order
         # that changes with the offset is what catches a client that pages without a total order.
-        odd = 2654435761 + 2 * query.offset
+        odd = 2654435761 * (2 * query.offset + 1) % 4294967296
         order = ", ".join((*query.order, f"(seq * {odd}) % 4294967296", "seq"))
         bounds = f"LIMIT {query.limit} OFFSET {query.offset}"
         page = f"SELECT rowid FROM {self._table}{where} ORDER BY {order} {bounds}"  # noqa: S608
@@ -240,9 +238,7 @@ class DatasetTable:
             if name == "location" and "location" not in self._stored:
                 place = value if isinstance(value, dict) else {}
                 fields |= {part: _text(place.get(part)) for part in ("latitude", "longitude")}
-            elif name in self._stored and (
-                name == ":id" or not name.startswith(":") or name.startswith(":@")
-            ):
+            elif name in self._stored and (name == ":id" or not name.startswith(":") or name.startswith(":@")):
                 fields[name] = _text(value)
             else:
                 raise SodaError(400, "invalid_request", f"No such column to write: {name}", {"column": name})
@@ -279,10 +275,7 @@ def _field_sql(output: Output) -> str:
     missing.
     """
     key = orjson.dumps(output.name).decode().replace("'", "''") + ":"
-    if output.type in (LOCATION, CHECKBOX, JSON):
-        value = output.sql
-    else:
-        value = f"CAST(to_json({output.sql}) AS VARCHAR)"
+    value = output.sql if output.type in (LOCATION, CHECKBOX, JSON) else f"CAST(to_json({output.sql}) AS VARCHAR)"
     return f"'{key}' || {value}"
 
 

@@ -207,6 +207,17 @@ class Database(ConfigurableResource):
             rows = sorted_by(_fetch(connection, statement.as_string()), order)
             return _to_frame(rows.select(wanted))
 
+    def stored_range(self, table: str, first: date, last: date, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return what :meth:`read_range` does.
+
+        Raises:
+            FoodInspectionsError: where there is no such table yet.
+        """
+        rows = self.read_range(table, first, last, columns)
+        if rows is None:
+            raise FoodInspectionsError(f"There is no table {table} in {self.place} yet: materialize its asset first.")
+        return rows
+
     def replace_range(
         self,
         table: str,
@@ -403,15 +414,11 @@ def _match_columns(
     new = [name for name in types if name not in found.columns]
     definitions = {name: sql.SQL("{} " + types[name]).format(sql.Identifier(name)) for name in new}
     if not found.columns:
-        _run(
-            connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(found.schema)
-        )
+        _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(found.schema))
         _run(connection, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(found.schema)))
         _run(
             connection,
-            sql.SQL("CREATE TABLE {} ({})").format(
-                found.identifier, sql.SQL(", ").join(definitions.values())
-            ),
+            sql.SQL("CREATE TABLE {} ({})").format(found.identifier, sql.SQL(", ").join(definitions.values())),
         )
     else:
         for definition in definitions.values():
@@ -430,9 +437,7 @@ def _storable(table: str, frame: pd.DataFrame, primary_key: Sequence[str]) -> pa
     """The frame as Arrow, in types that Postgres stores: of any other ADBC would write the bare bytes."""
     missing = [c for c in ("week", *primary_key) if c not in frame.columns]
     if missing:
-        raise FoodInspectionsError(
-            f"The rows for {table} have no column {missing[0]}: the asset must give it."
-        )
+        raise FoodInspectionsError(f"The rows for {table} have no column {missing[0]}: the asset must give it.")
     rows = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     fields = []
     for field in rows.schema:

@@ -68,12 +68,7 @@ class _Server(PostgresServer):
         except (AssertionError, ValueError):  # the file is being written
             return None
         # After a crash of the machine the file may name a process that is something else by now.
-        if (
-            info is None
-            or info.process is None
-            or not info.is_running()
-            or "postgres" not in info.process.name()
-        ):
+        if info is None or info.process is None or not info.is_running() or "postgres" not in info.process.name():
             return None
         return info
 
@@ -171,9 +166,7 @@ class EmbeddedPostgres:
         """Return the URL of a database of the running server."""
         info = _Server(self.directory).running()
         if info is None or info.socket_dir is None:
-            raise FoodInspectionsError(
-                f"The embedded Postgres in {self.directory} does not run: start it first."
-            )
+            raise FoodInspectionsError(f"The embedded Postgres in {self.directory} does not run: start it first.")
         host = quote(str(info.socket_dir), safe="/")
         return f"postgresql://postgres:@/{quote(database, safe='')}?host={host}"
 

@@ -31,9 +31,7 @@ from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK, monday, week_range
 
 SYSTEM_FIELDS = (":id", ":created_at", ":updated_at", ":version")
-_LONGEST_WAIT_SECONDS = (
-    300.0  # a portal that asks for more is closed for now: say so, and let a later run try
-)
+_LONGEST_WAIT_SECONDS = 300.0  # a portal that asks for more is closed for now: say so, and let a later run try
 _LONGEST_BACKOFF_SECONDS = 30.0
 _GROUP_ROWS = 50_000  # the most rows that SODA 2.1 gives at once; there are 6,000 days
 _T = TypeVar("_T")
@@ -189,9 +187,7 @@ class PortalClient(ConfigurableResource):
     def _metadata(self) -> dict[str, Any]:
         answer = self._ask(lambda client: client.get_metadata(self.dataset))
         if not isinstance(answer, dict) or "columns" not in answer:
-            raise FoodInspectionsError(
-                f"{self.url} gives no metadata for {self.dataset}: is it a SODA portal?"
-            )
+            raise FoodInspectionsError(f"{self.url} gives no metadata for {self.dataset}: is it a SODA portal?")
         return answer
 
     def _select(self) -> str:
@@ -208,9 +204,7 @@ class PortalClient(ConfigurableResource):
             raise FoodInspectionsError(f"{difference}, twice: nothing was stored, run again later.")
         return table
 
-    def _try_chunk(
-        self, select: str, weeks: Sequence[date], counts: Mapping[date, int]
-    ) -> tuple[pa.Table, str]:
+    def _try_chunk(self, select: str, weeks: Sequence[date], counts: Mapping[date, int]) -> tuple[pa.Table, str]:
         pages = list(self._pages(select, _between(weeks[0], weeks[-1]), sum(counts.values())))
         table = pa.concat_tables(pages, promote_options="default")
         table = sorted_by(table, ["week", ":id"])
@@ -222,8 +216,7 @@ class PortalClient(ConfigurableResource):
             if here != counts.get(week, 0):
                 note = f" ({repeated} of them repeated)" if repeated else ""
                 return table, (
-                    f"{self.url} sent {here} rows{note} for the week {week} "
-                    f"and counts {counts.get(week, 0)} itself"
+                    f"{self.url} sent {here} rows{note} for the week {week} and counts {counts.get(week, 0)} itself"
                 )
         if repeated:
             return table, f"{self.url} sent {repeated} rows of {weeks[0]} to {weeks[-1]} more than once"
@@ -264,8 +257,7 @@ class PortalClient(ConfigurableResource):
         except _Transient as error:
             tries = f"{self.retries + 1} attempts" if self.retries else "one attempt"
             raise FoodInspectionsError(
-                f"{self.url} cannot be read after {tries} ({error}): check the address and the network, "
-                "or try later."
+                f"{self.url} cannot be read after {tries} ({error}): check the address and the network, or try later."
             ) from None
 
     def _once(self, client: Socrata, request: Callable[[Socrata], _T]) -> _T:
@@ -282,9 +274,7 @@ class PortalClient(ConfigurableResource):
         except (ValueError, requests.exceptions.InvalidJSONError):
             raise _Transient("broken JSON") from None
         except requests.RequestException as error:
-            raise FoodInspectionsError(
-                f"{self.url} cannot be asked ({type(error).__name__}): check it."
-            ) from None
+            raise FoodInspectionsError(f"{self.url} cannot be asked ({type(error).__name__}): check it.") from None
         except Exception as error:
             # sodapy raises a bare Exception for a content type it does not know, such as a proxy's HTML page.
             if type(error) is not Exception or not str(error).startswith("Unknown response format"):
@@ -433,6 +423,4 @@ def _connection_words(error: requests.ConnectionError) -> str:
 
 def _check_moment(cursor: str) -> None:
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?", cursor):
-        raise FoodInspectionsError(
-            f"'{cursor}' is no moment of the portal, such as 2024-01-02T03:04:05.678Z."
-        )
+        raise FoodInspectionsError(f"'{cursor}' is no moment of the portal, such as 2024-01-02T03:04:05.678Z.")

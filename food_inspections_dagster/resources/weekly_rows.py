@@ -30,9 +30,7 @@ def week_bounds(owner: str, rows: pa.Table, weeks: Sequence[date]) -> dict[date,
     """
     column = rows["week"].combine_chunks()
     if column.type != pa.date32() or column.null_count:
-        raise FoodInspectionsError(
-            f"The column week of the rows for {owner} must be a date (date32) in every row."
-        )
+        raise FoodInspectionsError(f"The column week of the rows for {owner} must be a date (date32) in every row.")
     days = column.cast(pa.int32()).to_numpy()
     wanted = sorted(set(weeks))
     marks = np.array(wanted, dtype="datetime64[D]").astype(np.int32)

@@ -20,9 +20,7 @@ def check(raw: pd.DataFrame) -> Cleaned:
     VIOLATIONS.validate(cleaned.violations)
     REJECTED_INSPECTIONS.validate(cleaned.rejected)
     for week, rows in raw.groupby("week").size().items():
-        kept = int((cleaned.inspections["week"] == week).sum()) + int(
-            (cleaned.rejected["week"] == week).sum()
-        )
+        kept = int((cleaned.inspections["week"] == week).sum()) + int((cleaned.rejected["week"] == week).sum())
         assert kept == rows
     counts = cleaned.violations.groupby("inspection_id").size()
     expected = cleaned.inspections.set_index("inspection_id")["violation_count"]
@@ -35,9 +33,7 @@ def reasons(cleaned: Cleaned) -> list[str]:
 
 
 def same(a: Cleaned, b: Cleaned) -> bool:
-    return all(
-        getattr(a, name).equals(getattr(b, name)) for name in ("inspections", "violations", "rejected")
-    )
+    return all(getattr(a, name).equals(getattr(b, name)) for name in ("inspections", "violations", "rejected"))
 
 
 def test_a_good_row(raw):
@@ -183,8 +179,7 @@ ROWS = st.lists(
         {"week": st.sampled_from([date(2013, 1, 28), date(2013, 2, 4), date(2019, 1, 7)])},
         optional={
             "inspection_id": st.sampled_from(["1", "2", "02", " 1", None]) | TEXT,
-            "inspection_date": st.sampled_from(["2013-01-31", "2013-02-05T00:00:00.000", "2019-01-08"])
-            | TEXT,
+            "inspection_date": st.sampled_from(["2013-01-31", "2013-02-05T00:00:00.000", "2019-01-08"]) | TEXT,
             "results": st.sampled_from(["Pass", "Fail", "No Entry"]) | TEXT,
             "violations": st.sampled_from([CRITICAL, "60. X - Comments: PRIORITY VIOLATION 7"]) | TEXT,
             "license_": st.sampled_from(["0", "12", "9" * 18]) | TEXT,
@@ -208,10 +203,7 @@ def test_any_rows_balance_and_their_order_and_company_do_not_matter(raw, rows, s
     shuffled = list(rows)
     seed.shuffle(shuffled)
     assert same(cleaned, clean(raw(*shuffled)))
-    alone = [
-        clean(raw(*(row for row in rows if row["week"] == week)))
-        for week in sorted({r["week"] for r in rows})
-    ]
+    alone = [clean(raw(*(row for row in rows if row["week"] == week))) for week in sorted({r["week"] for r in rows})]
     if alone:
         joined = Cleaned(
             *(
@@ -239,8 +231,7 @@ def test_cleaning_what_was_cleaned_changes_nothing(raw, rows):
     ]
     text = once[[*names, "license_", "inspection_id", "inspection_date"]].astype(object)
     again = [
-        {name: None if pd.isna(value) else str(value) for name, value in row.items()}
-        | {"week": week, ":id": str(i)}
+        {name: None if pd.isna(value) else str(value) for name, value in row.items()} | {"week": week, ":id": str(i)}
         for i, (row, week) in enumerate(zip(text.to_dict("records"), once["week"], strict=True))
     ]
     twice = clean(raw(*again)).inspections
@@ -273,8 +264,6 @@ def test_labels_agree_with_the_published_shares(real_raw):
         0.183, abs=0.005
     )  # of 8,811 rows; this file holds nine in ten of them
     # The City's facts: 28.9 % of failed inspections had a critical violation, 0.1 % of passed ones.
-    assert inspections[inspections["results"] == "Fail"]["critical_violation"].mean() == pytest.approx(
-        0.289, abs=0.01
-    )
+    assert inspections[inspections["results"] == "Fail"]["critical_violation"].mean() == pytest.approx(0.289, abs=0.01)
     assert inspections[inspections["results"] == "Pass"]["critical_violation"].mean() < 0.002
     assert inspections["week"].max() - inspections["week"].min() > timedelta(days=1000)

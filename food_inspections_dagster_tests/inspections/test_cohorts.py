@@ -18,9 +18,7 @@ AS_OF = date(2013, 2, 4)
 @pytest.fixture
 def history(raw):
     """Clean inspections: each change is a visit, with a number of its own."""
-    return lambda *changes: (
-        clean(raw(*({"inspection_id": str(i)} | c for i, c in enumerate(changes)))).inspections
-    )
+    return lambda *changes: clean(raw(*({"inspection_id": str(i)} | c for i, c in enumerate(changes)))).inspections
 
 
 def on(day: str, **values) -> dict:

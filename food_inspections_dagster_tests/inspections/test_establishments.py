@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 from food_inspections_dagster.inspections.establishments import establishment_ids
 
 PLACES = st.lists(
-    st.tuples(
-        st.none() | st.integers(0, 10**9), st.none() | st.text(max_size=12), st.none() | st.text(max_size=12)
-    ),
+    st.tuples(st.none() | st.integers(0, 10**9), st.none() | st.text(max_size=12), st.none() | st.text(max_size=12)),
     max_size=10,
 )
 

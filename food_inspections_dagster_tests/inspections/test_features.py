@@ -51,9 +51,7 @@ RECORD = st.fixed_dictionaries(
         "latitude": st.sampled_from([41.9, 41.95, None]),
         "inspection_type": st.sampled_from(["Canvass", "Complaint", "License", "Out of Business"]),
         "is_reinspection": st.booleans(),
-        "results": st.sampled_from(
-            ["Pass", "Fail", "Fail", "Pass w/ Conditions", "No Entry", "Out of Business"]
-        ),
+        "results": st.sampled_from(["Pass", "Fail", "Fail", "Pass w/ Conditions", "No Entry", "Out of Business"]),
         "codes": st.lists(st.sampled_from([3, 21, 33, 38]), max_size=4),
     }
 )
@@ -78,9 +76,7 @@ def tables(records: list[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
             | {"critical_violation": 3 in codes if decided else None}
         )
         book = CODEBOOKS[day >= date(2018, 7, 1)]
-        found += [
-            {"week": record["week"], "inspection_id": number, "code": c, "codebook": book} for c in codes
-        ]
+        found += [{"week": record["week"], "inspection_id": number, "code": c, "codebook": book} for c in codes]
     return frame(rows, INSPECTION_TYPES), frame(found, VIOLATION_TYPES)
 
 
@@ -138,9 +134,7 @@ def naive(inspections: pd.DataFrame, violations: pd.DataFrame, entity: str, day:
         "inspections_1y": len(within(decided, 365)),
         "inspections_ever": len(decided),
         "failures_2y": int((within(own, 730)["results"] == "Fail").sum()),
-        "fail_rate_3y": (within(decided, 1095)["results"] == "Fail").mean()
-        if len(within(decided, 1095))
-        else None,
+        "fail_rate_3y": (within(decided, 1095)["results"] == "Fail").mean() if len(within(decided, 1095)) else None,
         "critical_3y": three["critical_count"].sum(),
         "minor_ever": initial["minor_count"].sum(),
         "critical_rate_ever": (initial["critical_count"] > 0).mean() if len(initial) else None,
@@ -148,12 +142,8 @@ def naive(inspections: pd.DataFrame, violations: pd.DataFrame, entity: str, day:
         "reinspections_3y": int(within(decided, 1095)["is_reinspection"].sum()),
         "unreached_3y": int((within(own, 1095)["results"] == "No Entry").sum()),
         "closures_ever": int((own["results"] == "Out of Business").sum()),
-        "code_2010_3_3y": cites[(cites["code"] == 3) & (cites["codebook"] == "2010")][
-            "inspection_id"
-        ].nunique(),
-        "code_2018_38_3y": cites[(cites["code"] == 38) & (cites["codebook"] == "2018")][
-            "inspection_id"
-        ].nunique(),
+        "code_2010_3_3y": cites[(cites["code"] == 3) & (cites["codebook"] == "2010")]["inspection_id"].nunique(),
+        "code_2018_38_3y": cites[(cites["code"] == 38) & (cites["codebook"] == "2018")]["inspection_id"].nunique(),
         "days_since_last_inspection": since(own),
         "days_since_last_failure": since(own[own["results"] == "Fail"]),
         "days_since_last_canvass": since(initial[initial["inspection_type"] == "Canvass"]),
@@ -168,12 +158,8 @@ def naive(inspections: pd.DataFrame, violations: pd.DataFrame, entity: str, day:
         "is_first_canvass": float(not len(initial[initial["inspection_type"] == "Canvass"])),
         "age_days": float((day - own["inspection_date"].iloc[0]).days) if len(own) else None,
         "month": day.month,
-        "zip_fail_rate_90d": None
-        if zip_code is None
-        else rate(past[past["zip"] == zip_code], 90, 90, "failed"),
-        "chain_critical_rate_1095d": None
-        if name is None
-        else rate(namesakes, 1095, 365, "critical_violation"),
+        "zip_fail_rate_90d": None if zip_code is None else rate(past[past["zip"] == zip_code], 90, 90, "failed"),
+        "chain_critical_rate_1095d": None if name is None else rate(namesakes, 1095, 365, "critical_violation"),
     }
 
 
@@ -280,9 +266,7 @@ def test_no_history_and_no_questions():
 def test_the_registry_describes_every_column():
     assert len(set(FEATURE_NAMES)) == len(FEATURES)
     assert not set(FEATURE_NAMES) & set(MATRIX_COLUMNS[: MATRIX_COLUMNS.index(FEATURE_NAMES[0])])
-    assert {f.name for f in FEATURES if f.codebook} == {
-        f"code_{b}_{c}_3y" for b, codes in CODES.items() for c in codes
-    }
+    assert {f.name for f in FEATURES if f.codebook} == {f"code_{b}_{c}_3y" for b, codes in CODES.items() for c in codes}
     for feature in FEATURES:
         value = "Fail" if feature.kind == "categorical" else 0.5
         assert feature.say(value) and "{" not in feature.say(value)

@@ -14,9 +14,7 @@ Row = tuple[int, str | None]
 
 def render(violations: list[Row], book: str) -> str | None:
     """Write violations as the portal does."""
-    parts = (
-        f"{code}. {codebook(book)[code].title} - Comments: {comment or ''}" for code, comment in violations
-    )
+    parts = (f"{code}. {codebook(book)[code].title} - Comments: {comment or ''}" for code, comment in violations)
     return " | ".join(parts) if violations else None
 
 
@@ -24,9 +22,7 @@ def trimmed(text: str) -> str | None:
     return parse_violations([f"1. X - Comments:{text}"], ["2010"]).table["comment"][0].as_py()
 
 
-COMMENTS = (
-    st.text(max_size=60).filter(lambda t: not re.search(r"[\x00\x1f]|\|\s*\d", t)).map(trimmed) | st.none()
-)
+COMMENTS = st.text(max_size=60).filter(lambda t: not re.search(r"[\x00\x1f]|\|\s*\d", t)).map(trimmed) | st.none()
 
 
 @st.composite
@@ -46,9 +42,7 @@ def test_round_trip(cases):
         for i, (book, rows) in enumerate(cases)
         for ordinal, (code, comment) in enumerate(rows, start=1)
     ]
-    columns = [
-        parsed.table[n].to_pylist() for n in ("row", "ordinal", "code", "codebook", "title", "comment")
-    ]
+    columns = [parsed.table[n].to_pylist() for n in ("row", "ordinal", "code", "codebook", "title", "comment")]
     assert list(zip(*columns, strict=True)) == expected
 
 
@@ -57,10 +51,7 @@ def test_any_text_is_parsed_or_named(texts):
     parsed = parse_violations(texts, ["2018"] * len(texts))
     rows = set(parsed.table["row"].to_pylist())
     for i, text in enumerate(texts):
-        blank = (
-            not text
-            or not pa.compute.utf8_trim_whitespace(text.replace("\x1f", " ").replace("\x00", " ")).as_py()
-        )
+        blank = not text or not pa.compute.utf8_trim_whitespace(text.replace("\x1f", " ").replace("\x00", " ")).as_py()
         assert (i in rows) + (i in parsed.unparsable) + blank == 1
 
 
@@ -161,9 +152,7 @@ def test_real_texts_are_parsed_to_the_last_one(real_raw):
     parsed = parse_violations(raw["violations"], books)
     assert parsed.unparsable == {}
     expected = [
-        int(part.split(".")[0])
-        for text in raw["violations"].dropna()
-        for part in re.split(r" \| (?=\d{1,2}\. )", text)
+        int(part.split(".")[0]) for text in raw["violations"].dropna() for part in re.split(r" \| (?=\d{1,2}\. )", text)
     ]
     assert parsed.table["code"].to_pylist() == expected
     for book, code, title in set(

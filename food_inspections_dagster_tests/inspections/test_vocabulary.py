@@ -148,8 +148,7 @@ def test_every_spelling_of_the_real_files_is_matched(real_raw, shared_data):
     facts = (shared_data / "FACTS.md").read_text()
     odd = re.findall(r"`([^`]+)`", facts.split("More odd facility types")[1].split("\n")[0])
     listed = [
-        line.split("|")[1].strip()
-        for line in facts.split("| facility_type |")[1].split("\n\n")[0].split("\n")[2:]
+        line.split("|")[1].strip() for line in facts.split("| facility_type |")[1].split("\n\n")[0].split("\n")[2:]
     ]
     assert len(odd) > 50 and len(listed) == 31
     assert v.unmatched_facility_types([*odd, *listed, "Grocery & Restaurant"])["value"].tolist() == ["(null)"]

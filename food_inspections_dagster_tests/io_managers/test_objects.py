@@ -21,9 +21,7 @@ WEEKLY = dg.WeeklyPartitionsDefinition(start_date="2010-01-04", day_offset=1)
 ASSET = {"partitions_def": WEEKLY, "backfill_policy": dg.BackfillPolicy.single_run()}
 RAW = {"prefix": "raw", "folder": "inspections", "name": "rows.parquet"}
 MODELS = {"prefix": "models", "name": "model.json"}
-SCHEMA = dg.TableSchema(
-    columns=[dg.TableColumn("week", "date32[day]"), dg.TableColumn("inspection_id", "string")]
-)
+SCHEMA = dg.TableSchema(columns=[dg.TableColumn("week", "date32[day]"), dg.TableColumn("inspection_id", "string")])
 FIRST, LAST = "2011-01-03", "2011-01-31"
 WEEKS = week_range(date(2011, 1, 3), date(2011, 1, 31))
 EMPTY = date(2011, 1, 17)
@@ -46,11 +44,7 @@ def rows_of(weeks, **extra):
 def raw_asset(value=None, metadata=RAW, **extra):
     @dg.asset(**ASSET, metadata=metadata)
     def raw(context):
-        return (
-            rows_of([date.fromisoformat(k) for k in context.partition_keys], **extra)
-            if value is None
-            else value
-        )
+        return rows_of([date.fromisoformat(k) for k in context.partition_keys], **extra) if value is None else value
 
     return raw
 
@@ -68,9 +62,7 @@ def reader(loaded, upstream, mapping=None, metadata=None):
 
 
 def offset(weeks):
-    return dg.TimeWindowPartitionMapping(
-        start_offset=-weeks, end_offset=-1, allow_nonexistent_upstream_partitions=True
-    )
+    return dg.TimeWindowPartitionMapping(start_offset=-weeks, end_offset=-1, allow_nonexistent_upstream_partitions=True)
 
 
 @pytest.fixture
@@ -88,9 +80,7 @@ def directory(tmp_path: Path) -> ObjectStore:
 
 def test_a_range_is_one_object_a_week_and_comes_back_whole(run, resources_of, object_store):
     store, loaded = object_store(), []
-    result = run(
-        [raw_asset(), reader(loaded, "raw")], resources_of(ParquetObjectsIOManager, store), FIRST, LAST
-    )
+    result = run([raw_asset(), reader(loaded, "raw")], resources_of(ParquetObjectsIOManager, store), FIRST, LAST)
     assert list(store.list_objects("raw")) == [f"raw/inspections/week={week}/rows.parquet" for week in WEEKS]
     expected = rows_of(WEEKS).sort_values("week", kind="stable").reset_index(drop=True)
     pd.testing.assert_frame_equal(loaded[0], expected)
@@ -153,9 +143,7 @@ def test_a_week_that_was_never_stored_is_named(run, resources_of, directory):
     resources = resources_of(ParquetObjectsIOManager, directory)
     run([raw_asset()], resources, FIRST, "2011-01-10")
     reads = reader([], "raw")
-    with pytest.raises(
-        FoodInspectionsError, match=r"week=2011-01-17/rows\.parquet does not exist: materialize"
-    ):
+    with pytest.raises(FoodInspectionsError, match=r"week=2011-01-17/rows\.parquet does not exist: materialize"):
         run([raw_asset(), reads], resources, FIRST, "2011-01-17", selection=[reads])
 
 
@@ -245,9 +233,7 @@ def test_a_file_that_is_stored_is_not_written_again(run, resources_of, directory
     )
     blobs = {"artifacts/m1/model.bin": b"weights", "artifacts/m2/model.bin": b"others"}
     run([model_asset(blobs=blobs)], resources, FIRST, "2011-01-10")
-    assert written[0] == "models/knn_model/artifacts/m2/model.bin", (
-        "files come before the documents that name them"
-    )
+    assert written[0] == "models/knn_model/artifacts/m2/model.bin", "files come before the documents that name them"
     assert "models/knn_model/artifacts/m1/model.bin" not in written
     assert len(written) == 3
 

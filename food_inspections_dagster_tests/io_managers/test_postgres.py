@@ -64,12 +64,8 @@ def resources(database):
 def test_a_range_goes_in_and_out_in_one_run(run, resources, database):
     loaded = []
     result = run([things, reader(loaded)], resources, "2011-01-03", "2011-02-07")
-    assert [sorted(set(frame["week"])) for frame in loaded] == [
-        week_range(date(2011, 1, 3), date(2011, 2, 7))
-    ]
-    pd.testing.assert_frame_equal(
-        loaded[0], rows_of([str(w) for w in week_range(date(2011, 1, 3), date(2011, 2, 7))])
-    )
+    assert [sorted(set(frame["week"])) for frame in loaded] == [week_range(date(2011, 1, 3), date(2011, 2, 7))]
+    pd.testing.assert_frame_equal(loaded[0], rows_of([str(w) for w in week_range(date(2011, 1, 3), date(2011, 2, 7))]))
     events = result.asset_materializations_for_node("things")
     assert len(events) == 6
     metadata = {name: value.value for name, value in events[0].metadata.items()}
@@ -79,9 +75,7 @@ def test_a_range_goes_in_and_out_in_one_run(run, resources, database):
     audit = database.query(
         "SELECT DISTINCT asset, run_id, code_version, count(*) OVER () AS n FROM metadata.partition_loads"
     )
-    assert audit.to_dict("records") == [
-        {"asset": "things", "run_id": result.run_id, "code_version": "v7", "n": 6}
-    ]
+    assert audit.to_dict("records") == [{"asset": "things", "run_id": result.run_id, "code_version": "v7", "n": 6}]
     comment = database.query("SELECT col_description('clean.things'::regclass, 2) AS text")
     assert comment["text"].tolist() == ["The portal's number"]
 
@@ -104,9 +98,7 @@ def test_one_week_alone_replaces_only_itself(run, resources, database):
 
 def test_an_input_may_be_wider_than_the_run_and_only_some_columns(run, resources):
     loaded = []
-    mapping = dg.TimeWindowPartitionMapping(
-        start_offset=-3, end_offset=-1, allow_nonexistent_upstream_partitions=True
-    )
+    mapping = dg.TimeWindowPartitionMapping(start_offset=-3, end_offset=-1, allow_nonexistent_upstream_partitions=True)
     run([things], resources, "2011-01-03", "2011-02-07")
     later = reader(loaded, mapping, ["inspection_id", "week"])
     run([things, later], resources, "2011-01-31", "2011-02-07", selection=[later])
@@ -116,9 +108,7 @@ def test_an_input_may_be_wider_than_the_run_and_only_some_columns(run, resources
 
 def test_an_input_before_the_first_week_is_empty_with_its_columns(run, resources):
     loaded = []
-    mapping = dg.TimeWindowPartitionMapping(
-        start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
-    )
+    mapping = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True)
     earlier = reader(loaded, mapping)
     for _ in range(2):  # without a table, then with one
         run([things, earlier], resources, "2010-01-04", "2010-01-04", selection=[earlier])

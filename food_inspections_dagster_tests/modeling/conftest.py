@@ -10,12 +10,10 @@ import pyarrow as pa
 import pytest
 
 from food_inspections_dagster.modeling import columns
-from food_inspections_dagster.modeling.settings import AlgorithmSpec, Features, Schedule
-from food_inspections_dagster.modeling.training import BACKTEST_TYPES
+from food_inspections_dagster.modeling.settings import AlgorithmSpec, Schedule
 
 FIRST = date(2010, 1, 4)
 NUMERIC = ("rate", "failures", "sparse", "noise", "constant", "unknown")
-FEATURES: Features = (*((name, "numeric") for name in NUMERIC), ("kind", "categorical"))
 TYPES: Mapping[str, pa.DataType] = {
     "week": pa.date32(),
     "inspection_id": pa.int64(),
@@ -71,23 +69,6 @@ def make_rows(weeks: int = 60, per_week: int = 60, seed: int = 1) -> pd.DataFram
         "kind": kind,
     }
     return columns.table(values, TYPES)
-
-
-def make_backtest(score: Any, label: Any, **values: Any) -> pd.DataFrame:
-    """Return backtest rows; what is not given is plain: one establishment per row, one week for ten rows."""
-    n = len(score)
-    start = values.pop("first_week", FIRST)
-    week = [start + timedelta(days=7 * (i // 10)) for i in range(n)]
-    plain = {
-        "week": week,
-        "inspection_id": range(n),
-        "establishment_id": [f"L{i}" for i in range(n)],
-        "inspection_date": values.get("week", week),
-        "model_id": ["m"] * n,
-        "score": np.asarray(score, dtype=float),
-        "label": np.asarray(label, dtype=bool),
-    }
-    return columns.table({**plain, **values}, BACKTEST_TYPES)
 
 
 @pytest.fixture(scope="session")

@@ -49,9 +49,7 @@ def test_preprocessing_sees_training_rows_only(
     train = rows.iloc[:1200]
     alone = Inputs.of(train, FEATURES)
     design, estimator = algorithms.fit(specs[name], alone, label[:1200])
-    later = rows.iloc[1200:].assign(
-        kind="Never seen", noise=pd.array([1e6] * 2400, dtype=rows["noise"].dtype)
-    )
+    later = rows.iloc[1200:].assign(kind="Never seen", noise=pd.Series([1e6] * 2400).astype(rows["noise"].dtype).array)
     together = Inputs.of(pd.concat([train, later]), FEATURES).take(slice(0, 1200))
     second_design, second = algorithms.fit(specs[name], together, label[:1200])
     expected = estimator.predict(design.matrix(alone))
@@ -127,7 +125,7 @@ def test_design_gives_rare_unseen_and_null_categories_zeros(rows: pd.DataFrame) 
     design = Design.fit(Inputs.of(rows, FEATURES))
     assert design.categories["kind"] == ("Grocery Store", "Restaurant", "School")
     some = rows.head(5).assign(
-        kind=pd.array(["School", "Rare", "New", None, "Restaurant"], dtype=rows["kind"].dtype)
+        kind=pd.Series(["School", "Rare", "New", None, "Restaurant"]).astype(rows["kind"].dtype).array
     )
     one_hot = design.matrix(Inputs.of(some, FEATURES))[:, -3:]
     assert one_hot.tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
@@ -168,6 +166,6 @@ def test_bad_features_are_refused_by_name(rows: pd.DataFrame, label: np.ndarray)
     with pytest.raises(FoodInspectionsError, match="kind is said to be numeric"):
         Inputs.of(rows, (("kind", "numeric"),))
     with pytest.raises(FoodInspectionsError, match="noise holds infinite values"):
-        Inputs.of(rows.assign(noise=pd.array([np.inf] * len(rows), dtype=rows["noise"].dtype)), FEATURES)
+        Inputs.of(rows.assign(noise=pd.Series([np.inf] * len(rows)).astype(rows["noise"].dtype).array), FEATURES)
     with pytest.raises(FoodInspectionsError, match="ranks by the feature 'kind'"):
         algorithms.fit(AlgorithmSpec("b", "baseline", {"feature": "kind"}), Inputs.of(rows, FEATURES), label)

@@ -103,7 +103,7 @@ def _orders(score: np.ndarray) -> list[list[int]]:
     """All orders by falling score that ties allow."""
     groups = [np.flatnonzero(score == value) for value in sorted(set(score), reverse=True)]
     return [
-        list(itertools.chain(*parts))
+        [int(i) for part in parts for i in part]
         for parts in itertools.product(*(itertools.permutations(g) for g in groups))
     ]
 
@@ -164,9 +164,7 @@ def test_first_half_by_hand_and_only_within_periods() -> None:
 
 @settings(max_examples=30)
 @given(scored(least=4, most=6, values=2), st.lists(st.integers(0, 3), min_size=6, max_size=6))
-def test_reordering_is_the_mean_over_all_orders_of_ties(
-    data: tuple[np.ndarray, np.ndarray], dates: list[int]
-) -> None:
+def test_reordering_is_the_mean_over_all_orders_of_ties(data: tuple[np.ndarray, np.ndarray], dates: list[int]) -> None:
     score, _ = data
     days = np.array(dates[: len(score)])
     slots = np.sort(days)
@@ -205,9 +203,7 @@ def test_calibration_counts_every_row_once_and_keeps_ties_together() -> None:
     assert found["rows"].tolist() == [500, 300, 200]
     assert found["predicted"].tolist() == pytest.approx([0.1, 0.2, 0.6])
     assert found["observed"].tolist() == pytest.approx([0.1, 0.2, 0.6])
-    assert (found["observed_low"] < found["observed"]).all() and (
-        found["observed"] < found["observed_high"]
-    ).all()
+    assert (found["observed_low"] < found["observed"]).all() and (found["observed"] < found["observed_high"]).all()
     assert len(metrics.calibration(np.empty(0), np.empty(0, dtype=bool))) == 0
 
 

@@ -32,9 +32,7 @@ def _fit(spec: AlgorithmSpec, schedule: Schedule, rows: pd.DataFrame) -> dict[st
 
 
 @pytest.fixture(scope="module")
-def stored(
-    specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame
-) -> dict[str, dict[str, bytes]]:
+def stored(specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame) -> dict[str, dict[str, bytes]]:
     return {name: _fit(spec, schedule, rows) for name, spec in specs.items()}
 
 

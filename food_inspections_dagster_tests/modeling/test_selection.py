@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import replace
 from datetime import date, timedelta
@@ -37,9 +38,7 @@ def _backtests(noise: dict[str, float], weeks: int = 30, seed: int = 0) -> dict[
         "label": rng.random(n) < 1 / (1 + np.exp(-truth)),
     }
     return {
-        group: columns.table(
-            {**shared, "score": 1 / (1 + np.exp(-truth - rng.normal(0, much, n)))}, BACKTEST_TYPES
-        )
+        group: columns.table({**shared, "score": 1 / (1 + np.exp(-truth - rng.normal(0, much, n)))}, BACKTEST_TYPES)
         for group, much in noise.items()
     }
 
@@ -54,9 +53,7 @@ def decisions(backtests: dict[str, pd.DataFrame]) -> list[Decision]:
     return select_weeks(backtests, RULE, WEEKS)
 
 
-def test_metrics_are_those_of_the_window(
-    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
-) -> None:
+def test_metrics_are_those_of_the_window(backtests: dict[str, pd.DataFrame], decisions: list[Decision]) -> None:
     decision = decisions[-1]
     assert (decision.first_week, decision.last_week) == (FIRST + WEEK * 10, FIRST + WEEK * 29)
     assert decision.rows == 20 * PER_WEEK
@@ -127,9 +124,7 @@ def test_a_week_decided_alone_with_its_window_is_the_same(
     assert select(needed, RULE, WEEKS[at]).to_dict() == decisions[at].to_dict()
 
 
-def test_later_weeks_change_no_decision(
-    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
-) -> None:
+def test_later_weeks_change_no_decision(backtests: dict[str, pd.DataFrame], decisions: list[Decision]) -> None:
     at = 25
     until = {g: f.loc[f["week"] <= WEEKS[at]] for g, f in backtests.items()}
     assert select(until, RULE, WEEKS[at]).to_dict() == decisions[at].to_dict()
@@ -153,7 +148,7 @@ def test_no_difference_is_claimed_where_none_is_shown() -> None:
 
 
 def test_the_choice_of_the_week_before_is_that_weeks_decision(decisions: list[Decision]) -> None:
-    for before, after in zip(decisions[:-1], decisions[1:], strict=True):
+    for before, after in itertools.pairwise(decisions):
         assert after.previous_selected == before.selected
     assert "the rule chose the same group" in decisions[-1].reasons[-1]
 
@@ -182,9 +177,7 @@ def test_too_few_rows_or_one_class_decide_nothing(
         and "40 rows" in decisions[0].reasons[0]
         and "200 are needed" in decisions[0].reasons[0]
     )
-    flat = {
-        g: f.assign(label=pd.array([False] * len(f), dtype=f["label"].dtype)) for g, f in backtests.items()
-    }
+    flat = {g: f.assign(label=pd.Series([False] * len(f)).astype(f["label"].dtype).array) for g, f in backtests.items()}
     decision = select(flat, RULE, WEEKS[-1])
     assert decision.selected is None and "same label" in decision.reasons[0]
     json.dumps(decision.to_dict(), allow_nan=False)
@@ -248,16 +241,12 @@ def test_regret_is_measured_on_the_weeks_that_follow(backtests: dict[str, pd.Dat
     found = regret(backtests, replace(RULE, tie_tolerance=1), [WEEKS[0], week], horizon_weeks=8)
     assert found["week"].tolist() == [week] and found["selected"].tolist() == ["baseline"]
     later = {g: f.loc[(f["week"] > week) & (f["week"] <= week + WEEK * 8)] for g, f in backtests.items()}
-    aucs = {
-        g: metrics.roc_auc(f["score"].to_numpy(float), f["label"].to_numpy(bool)) for g, f in later.items()
-    }
+    aucs = {g: metrics.roc_auc(f["score"].to_numpy(float), f["label"].to_numpy(bool)) for g, f in later.items()}
     assert found["regret"][0] == pytest.approx(max(aucs.values()) - aucs["baseline"])
     assert regret(backtests, RULE, [WEEKS[-1]]).empty
 
 
-def test_weeks_are_dates_of_any_arrow_width(
-    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
-) -> None:
+def test_weeks_are_dates_of_any_arrow_width(backtests: dict[str, pd.DataFrame], decisions: list[Decision]) -> None:
     stamp = pd.ArrowDtype(pa.timestamp("ms"))
     other = {g: f.assign(week=f["week"].astype(stamp)) for g, f in backtests.items()}
     assert select(other, RULE, WEEKS[-1]).to_dict() == decisions[-1].to_dict()

@@ -76,7 +76,7 @@ def test_overlap_is_found_in_the_rows_themselves() -> None:
     train = _rows((1, date(2012, 4, 2)), (2, date(2012, 4, 6)))
     assert_no_overlap(train, _rows((3, date(2012, 4, 9))))
     assert_no_overlap(train, _rows())
-    with pytest.raises(FoodInspectionsError, match="2012-04-06.*temporal split is broken"):
+    with pytest.raises(FoodInspectionsError, match=r"2012-04-06.*temporal split is broken"):
         assert_no_overlap(train, _rows((3, date(2012, 4, 6))))
-    with pytest.raises(FoodInspectionsError, match="Inspection 2 .*both a training row and a scored row"):
+    with pytest.raises(FoodInspectionsError, match=r"Inspection 2 .*both a training row and a scored row"):
         assert_no_overlap(train, _rows((2, date(2012, 4, 9) + timedelta(days=1))))

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,9 +32,7 @@ def _train(
 
 
 @pytest.fixture(scope="module")
-def trained(
-    specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame
-) -> dict[str, TrainedWeeks]:
+def trained(specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame) -> dict[str, TrainedWeeks]:
     return {name: _train(spec, schedule, rows) for name, spec in specs.items()}
 
 
@@ -41,8 +40,7 @@ def test_calendar_of_models(trained: dict[str, TrainedWeeks]) -> None:
     weeks = {entry.week: entry for entry in trained["xgboost"].weeks}
     first, last_without = weeks[date(2010, 1, 4)], weeks[date(2010, 3, 29)]
     assert (
-        first.model_id is None
-        and first.reason == "60 training rows from 2010-01-04 to 2010-01-04, and 300 are needed"
+        first.model_id is None and first.reason == "60 training rows from 2010-01-04 to 2010-01-04, and 300 are needed"
     )
     assert first.backtest_reason == "the calendar begins with 2010-01-04"
     assert last_without.model_id is None
@@ -104,9 +102,7 @@ def test_nothing_in_a_week_knows_what_came_after(
     )
     known = trained[name].backtest
     again = _train(specs[name], schedule, changed).backtest
-    pd.testing.assert_frame_equal(
-        known.loc[known["week"] <= week], again.loc[again["week"] <= week], check_exact=True
-    )
+    pd.testing.assert_frame_equal(known.loc[known["week"] <= week], again.loc[again["week"] <= week], check_exact=True)
 
 
 def test_known_models_are_reused_only_where_nothing_changed(
@@ -122,14 +118,19 @@ def test_known_models_are_reused_only_where_nothing_changed(
     }
     fits = []
     original = training.algorithms.fit
-    monkeypatch.setattr(training.algorithms, "fit", lambda *a: fits.append(1) or original(*a))
+
+    def counted(*arguments: Any) -> Any:
+        fits.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(training.algorithms, "fit", counted)
     spec = specs["logistic_regression"]
 
     again = _train(spec, schedule, rows, known=store.get)
     assert not fits and not again.fitted and again.models == whole.models
     pd.testing.assert_frame_equal(again.backtest, whole.backtest, check_exact=True)
 
-    # A correction of one label in the first weeks reaches the anchors whose window holds it, and no other one.
+    # A correction of one early label reaches the anchors whose window holds it, and no other one.
     at = int(np.flatnonzero(rows["week"] == date(2010, 2, 1))[0])
     failed = rows["failed"].copy()
     failed.iloc[at] = not failed.iloc[at]
@@ -153,13 +154,10 @@ def test_a_damaged_known_model_is_refused(
 def test_one_class_gives_no_model_but_a_reason(
     value: bool, specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame
 ) -> None:
-    same = rows.assign(failed=pd.array([value] * len(rows), dtype=rows["failed"].dtype))
+    same = rows.assign(failed=pd.Series([value] * len(rows)).astype(rows["failed"].dtype).array)
     outcome = _train(specs["xgboost"], schedule, same)
     assert not outcome.models and outcome.backtest.empty
-    assert (
-        outcome.weeks[-1].reason
-        == f"all 1560 training rows from 2010-07-12 to 2011-01-03 have failed = {value}"
-    )
+    assert outcome.weeks[-1].reason == f"all 1560 training rows from 2010-07-12 to 2011-01-03 have failed = {value}"
     assert outcome.backtest.dtypes.equals(_train(specs["xgboost"], schedule, rows.head(0)).backtest.dtypes)
 
 
@@ -175,12 +173,12 @@ def test_no_weeks_and_no_rows() -> None:
 def test_only_first_visits_of_scheduled_types_with_a_decision_count(rows: pd.DataFrame) -> None:
     some = rows.head(8).reset_index(drop=True)
     bits = some["failed"].dtype
-    some["inspection_type"] = pd.array(["Canvass", "Complaint", *["Canvass"] * 6], dtype=some["zip"].dtype)
-    some["is_reinspection"] = pd.array([False, False, True, *[False] * 5], dtype=bits)
-    some["in_cohort"] = pd.array([True, True, True, False, *[True] * 4], dtype=bits)
-    some["failed"] = pd.array([True, True, True, True, None, False, True, False], dtype=bits)
+    some["inspection_type"] = pd.Series(["Canvass", "Complaint", *["Canvass"] * 6]).astype(some["zip"].dtype).array
+    some["is_reinspection"] = pd.Series([False, False, True, *[False] * 5]).astype(bits).array
+    some["in_cohort"] = pd.Series([True, True, True, False, *[True] * 4]).astype(bits).array
+    some["failed"] = pd.Series([True, True, True, True, None, False, True, False]).astype(bits).array
     found = usable_rows(some, "failed", Schedule())
-    assert sorted(found["inspection_id"]) == sorted(some["inspection_id"].iloc[[0, 5, 6, 7]])
+    assert sorted(found["inspection_id"]) == sorted(some["inspection_id"].to_numpy()[[0, 5, 6, 7]])
     with pytest.raises(FoodInspectionsError, match="label 'passed' is unknown"):
         usable_rows(some, "passed", Schedule())
 

@@ -38,9 +38,7 @@ def project(tmp_path, monkeypatch, postgres):
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "500")
     monkeypatch.setenv("DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS", "true")
     monkeypatch.setenv("FOOD_INSPECTIONS_HOME", str(tmp_path))
-    monkeypatch.setenv(
-        "FOOD_INSPECTIONS__PORTAL__NAME", "t" + tmp_path.name.replace("_", "-")[-20:].strip("-").lower()
-    )
+    monkeypatch.setenv("FOOD_INSPECTIONS__PORTAL__NAME", "t" + tmp_path.name.replace("_", "-")[-20:].strip("-").lower())
     monkeypatch.setenv("FOOD_INSPECTIONS__DATABASE__EMBEDDED_DIRECTORY", str(postgres.directory))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -56,10 +54,7 @@ def test_the_instance_of_dagster_yaml_keeps_its_runs_in_the_project_s_postgres(p
         assert again.get_runs_count() == 0
     name = load_settings().dagster_database_name
     with psycopg.connect(postgres.url(name)) as connection:
-        tables = {
-            row[0]
-            for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        }
+        tables = {row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
         assert connection.execute("SHOW synchronous_commit").fetchone() == ("off",)
     assert {"runs", "event_logs", "jobs"} <= tables
 
@@ -96,9 +91,7 @@ def test_a_range_run_from_the_command_line_logs_one_plan_and_every_week(project)
     assert run.returncode == 0, run.stderr
     with DagsterInstance.from_ref(InstanceRef.from_dir(str(project))) as instance:
         [dagster_run] = instance.get_runs()
-        kinds = [
-            e.dagster_event_type.value for e in instance.all_logs(dagster_run.run_id) if e.dagster_event_type
-        ]
+        kinds = [e.dagster_event_type.value for e in instance.all_logs(dagster_run.run_id) if e.dagster_event_type]
     assert kinds.count("ASSET_MATERIALIZATION") == 52
     assert kinds.count("ASSET_MATERIALIZATION_PLANNED") == 1
     left = {path.name for path in project.iterdir()} - {

@@ -34,9 +34,7 @@ def frame(weeks=WEEKS, rows_a_week=3, start=0, **extra):
             "flag": pa.array([None if i % 4 == 0 else i % 2 == 0 for i in range(n)], pa.bool_()),
             "single": pa.array([None if i % 5 == 0 else i / 3 for i in range(n)], pa.float32()),
             "double": pa.array([float("nan") if i == 1 else i / 7 for i in range(n)], pa.float64()),
-            "moment": pa.array(
-                [datetime(2011, 1, 5, i % 24, tzinfo=UTC) for i in range(n)], pa.timestamp("us", "UTC")
-            ),
+            "moment": pa.array([datetime(2011, 1, 5, i % 24, tzinfo=UTC) for i in range(n)], pa.timestamp("us", "UTC")),
             **{name: pa.array([value] * n) for name, value in extra.items()},
         }
     )
@@ -120,9 +118,7 @@ def test_wide_integers_are_not_written_into_narrow_or_floating_columns(database)
     replace(database, frame())
     rows = frame()
     rows["double"] = rows["inspection_id"]
-    with pytest.raises(
-        FoodInspectionsError, match=r"column double of clean\.things.*double precision.*bigint"
-    ):
+    with pytest.raises(FoodInspectionsError, match=r"column double of clean\.things.*double precision.*bigint"):
         replace(database, rows)
     assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 12
 
@@ -206,9 +202,7 @@ def test_two_writers_of_the_same_weeks_come_one_after_the_other(database, new_da
 
     def write(run):
         try:
-            replace(
-                new_database(database.database), frame(rows_a_week=50, start=1000 * run), run_id=f"w{run}"
-            )
+            replace(new_database(database.database), frame(rows_a_week=50, start=1000 * run), run_id=f"w{run}")
         except Exception as error:
             errors.append(error)
 
@@ -219,9 +213,7 @@ def test_two_writers_of_the_same_weeks_come_one_after_the_other(database, new_da
         thread.join()
     assert errors == []
     rows = database.read_range("clean.things", WEEKS[0], WEEKS[-1])
-    last = database.query("SELECT run_id FROM metadata.partition_loads ORDER BY load_id DESC LIMIT 1")[
-        "run_id"
-    ][0]
+    last = database.query("SELECT run_id FROM metadata.partition_loads ORDER BY load_id DESC LIMIT 1")["run_id"][0]
     assert len(rows) == 200
     assert rows["inspection_id"].min() == 1000 * int(last[1:])
 
@@ -284,12 +276,8 @@ def test_a_writer_that_is_killed_leaves_the_old_rows(database):
     with subprocess.Popen(  # noqa: S603
         command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     ) as writer:
-        assert writer.stdout.readline() == "written\n", (
-            "the old rows are deleted and the new ones sent, uncommitted"
-        )
-        assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 12, (
-            "readers see the old rows meanwhile"
-        )
+        assert writer.stdout.readline() == "written\n", "the old rows are deleted and the new ones sent, uncommitted"
+        assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 12, "readers see the old rows meanwhile"
         os.kill(writer.pid, signal.SIGKILL)
     # The next writer waits for the lock until the server has noticed, then writes one week only.
     last = frame()[lambda f: f["week"] == WEEKS[3]]
@@ -302,9 +290,7 @@ def test_a_writer_that_is_killed_leaves_the_old_rows(database):
 def test_data_of_another_portal_is_refused(database, new_database):
     replace(database, frame())
     other = new_database(database.database, portal="data-cityofchicago-org")
-    with pytest.raises(
-        FoodInspectionsError, match=r"holds the data of the portal simulated-test, not of data-city"
-    ):
+    with pytest.raises(FoodInspectionsError, match=r"holds the data of the portal simulated-test, not of data-city"):
         other.read_range("clean.things", WEEKS[0], WEEKS[-1])
     with pytest.raises(FoodInspectionsError, match="simulated-test"):
         replace(other, frame())
@@ -321,13 +307,9 @@ def test_a_server_by_url_is_used_and_its_database_created(postgres, new_database
 
 
 def test_a_server_that_cannot_be_reached_is_one_sentence_without_the_password():
-    lost = Database(
-        url=SecretStr("postgresql://me:hunter2secret@127.0.0.1:1/things"), database="things", portal="p"
-    )
+    lost = Database(url=SecretStr("postgresql://me:hunter2secret@127.0.0.1:1/things"), database="things", portal="p")
     for call in (lambda: lost.query("SELECT 1"), lambda: replace(lost, frame()), lost.connect):
-        with pytest.raises(
-            FoodInspectionsError, match=r"127\.0\.0\.1:1, database things cannot be reached"
-        ) as refusal:
+        with pytest.raises(FoodInspectionsError, match=r"127\.0\.0\.1:1, database things cannot be reached") as refusal:
             call()
         assert "hunter2secret" not in str(refusal.value) + repr(refusal.value) + repr(lost) + lost.place
         assert "\n" not in str(refusal.value)

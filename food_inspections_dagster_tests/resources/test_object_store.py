@@ -40,9 +40,7 @@ def test_data_of_another_portal_is_refused(object_store):
     object_store().put("a", b"a")
     other = object_store(portal="data-cityofchicago-org")
     for call in (lambda: other.get("a"), lambda: other.put("b", b""), lambda: other.list_objects("")):
-        with pytest.raises(
-            FoodInspectionsError, match=r"data of the portal simulated-test, not of data-cityof"
-        ):
+        with pytest.raises(FoodInspectionsError, match=r"data of the portal simulated-test, not of data-cityof"):
             call()
     assert object_store().list_objects("") == {"a": 1}
 

@@ -310,15 +310,11 @@ def test_chunks_hold_whole_weeks_in_order():
     counts = dict(zip(WEEKS, [5, 0, 5, 30, 0, 4, 4, 4, 0, 0], strict=True))
     chunks = list(_chunks(counts, 10))
     assert [[counts[week] for week in chunk] for chunk in chunks] == [[5, 0, 5], [30], [4, 4], [4, 0, 0]]
-    assert [week for chunk in chunks for week in chunk] == [*WEEKS[:4], *WEEKS[5:]], (
-        "an empty week needs no request"
-    )
+    assert [week for chunk in chunks for week in chunk] == [*WEEKS[:4], *WEEKS[5:]], "an empty week needs no request"
     assert list(_chunks(dict.fromkeys(WEEKS, 0), 10)) == []
 
 
 def test_schemas_are_compared():
-    difference = compare_schema(
-        {"a": "text", "b": "number", "c": "text"}, {"b": "text", "c": "text", "d": "number"}
-    )
+    difference = compare_schema({"a": "text", "b": "number", "c": "text"}, {"b": "text", "c": "text", "d": "number"})
     assert difference == SchemaDifference(("d",), ("a",), {"b": ("number", "text")})
     assert compare_schema({"a": "text"}, {"a": "text"}) == SchemaDifference((), (), {})

@@ -71,9 +71,7 @@ def audit(
     weeks = weeks_of(context)
     selected = {week: selected_model.documents[week]["selected"] for week in weeks}
     rows = {
-        algorithm: fairness.with_attributes(
-            backtest_of(models[f"{algorithm}_model"].documents), feature_matrix
-        )
+        algorithm: fairness.with_attributes(backtest_of(models[f"{algorithm}_model"].documents), feature_matrix)
         for algorithm in ALGORITHMS
         if algorithm in selected.values()
     }

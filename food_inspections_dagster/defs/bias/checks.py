@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from food_inspections_dagster.asset_checks import verdict, weeks_checked
+from food_inspections_dagster.asset_checks import by_week, verdict, weeks_checked
 from food_inspections_dagster.modeling.fairness import OUTSIDE
 from food_inspections_dagster.resources.database import Database
 
@@ -35,8 +35,8 @@ _UNSAID = """
         dg.AssetCheckSpec(
             "disparity_within_bounds",
             asset="bias_report",
-            description="Warns where a group's false positive or false discovery rate is surely outside the bounds that "
-            "were fixed in advance (newest week).",
+            description="Warns where a group's false positive or false discovery rate is surely outside the bounds "
+            "that were fixed in advance (newest week).",
         ),
         dg.AssetCheckSpec(
             "every_group_has_a_verdict",
@@ -54,7 +54,7 @@ def bias_checks(context: dg.AssetCheckExecutionContext, database: Database) -> I
     yield verdict(
         "bias_report",
         "groups_add_up",
-        {week: dict(row) for week, row in uneven.iterrows()},
+        dict(zip(uneven.index, uneven.to_dict("records"), strict=True)),
         "the groups of each attribute add up to the audited rows",
         {"weeks_audited": len(sizes)},
     )
@@ -67,15 +67,13 @@ def bias_checks(context: dg.AssetCheckExecutionContext, database: Database) -> I
         description=" ".join(outside["sentence"].head(3)) or "No group is outside the bounds.",
         metadata={
             "groups_outside": len(outside),
-            "groups": ", ".join(
-                f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)
-            ),
+            "groups": ", ".join(f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)),
         },
     )
     unsaid = database.query(_UNSAID, bounds)
     yield verdict(
         "bias_verdicts",
         "every_group_has_a_verdict",
-        dict(zip(unsaid["week"], unsaid["groups"], strict=True)),
+        by_week(unsaid, "groups"),
         "every group has its verdict in words",
     )

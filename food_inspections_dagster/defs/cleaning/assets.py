@@ -4,16 +4,13 @@ import dagster as dg
 import pandas as pd
 from pandera.pandas import DataFrameSchema
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, column_schema, log_weeks
+from food_inspections_dagster.asset_metadata import OWNERS, code_version, column_schema, log_weeks, validated
 from food_inspections_dagster.inspections import schemas
 from food_inspections_dagster.inspections.cleaning import clean
 from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, weeks_of
 
 VERSION = code_version(
-    *(
-        f"inspections.{m}"
-        for m in ("cleaning", "codebooks", "vocabulary", "violations", "establishments", "labels")
-    )
+    *(f"inspections.{m}" for m in ("cleaning", "codebooks", "vocabulary", "violations", "establishments", "labels"))
 )
 
 
@@ -63,7 +60,11 @@ def clean_tables(
     context: dg.AssetExecutionContext, raw_inspections: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     cleaned = clean(raw_inspections)
-    tables = (cleaned.inspections, cleaned.violations, cleaned.rejected)
+    tables = (
+        validated(schemas.INSPECTIONS, cleaned.inspections),
+        validated(schemas.VIOLATIONS, cleaned.violations),
+        validated(schemas.REJECTED_INSPECTIONS, cleaned.rejected),
+    )
     for name, frame in zip(("inspections", "violations", "rejected_inspections"), tables, strict=True):
         log_weeks(context, frame, weeks_of(context), asset=name)
     return tables

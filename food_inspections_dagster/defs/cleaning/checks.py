@@ -1,13 +1,10 @@
 """No row is lost, none is doubled, and nothing is mapped in silence."""
 
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from food_inspections_dagster.asset_checks import verdict, weeks_checked
+from food_inspections_dagster.asset_checks import by_week, verdict, weeks_checked
 from food_inspections_dagster.defs.ingestion.checks import raw_footers
 from food_inspections_dagster.inspections import vocabulary
 from food_inspections_dagster.resources.database import Database
@@ -50,10 +47,6 @@ _REASONS = """
     select reason, count(*) as rows from clean.rejected_inspections
     where week between %(first)s and %(last)s group by reason order by rows desc, reason
 """
-
-
-def _by_week(frame: pd.DataFrame, column: str) -> dict[date, Any]:
-    return dict(zip(frame["week"], frame[column], strict=True))
 
 
 @dg.multi_asset_check(
@@ -102,7 +95,7 @@ def inspections_checks(
     weeks = weeks_checked(context)
     bounds = {"first": weeks[0], "last": weeks[-1]}
     rows = database.query(_ROWS, bounds)
-    clean, rejected = _by_week(rows, "clean"), _by_week(rows, "rejected")
+    clean, rejected = by_week(rows, "clean"), by_week(rows, "rejected")
     raw = {week: footer.metadata.num_rows for week, footer in raw_footers(objects, weeks).items()}
     lost = {
         week: f"{raw.get(week)} raw, {clean.get(week, 0)} clean, {rejected.get(week, 0)} rejected"
@@ -125,7 +118,7 @@ def inspections_checks(
     yield verdict(
         "inspections",
         "unique_ids",
-        _by_week(repeated, "inspection_id"),
+        by_week(repeated, "inspection_id"),
         "an inspection_id stands in one week only; load the named weeks again",
         {"repeated_ids": len(repeated)},
     )
@@ -134,7 +127,7 @@ def inspections_checks(
     yield verdict(
         "inspections",
         "dates_within_week",
-        _by_week(strangers, "rows"),
+        by_week(strangers, "rows"),
         "inspection_date lies in [week, week + 7 days)",
     )
 
@@ -159,7 +152,7 @@ def inspections_checks(
     yield verdict(
         "violations",
         "counts_match",
-        _by_week(database.query(_VIOLATIONS, bounds), "inspections"),
+        by_week(database.query(_VIOLATIONS, bounds), "inspections"),
         "each inspection counts the violations that were parsed from it",
     )
 
@@ -174,10 +167,6 @@ def inspections_checks(
         "rejected_share",
         many,
         f"at most {REJECTED_SHARE:.0%} of a week's rows are rejected",
-        {
-            "reasons": dg.MetadataValue.json(
-                dict(zip(reasons["reason"], map(int, reasons["rows"]), strict=True))
-            )
-        },
+        {"reasons": dg.MetadataValue.json(dict(zip(reasons["reason"], map(int, reasons["rows"]), strict=True)))},
         severity=WARN,
     )

@@ -3,13 +3,13 @@
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, column_schema, log_weeks
+from food_inspections_dagster.asset_metadata import OWNERS, code_version, column_schema, log_weeks, validated
 from food_inspections_dagster.inspections import schemas
 from food_inspections_dagster.inspections.features import INSPECTION_COLUMNS, VIOLATION_COLUMNS
 from food_inspections_dagster.inspections.features import feature_matrix as compute
 from food_inspections_dagster.inspections.labels import LABELS
-from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.partitions import HISTORY_BEFORE, HISTORY_THROUGH, SINGLE_RUN, WEEKLY, weeks_of
+from food_inspections_dagster.settings import Settings
 
 
 @dg.asset(
@@ -19,9 +19,7 @@ from food_inspections_dagster.partitions import HISTORY_BEFORE, HISTORY_THROUGH,
         "inspections": dg.AssetIn(
             partition_mapping=HISTORY_THROUGH, metadata={"columns": [*INSPECTION_COLUMNS, *LABELS]}
         ),
-        "violations": dg.AssetIn(
-            partition_mapping=HISTORY_BEFORE, metadata={"columns": list(VIOLATION_COLUMNS)}
-        ),
+        "violations": dg.AssetIn(partition_mapping=HISTORY_BEFORE, metadata={"columns": list(VIOLATION_COLUMNS)}),
     },
     group_name="features",
     owners=OWNERS,
@@ -47,5 +45,6 @@ def feature_matrix(
     """
     weeks = weeks_of(context)
     matrix = compute(weeks, inspections, violations, settings.cohort.window_days)
+    matrix = validated(schemas.FEATURE_MATRIX, matrix)
     log_weeks(context, matrix, weeks)
     return matrix

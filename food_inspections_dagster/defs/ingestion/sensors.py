@@ -151,9 +151,7 @@ def portal_updates(
     return dg.SensorResult(run_requests=requests, cursor=waiting.write())
 
 
-def _score_after_repairs(
-    context: dg.SensorEvaluationContext, cursor: Cursor
-) -> dg.SensorResult | dg.SkipReason:
+def _score_after_repairs(context: dg.SensorEvaluationContext, cursor: Cursor) -> dg.SensorResult | dg.SkipReason:
     runs = [
         run
         for key in cursor.awaiting

@@ -24,9 +24,7 @@ HISTORY = list(dict.fromkeys([*INSPECTION_COLUMNS, *ATTRIBUTES]))
     backfill_policy=SINGLE_RUN,
     ins={
         "inspections": dg.AssetIn(partition_mapping=HISTORY_THROUGH, metadata={"columns": HISTORY}),
-        "violations": dg.AssetIn(
-            partition_mapping=HISTORY_THROUGH, metadata={"columns": list(VIOLATION_COLUMNS)}
-        ),
+        "violations": dg.AssetIn(partition_mapping=HISTORY_THROUGH, metadata={"columns": list(VIOLATION_COLUMNS)}),
     },
     group_name="scoring",
     owners=OWNERS,
@@ -63,8 +61,6 @@ def scores(
     table = pd.concat(lists, ignore_index=True)[list(SCORES)]
     table["run_id"] = pd.Series(context.run_id, table.index, dtype=pd.ArrowDtype(pa.string()))
     log_weeks(context, table, weeks)
-    chart = score_histogram(
-        lists[-1]["score"].to_numpy(), f"Probabilities of the list for {weeks[-1] + WEEK}"
-    )
+    chart = score_histogram(lists[-1]["score"].to_numpy(), f"Probabilities of the list for {weeks[-1] + WEEK}")
     context.add_output_metadata({"scores": image(chart)})
     return table

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 import orjson
-import pandas as pd
 
-from food_inspections_dagster.asset_checks import verdict, weeks_checked
+from food_inspections_dagster.asset_checks import by_week, verdict, weeks_checked
 from food_inspections_dagster.inspections import cohorts
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.object_store import ObjectStore
@@ -69,36 +68,28 @@ def scores_checks(
     weeks = weeks_checked(context)
     bounds = {"first": weeks[0], "last": weeks[-1]}
     wrong = database.query(_WRONG, bounds)
-    yield verdict(ASSET, "probabilities", _by_week(wrong), "every score is a probability in [0, 1]")
+    yield verdict(ASSET, "probabilities", by_week(wrong, "rows"), "every score is a probability in [0, 1]")
     ranks = database.query(_RANKS, bounds)
-    uneven = ranks[
-        (ranks["ranks"] != ranks["rows"]) | (ranks["first"] != 1) | (ranks["last"] != ranks["rows"])
-    ]
-    yield verdict(ASSET, "ranks", _by_week(uneven), "ranks run from 1 to the number of establishments")
+    uneven = ranks[(ranks["ranks"] != ranks["rows"]) | (ranks["first"] != 1) | (ranks["last"] != ranks["rows"])]
+    yield verdict(ASSET, "ranks", by_week(uneven, "rows"), "ranks run from 1 to the number of establishments")
 
     week = weeks[-1]
     decision = orjson.loads(objects.get(f"models/selected_model/week={week}/decision.json"))
-    history = database.read_range("clean.inspections", FIRST_WEEK, week, columns=HISTORY)
+    history = database.stored_range("clean.inspections", FIRST_WEEK, week, columns=HISTORY)
     active = cohorts.active_establishments(history, week + WEEK, settings.cohort.window_days)
     wanted = set(active["establishment_id"]) if decision["selected"] else set()
     listed = set(database.query(_ESTABLISHMENTS, {"week": week})["establishment_id"])
     yield verdict(
         ASSET,
         "cohort_complete",
-        {week: f"{len(wanted - listed)} missing, {len(listed - wanted)} too many"}
-        if wanted != listed
-        else [],
+        {week: f"{len(wanted - listed)} missing, {len(listed - wanted)} too many"} if wanted != listed else [],
         "every active establishment is on the newest list, and nobody else",
         {"establishments": len(listed), "model": decision["selected"] or "none"},
     )
     yield verdict(
         ASSET,
         "reasons",
-        _by_week(database.query(_UNEXPLAINED, bounds)),
+        by_week(database.query(_UNEXPLAINED, bounds), "rows"),
         "every place on the list has a reason",
         severity=dg.AssetCheckSeverity.WARN,
     )
-
-
-def _by_week(frame: pd.DataFrame) -> dict[object, int]:
-    return dict(zip(frame["week"], frame["rows"], strict=True))

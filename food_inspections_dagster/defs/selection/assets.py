@@ -18,8 +18,7 @@ from food_inspections_dagster.settings import Settings, load_settings
 RULE = load_settings().selection_rule
 # One week more than is judged: each decision is compared with what the rule chose the week before.
 CANDIDATES = {
-    f"{algorithm}_model": dg.AssetIn(partition_mapping=trailing(RULE.evaluation_weeks + 1))
-    for algorithm in ALGORITHMS
+    f"{algorithm}_model": dg.AssetIn(partition_mapping=trailing(RULE.evaluation_weeks + 1)) for algorithm in ALGORITHMS
 }
 
 

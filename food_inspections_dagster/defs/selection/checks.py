@@ -21,8 +21,8 @@ WARN = dg.AssetCheckSeverity.WARN
             "decision_is_complete",
             asset=ASSET,
             blocking=True,
-            description="A decision names a candidate with a model and files, or says why there is none: a list made by "
-            "no known model could not be explained.",
+            description="A decision names a candidate with a model and files, or says why there is none: a list made "
+            "by no known model could not be explained.",
         ),
         dg.AssetCheckSpec(
             "better_than_baseline",
@@ -61,18 +61,14 @@ def _is_complete(decision: dict[str, Any]) -> bool:
     return decision["selected"] in groups and bool(decision["selected_model_id"]) and bool(decision["files"])
 
 
-def _compared(
-    check: str, week: date, decision: dict[str, Any], other: str, wanted: set[str]
-) -> dg.AssetCheckResult:
+def _compared(check: str, week: date, decision: dict[str, Any], other: str, wanted: set[str]) -> dg.AssetCheckResult:
     comparison = decision[other]
     selected = decision["selected"]
     if comparison is None:
         # The same group as before is no worse than itself; the baseline is not better than itself.
         passed = selected is not None and (other == "previous" or selected != decision["rule"]["baseline"])
         said = f"{selected or 'nothing'} is selected, and there is no other {other} to compare it with."
-        return dg.AssetCheckResult(
-            asset_key=ASSET, check_name=check, passed=passed, severity=WARN, description=said
-        )
+        return dg.AssetCheckResult(asset_key=ASSET, check_name=check, passed=passed, severity=WARN, description=said)
     difference = comparison["difference"]
     return dg.AssetCheckResult(
         asset_key=ASSET,

@@ -22,9 +22,7 @@ from food_inspections_dagster.weeks import WEEK
 def documents_of(objects: ObjectStore, asset: str, weeks: list[date]) -> dict[date, dict[str, Any]]:
     """Return the stored documents of weeks."""
     paths = [f"models/{asset}/week={week}/model.json" for week in weeks]
-    return {
-        week: orjson.loads(text) for week, text in zip(weeks, objects.get_many(paths).values(), strict=True)
-    }
+    return {week: orjson.loads(text) for week, text in zip(weeks, objects.get_many(paths).values(), strict=True)}
 
 
 def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
@@ -38,8 +36,8 @@ def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
                 "reloads_the_same",
                 asset=asset,
                 blocking=True,
-                description="A model that was stored badly, or by other library versions, answers otherwise: the newest "
-                "one is loaded again and has to give the stored scores to the last bit.",
+                description="A model that was stored badly, or by other library versions, answers otherwise: the "
+                "newest one is loaded again and has to give the stored scores to the last bit.",
             ),
             dg.AssetCheckSpec(
                 "no_future_rows",
@@ -66,7 +64,7 @@ def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
         if judged:
             stored = backtest_of({judged: documents[judged]})
             model = load(files_of(documents[judged]["backtest"]["files"], blobs))
-            rows = database.read_range("features.feature_matrix", judged, judged, columns=ROW_COLUMNS)
+            rows = database.stored_range("features.feature_matrix", judged, judged, columns=ROW_COLUMNS)
             rows = rows.set_index("inspection_id").loc[stored["inspection_id"]].reset_index()
             again = model.predict(Inputs.of(rows, model.features))
             differing = np.flatnonzero(again != stored["score"].to_numpy())
@@ -95,10 +93,7 @@ def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
             bounds = ((document["files"], week), (document["backtest"]["files"], week - WEEK))
             for files, newest in bounds:
                 for path in files:
-                    if (
-                        path in cards
-                        and date.fromisoformat(cards[path]["training_window"]["last_week"]) > newest
-                    ):
+                    if path in cards and date.fromisoformat(cards[path]["training_window"]["last_week"]) > newest:
                         late[week] = f"{path} learnt from {cards[path]['training_window']['last_week']}"
         yield verdict(
             asset,
@@ -108,9 +103,7 @@ def model_checks(algorithm: str) -> dg.AssetChecksDefinition:
             {"models": len(cards)},
         )
 
-        absent = {
-            week: document["reason"] for week, document in documents.items() if not document["model_id"]
-        }
+        absent = {week: document["reason"] for week, document in documents.items() if not document["model_id"]}
         yield verdict(
             asset,
             "model_present",

@@ -27,9 +27,7 @@ def _column(rows: list[dict[str, str]], name: str) -> np.ndarray:
 _FACILITIES = _rows("facilities.csv")
 FACILITY_NAMES = [row["facility_type"] for row in _FACILITIES]
 _FACILITY_SHARE = _column(_FACILITIES, "share_percent")
-_FACILITY_RISK = np.cumsum(
-    np.column_stack([_column(_FACILITIES, f"risk_{risk}") for risk in (1, 2, 3)]) / 100, axis=1
-)
+_FACILITY_RISK = np.cumsum(np.column_stack([_column(_FACILITIES, f"risk_{risk}") for risk in (1, 2, 3)]) / 100, axis=1)
 FACILITY_LOGIT = _column(_FACILITIES, "fail_logit")
 CHILDREN = FACILITY_NAMES.index("Children's Services Facility")
 _DAYCARES = np.array([name.startswith("Daycare") for name in FACILITY_NAMES])
@@ -118,9 +116,7 @@ class Population:
         return np.arange(before, len(self))
 
 
-def born(
-    rng: np.random.Generator, count: int, day: int, first_license: int, old: bool
-) -> dict[str, np.ndarray]:
+def born(rng: np.random.Generator, count: int, day: int, first_license: int, old: bool) -> dict[str, np.ndarray]:
     """Draw new establishments.
 
     Args:
@@ -246,9 +242,7 @@ def texts(population: Population) -> Texts:
             mask=(share > 0.5) & (share < 0.5003),
         ),
         latitude=pa.array([repr(v) if ok else None for v, ok in zip(latitude.tolist(), placed, strict=True)]),
-        longitude=pa.array(
-            [repr(v) if ok else None for v, ok in zip(longitude.tolist(), placed, strict=True)]
-        ),
+        longitude=pa.array([repr(v) if ok else None for v, ok in zip(longitude.tolist(), placed, strict=True)]),
         regions=tuple(_region(latitude, longitude, placed, count) for count in _REGION_COUNTS),
     )
 

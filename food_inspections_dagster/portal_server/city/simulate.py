@@ -22,15 +22,11 @@ from food_inspections_dagster.portal_server.city.visits import RESULTS, TYPES, s
 from food_inspections_dagster.portal_server.identifiers import row_ids, row_versions
 from food_inspections_dagster.weeks import FIRST_WEEK, monday
 
-VERSION = (
-    1  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
-)
+VERSION = 2  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
 DEFAULT_SEED = 2010
 
 
-def simulate(
-    weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0, first_week: date = FIRST_WEEK
-) -> pa.Table:
+def simulate(weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0, first_week: date = FIRST_WEEK) -> pa.Table:
     """Simulate a city's inspections as the portal would show them at the end of the last week.
 
     Args:
@@ -49,17 +45,13 @@ def simulate(
     if weeks < 1:
         raise FoodInspectionsError(f"A city cannot be simulated for {weeks} weeks: ask for 1 or more.")
     if not 0 < scale <= 100:
-        raise FoodInspectionsError(
-            f"A city cannot be simulated at scale {scale}: ask for more than 0, at most 100."
-        )
+        raise FoodInspectionsError(f"A city cannot be simulated at scale {scale}: ask for more than 0, at most 100.")
     if first_week != monday(first_week):
         raise FoodInspectionsError(f"{first_week} is no Monday: begin with {monday(first_week)}.")
     population, visits = simulate_visits(weeks, seed, scale, first_week)
     count = len(visits)
     if not count:
-        raise FoodInspectionsError(
-            f"Scale {scale} leaves no inspections in {weeks} weeks: ask for a larger one."
-        )
+        raise FoodInspectionsError(f"Scale {scale} leaves no inspections in {weeks} weeks: ask for a larger one.")
     texts = violations_text.write(visits.found, count, visits.new)
     changed = later.corrections(visits.words, visits.week, weeks, texts.is_valid().to_numpy())
     odd = later.oddities(visits.words)
@@ -175,8 +167,7 @@ def cached_city(
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise FoodInspectionsError(
-            f"The simulated city cannot be kept in {cache_dir} ({error.strerror}): "
-            "free space or name another folder."
+            f"The simulated city cannot be kept in {cache_dir} ({error.strerror}): free space or name another folder."
         ) from None
     return path
 

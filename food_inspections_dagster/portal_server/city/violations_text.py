@@ -152,10 +152,10 @@ def find_new(
     """
     count = len(result)
     other = (result != PASS).astype(np.intp)
-    mean = np.where(result == FAIL, 6.6, np.where(result == CONDITIONS, 4.4, 0.72)) * np.exp(clutter)
+    mean = np.where(result == FAIL, 6.6, np.where(result == CONDITIONS, 4.4, 1.05)) * np.exp(clutter)
     number = rng.poisson(mean * rng.gamma(1.4, 1 / 1.4, count))
     number = np.clip(number + other, 0, 24)
-    number = np.where((result == PASS) & (rng.random(count) < 0.22), 0, number)
+    number = np.where((result == PASS) & (rng.random(count) < 0.1), 0, number)
     keys = np.log(_NEW_WEIGHTS[other]) + rng.gumbel(size=(count, len(NEW_CODES)))
     ranks = np.argsort(np.argsort(-keys, axis=1, kind="stable"), axis=1, kind="stable")
     number[empty] = 0
@@ -164,9 +164,7 @@ def find_new(
     tilt = np.exp(critical - spread**2 / 2)
     dice = rng.random(len(code))
     priority = np.clip(_NEW_SEVERITY[code, 0] * tilt[inspection], 0, 0.98)
-    severity = np.where(
-        dice < priority, PRIORITY, np.where(dice < priority + _NEW_SEVERITY[code, 1], FOUNDATION, CORE)
-    )
+    severity = np.where(dice < priority, PRIORITY, np.where(dice < priority + _NEW_SEVERITY[code, 1], FOUNDATION, CORE))
     severity = np.where(other[inspection] == 1, severity, CORE)
     worst = np.zeros(count, dtype=np.int64)
     np.maximum.at(worst, inspection, severity)
@@ -231,9 +229,7 @@ def _pools() -> tuple[pa.Array, pa.Array, pa.Array]:
             opening = ("", "OBSERVED ", "FOUND ", "NOTED ")[rng.integers(4)]
             more = (1, 1, 1, 2, 3)[rng.integers(5)] if number % 4 else 1
             heads.append(_filled(rng, opening + ", ".join(finding() for _ in range(more)) + "."))
-            sentences.append(
-                _filled(rng, "ALSO " + ", ".join(finding() for _ in range(1 + rng.integers(4))) + ".")
-            )
+            sentences.append(_filled(rng, "ALSO " + ", ".join(finding() for _ in range(1 + rng.integers(4))) + "."))
             remedy = remedies[rng.integers(len(remedies))]
             last = ("", "", " AND MAINTAIN SAME", " BY NEXT INSPECTION")[rng.integers(4)]
             if "MAINTAIN" in remedy or "DISCARDED" in remedy or remedy.startswith("MANAGER"):
@@ -281,9 +277,7 @@ def write(found: Found, inspections: int, new: np.ndarray) -> pa.Array:
         entry = found.code[part] + np.where(is_new, len(_OLD), 0)
         texts = pc.binary_join_element_wise(
             titles.take(pa.array(entry)),
-            _comments(
-                found.words[part], topic_of[entry], found.severity[part], is_new, entry, heads, also, tails
-            ),
+            _comments(found.words[part], topic_of[entry], found.severity[part], is_new, entry, heads, also, tails),
             "",
         )
         offsets = pa.array((starts[first : last + 1] - starts[first]).astype(np.int32))
@@ -319,9 +313,7 @@ def _comments(
     text = pc.binary_join_element_wise(*parts, "")
     style = draw(36, 1000)
     text = _choose(~new & (style < 230), pc.utf8_capitalize(text), text)
-    text = _choose(
-        ~new & (style >= 230) & (style < 330), heads.take(pa.array(base + draw(0, 64) // 4 * 4)), text
-    )
+    text = _choose(~new & (style >= 230) & (style < 330), heads.take(pa.array(base + draw(0, 64) // 4 * 4)), text)
     text = _choose(~new & (style >= 330) & (style < 480), pc.replace_substring(text, ". ", ". \n"), text)
     ending = draw(46, 1000)
     kinds = pa.array(["", " ", "  ", " \n", "\n"])

@@ -300,9 +300,7 @@ def _gaps(rng: np.random.Generator, risk: np.ndarray) -> np.ndarray:
     return days
 
 
-def simulate_visits(
-    weeks: int, seed: int, scale: float, first_week: date
-) -> tuple[places.Population, Visits]:
+def simulate_visits(weeks: int, seed: int, scale: float, first_week: date) -> tuple[places.Population, Visits]:
     """Run the city for some weeks and return its establishments and visits."""
     city = _City(seed, scale, first_week)
     parts: list[dict[str, np.ndarray]] = []
@@ -312,14 +310,10 @@ def simulate_visits(
         rng = np.random.default_rng(np.random.SeedSequence([seed, 1, week]))
         visits, violations = _one_week(city, rng, week)
         parts.append(visits)
-        found.append(
-            Found(violations.inspection + offset, violations.code, violations.severity, violations.words)
-        )
+        found.append(Found(violations.inspection + offset, violations.code, violations.severity, violations.words))
         offset += len(visits["day"])
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    every = Found(
-        *(np.concatenate([getattr(part, name) for part in found]) for name in Found.__dataclass_fields__)
-    )
+    every = Found(*(np.concatenate([getattr(part, name) for part in found]) for name in Found.__dataclass_fields__))
     return city.population, Visits(**merged, found=every)
 
 
@@ -348,9 +342,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
         if not len(day):
             break
         batch, violations = _visit(city, rng, monday, establishment, kind, day, new_book)
-        findings.append(
-            Found(violations.inspection + total, violations.code, violations.severity, violations.words)
-        )
+        findings.append(Found(violations.inspection + total, violations.code, violations.severity, violations.words))
         batches.append(batch)
         total += len(day)
         # A re-inspection may fall into the same week as the failure: those are visited in another round.
@@ -362,9 +354,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
         return nothing, Found(empty, empty, empty, empty)
     merged = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     merged["week"] = np.full(total, week, dtype=np.int64)
-    every = Found(
-        *(np.concatenate([getattr(part, name) for part in findings]) for name in Found.__dataclass_fields__)
-    )
+    every = Found(*(np.concatenate([getattr(part, name) for part in findings]) for name in Found.__dataclass_fields__))
     # In the order of days, so that no reader takes the rounds for something real.
     order = np.argsort(merged["day"], kind="stable")
     place = np.empty_like(order)
@@ -399,9 +389,7 @@ def _births(city: _City, rng: np.random.Generator, start: int, factor: float) ->
     newborn = places.born(rng, count, start, first, old=False)
     city.born += count
     opened = start + rng.integers(0, 28, count)
-    newborn["next_canvass"] = (opened + _gaps(rng, newborn["risk"]) * rng.uniform(0.4, 1.0, count)).astype(
-        np.int64
-    )
+    newborn["next_canvass"] = (opened + _gaps(rng, newborn["risk"]) * rng.uniform(0.4, 1.0, count)).astype(np.int64)
     where = city.population.extend(newborn)
     if count:
         city.due = np.concatenate([city.due, np.column_stack([opened, where, np.full(count, LICENSE)])])
@@ -552,15 +540,11 @@ def _found(
     critical = critical + np.log(_CRITICAL_MONTH[monday.month - 1] / 13.5) * 0.6
     clutter = people["clutter"][establishment]
     # Visits other than a canvass often end without a word on violations.
-    silent = np.where(
-        kind == CANVASS, np.where(bounded == FAIL, 0.02, 0.0), np.where(kind == SHORT_FORM, 0.45, 0.16)
-    )
+    silent = np.where(kind == CANVASS, np.where(bounded == FAIL, 0.02, 0.0), np.where(kind == SHORT_FORM, 0.45, 0.16))
     empty = ~decided | (rng.random(len(result)) < np.where(new_book & (bounded != PASS), 0.04, silent))
     if new_book:
         return texts.find_new(rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD)
-    return texts.find_old(
-        rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD, handlers=monday >= _HANDLERS_FROM
-    )
+    return texts.find_old(rng, bounded, clutter, critical, empty, _CRITICAL_SPREAD, handlers=monday >= _HANDLERS_FROM)
 
 
 def _arrange(

@@ -1,0 +1,40 @@
+"""The same work as bare function calls: portal, cleaning, features; no Dagster, nothing stored.
+
+Run as a process of its own by the benchmark: ``python -m benchmarks.bare 2010-01-04 2026-11-09``.
+"""
+
+import sys
+import time
+
+from food_inspections_dagster.inspections.cleaning import clean
+from food_inspections_dagster.inspections.features import feature_matrix
+from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.settings import load_settings
+from food_inspections_dagster.weeks import parse_week, week_range
+
+
+def main(first: str, last: str) -> None:
+    """Print seconds per stage in the form of `food-inspections run`, and the rows."""
+    settings = load_settings()
+    weeks = week_range(parse_week(first), parse_week(last))
+
+    began = time.perf_counter()
+    raw = PortalClient.from_settings(settings).fetch_weeks(weeks[0], weeks[-1])
+    fetched = time.perf_counter()
+    cleaned = clean(raw)
+    del raw
+    cleaned_at = time.perf_counter()
+    matrix = feature_matrix(weeks, cleaned.inspections, cleaned.violations, settings.cohort.window_days)
+    ended = time.perf_counter()
+
+    for stage, seconds in (
+        ("raw_inspections", fetched - began),
+        ("clean_tables", cleaned_at - fetched),
+        ("feature_matrix", ended - cleaned_at),
+    ):
+        print(f"  {stage} {seconds:.2f} s")
+    print(f"rows {len(matrix)}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
