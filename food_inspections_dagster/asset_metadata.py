@@ -52,9 +52,11 @@ def column_schema(schema: pa.DataFrameSchema) -> dg.TableSchema:
     )
 
 
-def types_schema(types: Mapping[str, arrow.DataType]) -> dg.TableSchema:
-    """Return names and Arrow types as the column table of Dagster's UI."""
-    return dg.TableSchema(columns=[dg.TableColumn(name, type=str(kind)) for name, kind in types.items()])
+def types_schema(types: Mapping[str, arrow.DataType], descriptions: Mapping[str, str]) -> dg.TableSchema:
+    """Return names, Arrow types and descriptions as the column table of Dagster's UI."""
+    return dg.TableSchema(
+        columns=[dg.TableColumn(name, type=str(kind), description=descriptions[name]) for name, kind in types.items()]
+    )
 
 
 def _type_name(dtype: Any) -> str:
@@ -76,20 +78,32 @@ def rows_per_week(frame: pd.DataFrame, weeks: Sequence[date]) -> dict[date, int]
 
 
 def log_weeks(
-    context: dg.AssetExecutionContext, frame: pd.DataFrame, weeks: Sequence[date], asset: str | None = None
+    context: dg.AssetExecutionContext,
+    frame: pd.DataFrame,
+    weeks: Sequence[date],
+    schema: dg.TableSchema | None = None,
+    asset: str | None = None,
 ) -> None:
     """Attach row count and column schema to each week of a range.
 
     ``add_asset_metadata`` with a partition key is the only way in which weeks of one run get values of their
     own (dagster 1.13): metadata of an output repeats on each of them.
+
+    Args:
+        schema: with the columns' descriptions. Only the newest week carries them: 139 descriptions on each of
+            880 weeks took 4 s of a run.
     """
-    schema = received_schema(frame)
+    received = received_schema(frame)
     for week, rows in rows_per_week(frame, weeks).items():
-        context.add_asset_metadata(
-            {"dagster/row_count": rows, "dagster/column_schema": schema},
-            asset_key=asset or context.asset_key,
-            partition_key=week.isoformat(),
-        )
+        columns = schema if schema and week == weeks[-1] else received
+        log_week(context, week, {"dagster/row_count": rows, "dagster/column_schema": columns}, asset)
+
+
+def log_week(
+    context: dg.AssetExecutionContext, week: date, metadata: Mapping[str, Any], asset: str | None = None
+) -> None:
+    """Attach metadata to one week of a range."""
+    context.add_asset_metadata(metadata, asset_key=asset or context.asset_key, partition_key=week.isoformat())
 
 
 def validated(schema: pa.DataFrameSchema, frame: pd.DataFrame) -> pd.DataFrame:

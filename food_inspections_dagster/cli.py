@@ -106,7 +106,6 @@ def serve_portal(
 ) -> None:
     """Serve food inspections over HTTP as a Socrata portal does: a simulated city, or rows from files."""
     from food_inspections_dagster.portal_server.app import Throttle
-    from food_inspections_dagster.portal_server.city.simulate import simulated_table
     from food_inspections_dagster.portal_server.server import serve
     from food_inspections_dagster.portal_server.sources import PortalSource
 
@@ -115,7 +114,7 @@ def serve_portal(
         raise FoodInspectionsError(f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve.")
     if choice.is_simulated:
         cache = project_root() / ".local" / "portal"
-        rows = PortalSource.simulated(simulated_table(cache, choice.city.complete_weeks, seed, scale))
+        rows = PortalSource.simulated_city(cache, choice.city.complete_weeks, seed, scale)
     else:
         rows = PortalSource.files(choice.path)
     serve(

@@ -77,11 +77,11 @@ class ParquetObjectsIOManager(ConfigurableIOManager):
         sizes = self.objects.map(write, bounds.items())
         context.add_output_metadata(
             {
-                "rows": rows.num_rows,
-                "bytes": sum(sizes),
+                "run_rows": rows.num_rows,
+                "run_bytes": sum(sizes),
                 "smallest_object_bytes": min(sizes, default=0),
-                "weeks": len(weeks),
-                "seconds": round(time.perf_counter() - started, 3),
+                "run_weeks": len(weeks),
+                "run_seconds": round(time.perf_counter() - started, 3),
                 "path": f"{self.objects.url}/{_folder(context)}",
             }
         )
@@ -162,11 +162,11 @@ class DocumentsIOManager(ConfigurableIOManager):
         size = self.objects.put_many(documents)
         context.add_output_metadata(
             {
-                "documents": len(documents),
-                "new_files": sum(1 for b in blob_sizes if b),
-                "bytes": size + sum(blob_sizes),
-                "weeks": len(weeks),
-                "seconds": round(time.perf_counter() - started, 3),
+                "run_documents": len(documents),
+                "run_new_files": sum(1 for b in blob_sizes if b),
+                "run_bytes": size + sum(blob_sizes),
+                "run_weeks": len(weeks),
+                "run_seconds": round(time.perf_counter() - started, 3),
                 "path": f"{self.objects.url}/{folder}",
             }
         )

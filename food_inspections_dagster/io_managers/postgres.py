@@ -46,10 +46,10 @@ class PostgresIOManager(ConfigurableIOManager):
         )
         context.add_output_metadata(
             {
-                "rows": sum(load.rows for load in loads),
-                "bytes": int(obj.memory_usage(index=False).sum()),
-                "weeks": len(loads),
-                "seconds": round(time.perf_counter() - started, 3),
+                "run_rows": sum(load.rows for load in loads),
+                "run_bytes": int(obj.memory_usage(index=False).sum()),
+                "run_weeks": len(loads),
+                "run_seconds": round(time.perf_counter() - started, 3),
                 "table": table,
             }
         )

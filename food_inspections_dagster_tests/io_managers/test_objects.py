@@ -87,9 +87,9 @@ def test_a_range_is_one_object_a_week_and_comes_back_whole(run, resources_of, ob
     events = result.asset_materializations_for_node("raw")
     metadata = {name: value.value for name, value in events[0].metadata.items()}
     assert len(events) == 5
-    assert (metadata["rows"], metadata["weeks"]) == (12, 5)
+    assert (metadata["run_rows"], metadata["run_weeks"]) == (12, 5)
     sizes = store.list_objects("raw").values()
-    assert (metadata["bytes"], metadata["smallest_object_bytes"]) == (sum(sizes), min(sizes))
+    assert (metadata["run_bytes"], metadata["smallest_object_bytes"]) == (sum(sizes), min(sizes))
     assert metadata["path"] == f"{store.url}/raw/inspections"
 
 

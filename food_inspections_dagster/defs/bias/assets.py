@@ -1,12 +1,10 @@
 """selected_model, its backtest, feature_matrix -> bias_report, bias_verdicts in Postgres `monitoring`."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 import pandas as pd
-import pyarrow as pa
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_weeks, types_schema
+from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_week, log_weeks
+from food_inspections_dagster.defs.bias.columns import REPORT, VERDICTS
 from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
@@ -16,10 +14,10 @@ from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, trailing, we
 from food_inspections_dagster.settings import Settings, load_settings
 
 WINDOW = trailing(load_settings().bias.evaluation_weeks)
-VERSION = code_version("modeling.fairness")
+VERSION = code_version("modeling.fairness", "modeling.metrics", "modeling.columns")
 
 
-def _table(description: str, primary_key: list[str], types: Mapping[str, pa.DataType]) -> dg.AssetOut:
+def _table(description: str, primary_key: list[str], columns: dg.TableSchema) -> dg.AssetOut:
     return dg.AssetOut(
         description=description,
         io_manager_key="postgres",
@@ -30,7 +28,7 @@ def _table(description: str, primary_key: list[str], types: Mapping[str, pa.Data
         metadata={
             "schema": "monitoring",
             "primary_key": primary_key,
-            "dagster/column_schema": types_schema(types),
+            "dagster/column_schema": columns,
         },
     )
 
@@ -44,13 +42,13 @@ def _table(description: str, primary_key: list[str], types: Mapping[str, pa.Data
             "Grain: one row per week, attribute, group and metric. Source: scores that the selected model group gave "
             "before the weeks of the evaluation window were inspected.",
             ["week", "attribute", "group", "metric"],
-            fairness.TABLE_TYPES,
+            REPORT,
         ),
         "bias_verdicts": _table(
             "What the audit means for each group, in a sentence, and for the whole list (attribute 'overall'). "
             "Grain: one row per week, attribute and group. Source: bias_report.",
             ["week", "attribute", "group"],
-            fairness.VERDICT_TYPES,
+            VERDICTS,
         ),
     },
     ins={
@@ -77,11 +75,11 @@ def audit(
     }
     report = fairness.audit_weeks(rows, settings.audit_rule, selected)
     verdicts = fairness.with_overall(report)
-    log_weeks(context, report.table, weeks, asset="bias_report")
-    log_weeks(context, verdicts, weeks, asset="bias_verdicts")
+    log_weeks(context, report.table, weeks, REPORT, asset="bias_report")
+    log_weeks(context, verdicts, weeks, VERDICTS, asset="bias_verdicts")
     newest = report.table[report.table["week"] == weeks[-1]]
     if len(newest):
         title = f"False positive rate by facility type, week of {weeks[-1]}"
         chart = disparity_chart(newest, "facility_type", "fpr", settings.audit_rule, title)
-        context.add_output_metadata({"disparity": image(chart)}, output_name="bias_report")
+        log_week(context, weeks[-1], {"disparity": image(chart)}, asset="bias_report")
     return report.table, verdicts

@@ -66,5 +66,5 @@ def clean_tables(
         validated(schemas.REJECTED_INSPECTIONS, cleaned.rejected),
     )
     for name, frame in zip(("inspections", "violations", "rejected_inspections"), tables, strict=True):
-        log_weeks(context, frame, weeks_of(context), asset=name)
+        log_weeks(context, frame, weeks_of(context), column_schema(schemas.SCHEMAS[name]), asset=name)
     return tables

@@ -24,7 +24,7 @@ from food_inspections_dagster.settings import Settings
     group_name="features",
     owners=OWNERS,
     kinds={"python", "postgres"},
-    code_version=code_version("inspections.features", "inspections.cohorts"),
+    code_version=code_version("inspections.features", "inspections.cohorts", "inspections.timelines"),
     io_manager_key="postgres",
     metadata={
         "schema": "features",
@@ -46,5 +46,5 @@ def feature_matrix(
     weeks = weeks_of(context)
     matrix = compute(weeks, inspections, violations, settings.cohort.window_days)
     matrix = validated(schemas.FEATURE_MATRIX, matrix)
-    log_weeks(context, matrix, weeks)
+    log_weeks(context, matrix, weeks, column_schema(schemas.FEATURE_MATRIX))
     return matrix

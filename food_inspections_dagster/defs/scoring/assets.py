@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_weeks
+from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_week, log_weeks
 from food_inspections_dagster.defs.scoring.columns import SCHEMA, SCORES
 from food_inspections_dagster.defs.scoring.lists import list_for, no_scores
 from food_inspections_dagster.inspections.cohorts import ATTRIBUTES
@@ -60,7 +60,7 @@ def scores(
         lists.append(list_for(week, decision, blobs, inspections, violations, settings.cohort.window_days))
     table = pd.concat(lists, ignore_index=True)[list(SCORES)]
     table["run_id"] = pd.Series(context.run_id, table.index, dtype=pd.ArrowDtype(pa.string()))
-    log_weeks(context, table, weeks)
+    log_weeks(context, table, weeks, SCHEMA)
     chart = score_histogram(lists[-1]["score"].to_numpy(), f"Probabilities of the list for {weeks[-1] + WEEK}")
-    context.add_output_metadata({"scores": image(chart)})
+    log_week(context, weeks[-1], {"probabilities": image(chart)})
     return table

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, image
+from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_week
 from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
 from food_inspections_dagster.modeling.documents import backtest_of
@@ -36,7 +36,7 @@ def decision_document(decision: Decision, models: dict[str, WeeklyDocuments]) ->
     group_name="selection",
     owners=OWNERS,
     kinds={"python", "json"},
-    code_version=code_version("modeling.selection", "modeling.metrics"),
+    code_version=code_version("modeling.selection", "modeling.metrics", "modeling.columns"),
     io_manager_key="documents",
     metadata={"prefix": "models", "name": "decision.json"},
 )
@@ -59,10 +59,10 @@ def selected_model(
             "selected": decision.selected or "none",
             "reasons": dg.MetadataValue.md("\n\n".join(decision.reasons)),
         }
-        context.add_asset_metadata({"dagster/row_count": 1, **said}, partition_key=decision.week.isoformat())
+        log_week(context, decision.week, {"dagster/row_count": 1, **said})
     newest = decisions[-1]
     if newest.selected:
         deciles = pd.DataFrame(newest.candidate(newest.selected).calibration)
         title = f"Calibration of {newest.selected}, {newest.first_week} to {newest.last_week}"
-        context.add_output_metadata({"calibration": image(calibration_curve(deciles, title))})
+        log_week(context, newest.week, {"calibration": image(calibration_curve(deciles, title))})
     return WeeklyDocuments({d.week: decision_document(d, models) for d in decisions})

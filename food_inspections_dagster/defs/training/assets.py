@@ -6,7 +6,7 @@ import dagster as dg
 import orjson
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version
+from food_inspections_dagster.asset_metadata import OWNERS, code_version, log_week
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.inspections.labels import LABELS
 from food_inspections_dagster.io_managers.objects import StoredBlobs, WeeklyDocuments
@@ -20,7 +20,12 @@ SCHEDULE = load_settings().training_schedule
 INPUTS = tuple((feature.name, feature.kind) for feature in FEATURES)
 ROW_COLUMNS = ["week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"]
 ROW_COLUMNS += ["is_reinspection", "in_cohort", *LABELS, *(name for name, _ in INPUTS)]
-VERSION = code_version("modeling.algorithms", "modeling.training", "modeling.splits", "inspections.features")
+VERSION = code_version(
+    *(f"modeling.{module}" for module in ("algorithms", "training", "splits", "persistence", "metrics", "columns")),
+    "inspections.features",
+    "inspections.timelines",
+    "inspections.cohorts",
+)
 
 ALGORITHMS = {
     "xgboost": "Gradient boosted trees.",
@@ -92,7 +97,7 @@ def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
         for week, document in documents.items():
             rows = {"dagster/row_count": len(document["backtest"]["rows"]["score"])}
             said = {key: document[key] or "none" for key in ("model_id", "anchor", "reason")}
-            context.add_asset_metadata({**rows, **said}, partition_key=week.isoformat())
+            log_week(context, week, {**rows, **said})
         context.add_output_metadata({"models": len(trained.models), "fitted_now": len(trained.fitted)})
         return WeeklyDocuments(documents, blobs)
 

@@ -1,8 +1,8 @@
 """How like the City the simulated city is: the same counts over both, side by side.
 
 The real numbers are counts over the City's published rows, 2011-2014: all canvass inspections with a decision
-(27,600), all visits of every purpose (67,497), and all inspections of 250 licences with their texts (966). For the codebook since July 2018 there are 331
-inspections of 2018-2020.
+(27,600), all visits of every purpose (67,497), and all inspections of 250 licences with their texts (966). For the
+codebook since July 2018 there are 331 inspections of 2018-2020.
 """
 
 from collections.abc import Iterator

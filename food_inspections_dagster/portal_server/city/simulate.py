@@ -22,7 +22,7 @@ from food_inspections_dagster.portal_server.city.visits import RESULTS, TYPES, s
 from food_inspections_dagster.portal_server.identifiers import row_ids, row_versions
 from food_inspections_dagster.weeks import FIRST_WEEK, monday
 
-VERSION = 2  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
+VERSION = 3  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
 DEFAULT_SEED = 2010
 
 
