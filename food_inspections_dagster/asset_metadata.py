@@ -77,6 +77,21 @@ def rows_per_week(frame: pd.DataFrame, weeks: Sequence[date]) -> dict[date, int]
     return {week: counts.get(week, 0) for week in weeks}
 
 
+def postgres_table(
+    description: str, group: str, database_schema: str, primary_key: list[str], columns: dg.TableSchema, version: str
+) -> dg.AssetOut:
+    """Return the output of a multi-asset that is a table in Postgres."""
+    return dg.AssetOut(
+        description=description,
+        io_manager_key="postgres",
+        group_name=group,
+        owners=OWNERS,
+        kinds={"python", "postgres"},
+        code_version=version,
+        metadata={"schema": database_schema, "primary_key": primary_key, "dagster/column_schema": columns},
+    )
+
+
 def log_weeks(
     context: dg.AssetExecutionContext,
     frame: pd.DataFrame,

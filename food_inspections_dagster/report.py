@@ -120,8 +120,8 @@ def _print_decision(console: Console, decision: Mapping[str, Any]) -> None:
     console.print(table)
     share = decision["rule"]["capacity_share"]
     console.print(
-        f"k: the first {share:.0%} of a week's inspections; days earlier, first half: when failures would have been found, "
-        "had the same inspections been made in the order of the score"
+        f"k: the first {share:.0%} of a week's inspections; days earlier, first half: when failures would have been "
+        "found, had the same inspections been made in the order of the score"
     )
     for reason in decision["reasons"]:
         console.print(f"- {reason}")

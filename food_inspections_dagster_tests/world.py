@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from food_inspections_dagster.partitions import range_tags
 from food_inspections_dagster.portal_server.city.simulate import simulate
 from food_inspections_dagster.portal_server.server import PortalServer
 from food_inspections_dagster.portal_server.sources import INSPECTIONS, PortalSource
+from food_inspections_dagster.portal_server.table import Clock
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.resources.object_store import ObjectStore
@@ -32,19 +33,24 @@ from food_inspections_dagster.settings import HOME_VARIABLE, Settings, load_sett
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
 
 ROOT = Path(__file__).resolve().parents[1]
-CITY_WEEKS = 30
+CITY_WEEKS = 44
 WEEKS = week_range(FIRST_WEEK, FIRST_WEEK + (CITY_WEEKS - 1) * WEEK)
 
-# The smallest city in which every stage has something to do: about 940 inspections, a fit every four weeks,
-# the first at the end of the ninth, decisions and an audit over twelve weeks.
+# The smallest city in which every stage has something to do: about 1,500 inspections, of which few are of a place
+# that was seen before, a fit every four weeks, decisions and an audit over twelve weeks.
 SMALL: dict[str, dict[str, Any]] = {
     "portal": {"retries": 1, "backoff_seconds": 0.01, "timeout_seconds": 20},
     "storage": {"retries": 1, "timeout_seconds": 10},
     "models": {
-        "schedule": {"update_weeks": 4, "training_window_weeks": 26, "min_training_rows": 80},
+        "schedule": {
+            "update_weeks": 4,
+            "training_window_weeks": 30,
+            "min_training_rows": 60,
+            "inspection_types": ["Canvass", "Complaint", "License"],
+        },
         "parameters": {"baseline": {"feature": "fail_rate_3y"}},
     },
-    "selection": {"evaluation_weeks": 12, "period_weeks": 4, "min_evaluation_rows": 60},
+    "selection": {"evaluation_weeks": 12, "period_weeks": 4, "min_evaluation_rows": 40},
     "bias": {"evaluation_weeks": 12, "min_group_size": 10},
 }
 
@@ -75,6 +81,8 @@ class World:
     defs: dg.Definitions
     instance: dg.DagsterInstance
     weeks: list[date] = field(default_factory=lambda: list(WEEKS))
+    # Evaluations of checks that tests make fail on purpose; the world's own history stays clean.
+    scratch: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
 
     @cached_property
     def database(self) -> Database:
@@ -103,18 +111,22 @@ class World:
         keys = tuple(dg.AssetKey(name) for name in assets)
         return pipeline.execute(self.instance, [pipeline.PlannedRun(keys, tuple(weeks))])
 
-    def check(self, name: str, weeks: Sequence[date] | None = None) -> dict[str, dg.AssetCheckEvaluation]:
-        """Run one definition of checks over weeks, by itself, and return the evaluations by check."""
-        checks = next(one for one in self.defs.resolve_all_asset_checks() if one.op.name == name)
-        result = dg.materialize(
-            [*self.defs.resolve_assets_defs(), checks],
-            instance=dg.DagsterInstance.ephemeral(),
-            resources=dict(self.defs.resources or {}),
-            selection=dg.AssetSelection.checks(checks),
+    def check(
+        self, asset: str, name: str, weeks: Sequence[date] | None = None
+    ) -> dg.AssetCheckEvaluation:
+        """Run the checks of an asset by themselves, over weeks as they are stored, and return one evaluation."""
+        key = dg.AssetCheckKey(dg.AssetKey(asset), name)
+        checks = self.defs.get_asset_checks_def(key)
+        job = self.defs.resolve_job_def("weekly").get_subset(
+            asset_selection=set(), asset_check_selection=set(checks.check_keys)
+        )
+        result = job.execute_in_process(
+            instance=self.scratch,
             tags=range_tags(list(weeks or self.weeks)),
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=True,
         )
-        return {e.check_name: e for e in result.get_asset_check_evaluations()}
+        return next(e for e in result.get_asset_check_evaluations() if e.asset_check_key == key)
 
     # Looking.
 
@@ -178,11 +190,11 @@ def small_world(
     home: Path,
     postgres: EmbeddedPostgres,
     changed: Mapping[str, Mapping[str, Any]] | None = None,
-    app_tokens: Sequence[str] = (),
+    clock: Clock = lambda: datetime.now(UTC),
 ) -> Iterator[World]:
     """Start a world in the folder ``home``, which must not exist; the code location is its own while it lives."""
     source = PortalSource.simulated(simulate(CITY_WEEKS, seed=7, scale=0.1))
-    with PortalServer(source, app_tokens=app_tokens) as server, pytest.MonkeyPatch.context() as patch:
+    with PortalServer(source, clock=clock) as server, pytest.MonkeyPatch.context() as patch:
         for variable in os.environ.keys() - variables_of(os.environ).keys():
             patch.delenv(variable)
         name = f"simulated-{uuid.uuid4().hex[:8]}"

@@ -220,7 +220,7 @@ def test_documents_and_their_files_go_in_and_out(run, resources_of, object_store
     assert "artifacts/m2/model.bin" not in value.blobs
     assert value.blobs.get("artifacts/m2/model.bin") is None
     metadata = result.asset_materializations_for_node("knn_model")[0].metadata
-    assert (metadata["documents"].value, metadata["new_files"].value) == (5, 1)
+    assert (metadata["run_documents"].value, metadata["run_new_files"].value) == (5, 1)
 
 
 def test_a_file_that_is_stored_is_not_written_again(run, resources_of, directory, monkeypatch):

@@ -71,7 +71,7 @@ def test_a_range_goes_in_and_out_in_one_run(run, resources, database):
     metadata = {name: value.value for name, value in events[0].metadata.items()}
     assert (metadata["run_rows"], metadata["run_weeks"], metadata["table"]) == (12, 6, "clean.things")
     assert metadata["run_bytes"] > 0
-    assert metadata["seconds"] > 0
+    assert metadata["run_seconds"] > 0
     audit = database.query(
         "SELECT DISTINCT asset, run_id, code_version, count(*) OVER () AS n FROM metadata.partition_loads"
     )

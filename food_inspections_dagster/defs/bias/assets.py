@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_week, log_weeks
+from food_inspections_dagster.asset_metadata import code_version, image, log_week, log_weeks, postgres_table
 from food_inspections_dagster.defs.bias.columns import REPORT, VERDICTS
 from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
@@ -17,38 +17,28 @@ WINDOW = trailing(load_settings().bias.evaluation_weeks)
 VERSION = code_version("modeling.fairness", "modeling.metrics", "modeling.columns")
 
 
-def _table(description: str, primary_key: list[str], columns: dg.TableSchema) -> dg.AssetOut:
-    return dg.AssetOut(
-        description=description,
-        io_manager_key="postgres",
-        group_name="bias",
-        owners=OWNERS,
-        kinds={"python", "postgres"},
-        code_version=VERSION,
-        metadata={
-            "schema": "monitoring",
-            "primary_key": primary_key,
-            "dagster/column_schema": columns,
-        },
-    )
-
-
 @dg.multi_asset(
     partitions_def=WEEKLY,
     backfill_policy=SINGLE_RUN,
     outs={
-        "bias_report": _table(
+        "bias_report": postgres_table(
             "Aequitas' metrics of the selected model by group, with disparities to the reference group and intervals. "
             "Grain: one row per week, attribute, group and metric. Source: scores that the selected model group gave "
             "before the weeks of the evaluation window were inspected.",
+            "bias",
+            "monitoring",
             ["week", "attribute", "group", "metric"],
             REPORT,
+            VERSION,
         ),
-        "bias_verdicts": _table(
+        "bias_verdicts": postgres_table(
             "What the audit means for each group, in a sentence, and for the whole list (attribute 'overall'). "
             "Grain: one row per week, attribute and group. Source: bias_report.",
+            "bias",
+            "monitoring",
             ["week", "attribute", "group"],
             VERDICTS,
+            VERSION,
         ),
     },
     ins={

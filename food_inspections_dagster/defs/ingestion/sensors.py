@@ -1,11 +1,12 @@
 """Follows the portal: asks what changed, and requests exactly those weeks.
 
 Published rows are edited for months and now and then deleted. A tick asks for the dataset's update time (one
-small request); only when that has moved does it ask which weeks hold rows changed since the cursor, and which
-weeks now have another number of rows than we stored (a deleted row changes nothing but the count).
+small request); only when that has moved, or a week has ended, does it ask which weeks hold rows changed since the
+cursor, and which weeks now have another number of rows than we stored (a deleted row changes nothing but the count).
 
 Changed weeks before the newest are repaired first, up to their features. The list of the newest complete week
-depends on them, so it is made again, but only when the repairs have ended.
+depends on them, so it is made again, but only when the repairs have ended. The newest is the newest that the portal
+has rows of: one that stands still, or a simulated city that ended, gets no list for a week that nobody knows.
 """
 
 import json
@@ -44,9 +45,11 @@ rescore_job = dg.define_asset_job(
 
 @dataclass(frozen=True)
 class Cursor:
-    """What the sensor remembers: portal times, and the list that waits for repairs to end."""
+    """What the sensor remembers: portal times, the week that had ended when it last looked, and the list that
+    waits for repairs to end."""
 
     rows_updated_at: int = 0
+    ended_week: str = ""
     row_cursor: str = ""
     awaiting: list[str] = field(default_factory=list)
     score_week: str = ""
@@ -81,12 +84,14 @@ def plan_update(
     Args:
         changed: weeks that hold rows changed since the cursor.
         portal_rows: rows per week on the portal now.
-        stored_rows: rows per week that we hold; a week with none was never loaded.
+        stored_rows: rows per week that we hold, at least one week; what lies before the first of them was left out
+            when the history was loaded, and stays out.
         newest: the newest complete week; later ones wait until they have ended.
     """
     differing = {week for week, rows in portal_rows.items() if rows != stored_rows.get(week, 0)}
     emptied = {week for week in stored_rows if week not in portal_rows}
-    weeks = sorted(week for week in {*changed, *differing, *emptied} if week <= newest)
+    oldest = min(stored_rows)
+    weeks = sorted(week for week in {*changed, *differing, *emptied} if oldest <= week <= newest)
     ranges: list[tuple[date, date]] = []
     for week in weeks:
         if week == newest:
@@ -111,22 +116,24 @@ def portal_updates(
         return _score_after_repairs(context, cursor)
 
     rows_updated_at = int(portal.updated_at().timestamp())
-    newest = last_complete_week(datetime.now(CHICAGO))
+    ended = last_complete_week(datetime.now(CHICAGO))
+    if (rows_updated_at, ended.isoformat()) == (cursor.rows_updated_at, cursor.ended_week):
+        return dg.SkipReason("Neither has the portal changed since the last look, nor has a week ended.")
     stored = database.query(_STORED) if database.has_table("clean.rejected_inspections") else None
     if stored is None or stored.empty:
         return dg.SkipReason("Nothing is loaded yet: load the history once with `make run` or a backfill.")
     stored_rows = dict(zip(stored["week"], stored["rows"], strict=True))
-    if rows_updated_at == cursor.rows_updated_at and newest in stored_rows:
-        return dg.SkipReason(f"The portal has not changed since {portal.updated_at():%Y-%m-%d %H:%M %Z}.")
 
     row_cursor = cursor.row_cursor or stored["updated_at"].max()
     changes = portal.weeks_changed_since(row_cursor)
-    update = plan_update(changes, portal.week_counts(min(stored_rows), newest), stored_rows, newest)
-    latest = max([row_cursor, *(change.updated_at for change in changes.values())])
-    cursor = Cursor(rows_updated_at, latest)
+    portal_rows = portal.week_counts(min(stored_rows), ended)
+    newest = max((week for week, rows in portal_rows.items() if rows), default=max(stored_rows))
+    update = plan_update(changes, portal_rows, stored_rows, newest)
+    latest = max([row_cursor, *(change.newest for change in changes.values())])
+    cursor = Cursor(rows_updated_at, ended.isoformat(), latest)
     if update.is_empty:
         context.update_cursor(cursor.write())
-        return dg.SkipReason("The portal changed, but no complete week did.")
+        return dg.SkipReason("No complete week of those that are loaded differs from the portal's.")
 
     stamp = str(rows_updated_at)
     requests = [
