@@ -141,8 +141,8 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path) -> str:
             if line.startswith(READY):
                 return line.removeprefix(READY).split()[0]
         if server.poll() is not None:
-            words = text.strip().splitlines()
-            raise FoodInspectionsError(words[-1] if words else f"The portal server ended at once: see {log}.")
+            words = text.strip().splitlines() or [f"The portal server ended at once: see {log}."]
+            raise FoodInspectionsError(words[-1].removeprefix("Error: "))
         time.sleep(0.1)
     raise FoodInspectionsError(f"The portal server was not ready after {_START_TIMEOUT_SECONDS} s: see {log}.")
 

@@ -147,6 +147,9 @@ def _print_bias(console: Console, database: Database, week: date) -> None:
 
 
 def _print_list(console: Console, database: Database, decision: Mapping[str, Any], week: date) -> None:
+    if decision["selected"] is None:
+        console.print(f"\nThere is no list for the week of {week + WEEK}, because no model was selected.")
+        return
     rows = database.query(_LIST, {"week": week, "length": LIST_LENGTH})
     console.print(
         f"\n[bold]Inspect first in the week of {week + WEEK}[/bold] (probability of a failed routine inspection, "

@@ -8,6 +8,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 
 from food_inspections_dagster.asset_checks import verdict, weeks_checked
+from food_inspections_dagster.defs.ingestion.assets import NETWORK_RETRY
 from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.portal import PortalClient, compare_schema
@@ -46,6 +47,7 @@ def raw_footers(objects: ObjectStore, weeks: Sequence[date]) -> dict[date, pq.Pa
 
 @dg.multi_asset_check(
     name="raw_inspections_checks",
+    retry_policy=NETWORK_RETRY,
     specs=[
         dg.AssetCheckSpec(
             "object_size",
