@@ -72,7 +72,7 @@ def run(choice: PortalChoice, first: date | None, last: date | None, until: str 
             console.print("Nothing is missing: every stage is there for these weeks.")
         report.print_stages(console, instance, Database.from_settings(settings), wanted, _step_of, done)
     for warning in done.warnings:
-        console.print(f"[yellow]Check warns[/yellow] {warning}")
+        console.print(f"[yellow]Warning[/yellow]: check {warning}")
     if until is None:
         report.print_monday(console, settings, weeks[-1])
     console.print(

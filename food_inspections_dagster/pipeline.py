@@ -158,13 +158,13 @@ def execute(
             ) as result,
         ):
             report.run_ids.append(result.run_id)
-            for evaluation in result.get_asset_check_evaluations():
-                if not evaluation.passed:
-                    report.warnings.append(
-                        f"{evaluation.asset_key.to_user_string()} {evaluation.check_name}: {evaluation.description}"
-                    )
+            failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+            report.warnings += [_said(check) for check in failed if not check.blocking]
             if not result.success:
-                raise FoodInspectionsError(_why(result))
+                blocking = [_said(check) for check in failed if check.blocking]
+                raise FoodInspectionsError(
+                    f"Check {blocking[0]} What follows was not made." if blocking else _why(result)
+                )
     return report
 
 
@@ -223,6 +223,10 @@ class _Watcher:
 
 
 _STEP_EVENTS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+
+
+def _said(check: dg.AssetCheckEvaluation) -> str:
+    return f"{check.check_name} of {check.asset_key.to_user_string()} failed: {check.description}"
 
 
 def _why(result: dg.JobExecutionResult) -> str:
