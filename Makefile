@@ -9,7 +9,7 @@ export DAGSTER_HOME := $(CURDIR)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev portal test lint bench lock stop clean
+.PHONY: help run dev portal test lint bench docs lock stop clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lint: $(READY) ## ruff and mypy
 
 bench: $(READY) ## speed and memory as ratios within one run; prints the tables of benchmarks/README.md
 	@$(BIN)/python -m benchmarks
+
+docs: $(READY) ## write the data dictionary and the picture of the asset graph again, from the code
+	@$(BIN)/python docs/generate.py
 
 lock: $(READY) ## resolve the dependencies again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

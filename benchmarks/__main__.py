@@ -102,9 +102,7 @@ def rows_of(usage: Usage) -> int:
     """
     found = _ROWS.search(usage.output)
     if found is None:
-        raise FoodInspectionsError(
-            "The run printed no rows of feature_matrix: its report has changed its form."
-        )
+        raise FoodInspectionsError("The run printed no rows of feature_matrix: its report has changed its form.")
     return int(found[1].replace(",", ""))
 
 
@@ -147,9 +145,7 @@ def load_table(portal: Portal, loads: Sequence[Usage], bares: Sequence[Usage]) -
         )
     ]
     shown = middle(loads or bares)
-    heading = (
-        f"{rows_of(shown):,} inspections, {portal.city.complete_weeks} weeks, scale {portal.city.scale:g}"
-    )
+    heading = f"{rows_of(shown):,} inspections, {portal.city.complete_weeks} weeks, scale {portal.city.scale:g}"
     heading += f"; {len(loads or bares)} of each, median (least to most)" if len(loads or bares) > 1 else ""
     if loads and bares:
         wall = median(u.wall for u in loads) / median(u.wall for u in bares)
@@ -167,8 +163,7 @@ def load_table(portal: Portal, loads: Sequence[Usage], bares: Sequence[Usage]) -
         checks = sum(s for step, s in shown.steps.items() if step.endswith("_checks"))
         stages.append(("all checks", f"{checks:.1f}", ""))
     rest = [
-        f"{middle(usages).wall - sum(middle(usages).steps.values()):.1f}" if usages else ""
-        for _, usages in described
+        f"{middle(usages).wall - sum(middle(usages).steps.values()):.1f}" if usages else "" for _, usages in described
     ]
     stages.append(("imports, Postgres' start, planning, events, report", *rest))
     lines.append(table(("where the seconds go", "a", "b"), stages))
@@ -273,13 +268,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parts = ", ".join(f"{letter}: {what}" for letter, what in PARTS.items())
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts to measure, such as a,b ({parts})")
-    parser.add_argument(
-        "--repeat", type=int, default=1, help="times that a, b and c are measured (default 1)"
-    )
+    parser.add_argument("--repeat", type=int, default=1, help="times that a, b and c are measured (default 1)")
     parser.add_argument("--quick", action="store_true", help="a small city, to try the tool; proves nothing")
-    parser.add_argument(
-        "--large", action="store_true", help="growth over 1x, 3x, 10x instead of 0.1x, 0.3x, 1x"
-    )
+    parser.add_argument("--large", action="store_true", help="growth over 1x, 3x, 10x instead of 0.1x, 0.3x, 1x")
     parser.add_argument("--write", action="store_true", help="write the tables into benchmarks/README.md")
     chosen = parser.parse_args(arguments)
     chosen.parts = [part.strip() for part in chosen.only.split(",")]

@@ -100,9 +100,7 @@ class Home:
 
     def _environment(self, portal: Mapping[str, str]) -> dict[str, str]:
         # No setting of the caller: it could point at a real database, or at other work than is described.
-        ours = {
-            key: value for key, value in os.environ.items() if not key.upper().startswith("FOOD_INSPECTIONS")
-        }
+        ours = {key: value for key, value in os.environ.items() if not key.upper().startswith("FOOD_INSPECTIONS")}
         return {
             **ours,
             **portal,

@@ -20,6 +20,7 @@ import yaml
 from dagster._core.definitions.reconstruct import ReconstructableJob
 
 from food_inspections_dagster import commands, definitions, pipeline
+from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.partitions import range_tags
 from food_inspections_dagster.portal_server.city.simulate import simulate
 from food_inspections_dagster.portal_server.server import PortalServer
@@ -124,9 +125,12 @@ class World:
             instance=self.scratch,
             tags=range_tags(list(weeks or self.weeks)),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=True,
+            raise_on_error=False,  # a blocking check that fails ends its step
         )
-        return next(e for e in result.get_asset_check_evaluations() if e.asset_check_key == key)
+        found = [e for e in result.get_asset_check_evaluations() if e.asset_check_key == key]
+        if not found:
+            raise FoodInspectionsError(pipeline._why(result))
+        return found[0]
 
     # Looking.
 

@@ -2,9 +2,11 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from food_inspections_dagster.asset_checks import verdict, weeks_checked
@@ -38,11 +40,16 @@ UNTYPED_COLUMNS = {"zip", "location"}
 
 
 def raw_footers(objects: ObjectStore, weeks: Sequence[date]) -> dict[date, pq.ParquetFile]:
-    """Return the stored object of each week that has one, of which only the footer is read."""
+    """Return the stored object of each week that has a whole one, of which only the footer is read."""
     keys = {week: f"raw/inspections/week={week}/rows.parquet" for week in weeks}
     there = objects.list_objects("raw/inspections")
     stored = objects.get_many(key for key in keys.values() if key in there)
-    return {week: pq.ParquetFile(io.BytesIO(stored[key])) for week, key in keys.items() if key in stored}
+    footers = {}
+    for week, key in keys.items():
+        # An object that was cut off has no footer: the checks name its week, as they do where there is none.
+        with suppress(KeyError, pa.ArrowInvalid):
+            footers[week] = pq.ParquetFile(io.BytesIO(stored[key]))
+    return footers
 
 
 @dg.multi_asset_check(

@@ -25,7 +25,7 @@ from food_inspections_dagster.weeks import CHICAGO, WEEK, last_complete_week
 _STORED = """
     select week, count(*) as rows, max(row_updated_at) as updated_at from (
         select week, row_updated_at from clean.inspections
-        union all select week, row_updated_at from clean.rejected_inspections
+        union all select week, "row"::json ->> ':updated_at' from clean.rejected_inspections
     ) as portal_rows group by week
 """
 
