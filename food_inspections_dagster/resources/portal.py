@@ -112,7 +112,8 @@ class PortalClient(ConfigurableResource):
         """
         counts = self.week_counts(first, last)
         total, done = sum(counts.values()), 0
-        select = self._select()
+        published = list(self.schema())
+        select = _select(published)
         tables = []
         # One request at a time: two at once were no faster on two cores, and are less polite.
         for weeks in _chunks(counts, self.page_rows):
@@ -121,11 +122,12 @@ class PortalClient(ConfigurableResource):
             done += table.num_rows
             if progress:
                 progress(done, max(total, done))
-        if not tables:
-            names = ["week", *(c for c in self.schema()), *SYSTEM_FIELDS]
-            types = [pa.date32(), *[pa.string()] * (len(names) - 1)]
-            tables = [pa.schema(list(zip(names, types, strict=True))).empty_table()]
-        united = pa.concat_tables(tables, promote_options="default")
+        # A row that has no value of a column does not name it. Every column that the portal publishes is kept, in its
+        # order, so that a week has the same columns whatever weeks are fetched with it.
+        columns = pa.schema([("week", pa.date32()), *((name, pa.string()) for name in (*SYSTEM_FIELDS, *published))])
+        united = pa.concat_tables([columns.empty_table(), *tables], promote_options="default")
+        more = sorted(set(united.column_names) - set(columns.names))
+        united = united.select([*columns.names, *more])
         return united.to_pandas(types_mapper=pd.ArrowDtype)
 
     def week_counts(self, first: date, last: date) -> dict[date, int]:
@@ -165,6 +167,10 @@ class PortalClient(ConfigurableResource):
             changes[week] = WeekChange(before.rows + int(row["rows"]), max(before.newest, row["newest"]))
         return changes
 
+    def undated_rows(self) -> int:
+        """Return the number of rows without ``inspection_date``: no week holds them, so no fetch brings them."""
+        return int(self._get(select="count(*) as rows", where="inspection_date IS NULL")[0]["rows"])
+
     def updated_at(self) -> datetime:
         """Return when the dataset's rows were last changed, in UTC."""
         return datetime.fromtimestamp(int(self._metadata()["rowsUpdatedAt"]), UTC)
@@ -189,11 +195,6 @@ class PortalClient(ConfigurableResource):
         if not isinstance(answer, dict) or "columns" not in answer:
             raise FoodInspectionsError(f"{self.url} gives no metadata for {self.dataset}: is it a SODA portal?")
         return answer
-
-    def _select(self) -> str:
-        # Computed columns vanish from `*` as soon as there is an $order, so each is named.
-        computed = sorted(c for c in self.schema() if c.startswith(":@"))
-        return ", ".join([":*", "*", *computed])
 
     def _chunk(self, select: str, weeks: Sequence[date], counts: Mapping[date, int]) -> pa.Table:
         """Fetch whole weeks; a difference to the portal's counts is given a second look, for rows move."""
@@ -334,6 +335,11 @@ def compare_schema(expected: Mapping[str, str], received: Mapping[str, str]) -> 
         missing=tuple(sorted(expected.keys() - received.keys())),
         retyped={c: (expected[c], received[c]) for c in sorted(both) if expected[c] != received[c]},
     )
+
+
+def _select(columns: Sequence[str]) -> str:
+    # Computed columns vanish from `*` as soon as there is an $order, so each is named.
+    return ", ".join([":*", "*", *sorted(name for name in columns if name.startswith(":@"))])
 
 
 def _between(first: date, last: date) -> str:

@@ -1,7 +1,7 @@
 """What was stored is what the portal holds, whole and in the columns that cleaning needs."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 
@@ -21,6 +21,8 @@ ASSET = "raw_inspections"
 WARN = dg.AssetCheckSeverity.WARN
 # Inspectors do not work from Christmas to New Year's Day; a longer silence is a portal that stands still.
 FRESHNESS_DAYS = 12
+# A few rows may all lack an alias; so many that lack it mean that the portal lists the column and sends it no more.
+ROWS_WITH_EVERY_COLUMN = 200
 
 
 # What the portal publishes, by name and Socrata's type. Computed regions come and go and are not listed; zip has been
@@ -52,6 +54,19 @@ def raw_footers(objects: ObjectStore, weeks: Sequence[date]) -> dict[date, pq.Pa
     return footers
 
 
+def columns_received(footers: Iterable[pq.ParquetFile], with_values: bool) -> set[str]:
+    """Return the columns that are stored, or only those of them that hold at least one value."""
+    if not with_values:
+        return set().union(*(footer.schema_arrow.names for footer in footers))
+    found = set()
+    for metadata in (footer.metadata for footer in footers):
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                if column.statistics is None or column.statistics.null_count < group.num_rows:
+                    found.add(column.path_in_schema)
+    return found
+
+
 @dg.multi_asset_check(
     name="raw_inspections_checks",
     retry_policy=NETWORK_RETRY,
@@ -78,6 +93,11 @@ def raw_footers(objects: ObjectStore, weeks: Sequence[date]) -> dict[date, pq.Pa
             "schema_drift",
             asset=ASSET,
             description="New, missing or retyped columns are no fault, but somebody should look at them.",
+        ),
+        dg.AssetCheckSpec(
+            "undated_rows",
+            asset=ASSET,
+            description="A row without inspection_date belongs to no week and is never loaded: somebody should know.",
         ),
         dg.AssetCheckSpec(
             "freshness",
@@ -122,8 +142,7 @@ def raw_inspections_checks(
         {"rows": sum(rows.values()), "portal_rows": sum(counts.get(week, 0) for week in weeks)},
     )
 
-    # A column without a value in a whole week is missing from that week: the portal sends no absent values.
-    received = set().union(*(footer.schema_arrow.names for footer in footers.values()))
+    received = columns_received(footers.values(), with_values=sum(rows.values()) >= ROWS_WITH_EVERY_COLUMN)
     missing = sorted(set(NEEDED_COLUMNS) - received) if any(rows.values()) else []
     yield verdict(
         ASSET,
@@ -148,6 +167,16 @@ def raw_inspections_checks(
         severity=WARN,
         description="; ".join(found) or "The portal's columns are the known ones.",
         metadata={"new": len(drift.new), "missing": len(drift.missing), "retyped": len(drift.retyped)},
+    )
+
+    undated = portal.undated_rows()
+    yield dg.AssetCheckResult(
+        asset_key=ASSET,
+        check_name="undated_rows",
+        passed=undated == 0,
+        severity=WARN,
+        description=f"{undated} rows of the portal have no inspection_date, so no week holds them.",
+        metadata={"rows": undated},
     )
 
     newest = max((week for week in weeks if rows.get(week)), default=None)
