@@ -112,9 +112,7 @@ class World:
         keys = tuple(dg.AssetKey(name) for name in assets)
         return pipeline.execute(self.instance, [pipeline.PlannedRun(keys, tuple(weeks))])
 
-    def check(
-        self, asset: str, name: str, weeks: Sequence[date] | None = None
-    ) -> dg.AssetCheckEvaluation:
+    def check(self, asset: str, name: str, weeks: Sequence[date] | None = None) -> dg.AssetCheckEvaluation:
         """Run the checks of an asset by themselves, over weeks as they are stored, and return one evaluation."""
         key = dg.AssetCheckKey(dg.AssetKey(asset), name)
         checks = self.defs.get_asset_checks_def(key)

@@ -23,14 +23,12 @@ OTHER = "Other"
 MATCHES = ("exact", "rule", "unmatched")
 
 # --- Results
-# -------------------------------------------------------------------------------------------------------
 DECISIONS = ("Pass", "Pass w/ Conditions", "Fail")
 RESULTS = (*DECISIONS, "Out of Business", "No Entry", "Not Ready", "Business Not Located")
 CLOSED = ("Out of Business", "Business Not Located")
 
 # --- Facility types
-# ------------------------------------------------------------------------------------------------ Ordered: a
-# combination belongs to the rule that comes first, so the place that prepares more food wins.
+# Ordered: a combination belongs to the rule that comes first, so the place that prepares more food wins.
 _FACILITY_RULES: tuple[tuple[str, str], ...] = (
     ("Children's Services Facility", r"CHILD\w*'?S? SERVICE|\b1023\b"),
     ("After School Program", r"AFTER SCHOOL|YOUTH|SUMMER FEEDING|HEAD ?START"),
@@ -115,7 +113,6 @@ _FACILITY_ALIASES = {
 FACILITY_TYPES = (*dict.fromkeys([name for name, _ in _FACILITY_RULES] + ["Golden Diner"]), OTHER, UNKNOWN)
 
 # --- Inspection types
-# ----------------------------------------------------------------------------------------------
 _INSPECTION_RULES: tuple[tuple[str, str], ...] = (
     ("Recent Inspection", r"RECENT"),
     ("Suspected Food Poisoning", r"FOOD POISON|\bSFP\b|SICK"),
@@ -141,7 +138,6 @@ COMPLAINTS = ("Complaint", "Short Form Complaint", "Suspected Food Poisoning", "
 _REINSPECTION = re.compile(r"\bRE-? ?INSPE")
 
 # --- Places
-# --------------------------------------------------------------------------------------------------------
 LATITUDES = (41.60, 42.05)  # the city's box, degrees north; real rows lie in 41.645..42.021
 LONGITUDES = (-87.95, -87.50)  # degrees east; real rows lie in -87.914..-87.525
 _CHICAGO = re.compile(r"(C|CH)?(C?H?I?CAGO|CHCICAGO|CHICGAO|CHICAG|CHIAGO|CHICAO)+[OI]?(IL|ILLINOIS)?")

@@ -5,8 +5,7 @@
 
 Everything that is learnt from data (categories, quantiles, means, components) is learnt from the training
 rows. No class is weighted: at a base rate of 20 % weights gain nothing in rank and cost the calibration.
-Everything runs on one thread: the last bits of BLAS depend on the number of threads, and two XGBoost fits of
-    two
+Everything runs on one thread: the last bits of BLAS depend on the number of threads, and two XGBoost fits of two
 threads each on two cores took 3 to 10 s each where of one thread they took 1.4 s (alone: 1.3 s, and 0.8 s
 with two threads; the same bytes either way).
 """
@@ -280,8 +279,7 @@ class PipelineEstimator:
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Return contributions in log-odds.
 
-        Linear models: coefficient times the distance from the training mean. kNN: the log-odds minus those of
-            the
+        Linear models: coefficient times the distance from the training mean. kNN: the log-odds minus those of the
         same row with one column at its training median, for the columns that kNN uses; rows x columns
         predictions, so ask for the top rows only (100 rows: about a second).
         """

@@ -43,8 +43,7 @@ def reasons(model: FittedModel, rows: pd.DataFrame, phrases: Mapping[str, Phrase
         top: most reasons per row.
 
     Returns:
-        the columns of ``REASON_TYPES``: row (position in ``rows``), place (1 is strongest), feature, value
-            (as text,
+        the columns of ``REASON_TYPES``: row (position in ``rows``), place (1 is strongest), feature, value (as text,
         null where unknown), contribution (log-odds), direction (raises or lowers), phrase.
     """
     names = [name for name, _ in model.features]

@@ -1,12 +1,10 @@
 """Metrics of a ranking, with intervals that know that an establishment is inspected more than once.
 
-Everything is exact under ties: where scores tie, a metric is its expectation over random orders of the tied
-    rows.
+Everything is exact under ties: where scores tie, a metric is its expectation over random orders of the tied rows.
 Arrays in, numbers out; ``label`` is 0/1 or bool, ``score`` a probability, ``cluster`` an integer code of the
 establishment (0 … number of clusters - 1). A metric that is not defined (one class only, no rows) is NaN.
 
-Sources: Obuchowski 1997 (AUC of clustered data), Chicago/food-inspections-evaluation (days earlier, first
-    half),
+Sources: Obuchowski 1997 (AUC of clustered data), Chicago/food-inspections-evaluation (days earlier, first half),
 triage (precision at k with its worst and best case).
 """
 

@@ -1,7 +1,6 @@
 """Figures for people, as PNG bytes: the same numbers give the same bytes.
 
-Drawn on figures of their own, without pyplot: its global state is neither thread-safe nor ever freed.
-    Aequitas'
+Drawn on figures of their own, without pyplot: its global state is neither thread-safe nor ever freed. Aequitas'
 import changes matplotlib's global style, so the defaults are set for each figure.
 """
 

@@ -139,9 +139,7 @@ BREACHES = [
     Breach(
         "raw_inspections",
         "schema_drift",
-        lambda w: w.misbehaving(
-            kind="changed_schema", add={"grade": "A"}, drop=["risk"], retype={"license_": "text"}
-        ),
+        lambda w: w.misbehaving(kind="changed_schema", add={"grade": "A"}, drop=["risk"], retype={"license_": "text"}),
     ),
     Breach(
         "raw_inspections",
@@ -299,7 +297,10 @@ BREACHES = [
         LAST,
     ),
     Breach(
-        "scores", "cohort_complete", statement("predictions.scores", "delete from predictions.scores where rank = 7"), LAST
+        "scores",
+        "cohort_complete",
+        statement("predictions.scores", "delete from predictions.scores where rank = 7"),
+        LAST,
     ),
     Breach(
         "scores",
@@ -406,9 +407,7 @@ def test_an_object_that_was_cut_off_above_the_minimum_is_named_too(made):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_foreign_model_file_is_refused_in_one_sentence(made, algorithm):
     files = [
-        path
-        for path in made.objects.list_objects(f"models/{algorithm}_model/artifacts")
-        if not path.endswith(".json")
+        path for path in made.objects.list_objects(f"models/{algorithm}_model/artifacts") if not path.endswith(".json")
     ]
     assert files
     with (

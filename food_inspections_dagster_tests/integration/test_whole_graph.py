@@ -176,9 +176,7 @@ def test_each_weeks_event_tells_its_own_rows_and_columns(made, asset):
 
 def test_a_week_that_is_made_again_later_has_the_same_bytes(made, history):
     """Two weeks: one that was the newest once, and one with a fit of its own."""
-    again = [
-        key.to_user_string() for key in made.defs.resolve_asset_graph().get_all_asset_keys()
-    ]
+    again = [key.to_user_string() for key in made.defs.resolve_asset_graph().get_all_asset_keys()]
     made.remake([THEN], *again)
     hashes, objects = made.hashes(), made.stored()
     made.remake([WEEKS[-9]], *(name for name in again if name != "scores"))

@@ -20,9 +20,7 @@ SCHEDULE = defs.resolve_schedule_def("monday_morning")
     ],
 )
 def test_monday_morning_makes_the_week_that_has_just_ended(monday, week):
-    context = dg.build_schedule_context(
-        scheduled_execution_time=monday, repository_def=defs.get_repository_def()
-    )
+    context = dg.build_schedule_context(scheduled_execution_time=monday, repository_def=defs.get_repository_def())
     requests = SCHEDULE.evaluate_tick(context).run_requests
     assert [request.partition_key for request in requests] == [week]
 

@@ -141,9 +141,7 @@ def test_a_requested_repair_brings_the_weeks_up_to_date(sensor):
     job = world.defs.resolve_job_def("repair_weeks")
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.ephemeral() as instance:
-        assert job.execute_in_process(
-            tags=sensor.requests[0].tags, instance=instance, run_config=quiet
-        ).success
+        assert job.execute_in_process(tags=sensor.requests[0].tags, instance=instance, run_config=quiet).success
     names = world.table("clean.inspections").set_index("inspection_id")["dba_name"]
     assert names[int(row["inspection_id"])] == "RENAMED"
 

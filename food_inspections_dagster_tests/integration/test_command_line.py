@@ -1,0 +1,134 @@
+"""The command line as a newcomer meets it, in processes of its own: what it makes, and how it refuses."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from food_inspections_dagster.portal_server.server import PortalServer
+from food_inspections_dagster.portal_server.sources import PortalSource
+from food_inspections_dagster_tests.world import ROOT, WEEKS, variables_of, write_home
+
+PROGRAM = str(Path(sys.executable).parent / "food-inspections")
+
+
+def call(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**variables_of(os.environ), "FOOD_INSPECTIONS_HOME": str(home), "DAGSTER_HOME": str(home)}
+    return subprocess.run(  # noqa: S603
+        [PROGRAM, *arguments],
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=home,
+    )
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one sentence of a command that was refused."""
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr and "Traceback" not in done.stdout
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("Error: "), done.stderr
+    return lines[0].removeprefix("Error: ")
+
+
+@pytest.fixture
+def home(tmp_path, postgres):
+    """A fresh project folder; the server of the session is its database."""
+    return write_home(tmp_path / "home", {"database": {"embedded_directory": str(postgres.directory)}})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "words"),
+    [
+        (["run"], {"FOOD_INSPECTIONS__PORTAL__URLL": "x"}, ["FOOD_INSPECTIONS__PORTAL__URLL", "is no setting"]),
+        (["run"], {"FOOD_INSPECTIONS_ENV": "staging"}, ["'staging'", "local or production"]),
+        (["run", "--from", "2010-01-06"], {}, ["2010-01-06 is a Wednesday", "use 2010-01-04"]),
+        (["run", "--to", "soon"], {}, ["'soon' is not a week"]),
+        (["run", "--portal", "http://127.0.0.1:9"], {}, ["http://127.0.0.1:9 cannot be read", "connection refused"]),
+        (["run", "--portal", "/no/such/file.csv"], {}, ["/no/such/file.csv", "no existing file or folder"]),
+        (["run", "--portal", "http://example.org"], {}, ["must begin with https://"]),
+        (["portal", "--source", "https://example.org"], {}, ["is a portal already"]),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) and value else "",
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(home, arguments, variables, words):
+    before = sorted(home.rglob("*"))
+    told = refusal(call(home, *arguments, **variables))
+    assert [word for word in words if word not in told] == []
+    assert sorted(home.rglob("*")) == before
+
+
+def test_a_wrong_token_is_one_sentence_that_does_not_show_it(home, tmp_path):
+    from food_inspections_dagster.portal_server.city.simulate import simulate
+
+    with PortalServer(PortalSource.simulated(simulate(2, scale=0.05)), app_tokens=["the-good-one"]) as server:
+        told = refusal(
+            call(home, "run", "--portal", server.url, FOOD_INSPECTIONS__PORTAL__APP_TOKEN="a-wrong-one")  # noqa: S106
+        )
+    assert "refuses the app token" in told and "credentials.yaml" in told
+    assert "a-wrong-one" not in told
+
+
+def test_a_file_that_is_no_portal_file_is_named(home, tmp_path):
+    file = tmp_path / "shopping.csv"
+    file.write_text("bread,milk\n1,2\n")
+    told = refusal(call(home, "run", "--portal", str(file)))
+    assert "shopping.csv" in told and "inspection_id" in told
+
+
+def test_a_run_shows_what_a_person_wants_to_see_and_the_next_does_only_what_is_missing(home):
+    size = ["--scale", "0.05", "--weeks", "6"]
+    first = call(home, "run", *size, "--to", str(WEEKS[3]))
+    assert first.returncode == 0, first.stderr
+    assert "SIMULATED" in first.stdout and f"{WEEKS[0]} to {WEEKS[3]}" in first.stdout
+    for stage in ("raw_inspections", "inspections", "feature_matrix", "selected_model", "scores", "all checks"):
+        assert stage in first.stdout
+    assert "peak memory" in first.stdout and "make dev" in first.stdout
+    second = call(home, "run", *size, "--until", "feature_matrix")
+    assert second.returncode == 0, second.stderr
+    assert f"{WEEKS[0]} to {WEEKS[5]}" in second.stdout
+    third = call(home, "run", *size, "--until", "feature_matrix")
+    assert "Nothing is missing" in third.stdout
+    for word in ("staging", "Traceback"):
+        assert word not in first.stdout + first.stderr
+    beyond = refusal(call(home, "run", *size, "--to", str(WEEKS[20])))
+    assert "lies after the portal's newest complete week" in beyond and str(WEEKS[5]) in beyond
+    unknown = refusal(call(home, "run", *size, "--until", "featurematrix"))
+    assert "'featurematrix' is no stage" in unknown
+
+
+def test_a_blocking_check_ends_the_command_with_its_words(postgres, tmp_path):
+    """A portal that has lost a column: what follows is not made."""
+    import requests
+
+    from food_inspections_dagster.portal_server.city.simulate import simulate
+
+    with PortalServer(PortalSource.simulated(simulate(3, scale=0.1))) as server:
+        home = write_home(
+            tmp_path / "home",
+            {"database": {"embedded_directory": str(postgres.directory)}, "portal": {"name": "simulated-blocked"}},
+        )
+        fault = {"kind": "changed_schema", "drop": ["results"]}
+        assert requests.post(f"{server.url}/control/faults", json=fault, timeout=5).ok
+        told = refusal(call(home, "run", "--portal", server.url))
+        assert "needed_columns" in told and "results" in told
+        requests.delete(f"{server.url}/control/faults", timeout=5)
+        mended = call(home, "run", "--portal", server.url, "--until", "inspections")
+        assert mended.returncode == 0 and "clean_tables" in mended.stdout
+
+
+def test_help_names_every_verb(home):
+    told = call(home, "--help").stdout
+    for verb in ("run", "dev", "portal", "status", "stop"):
+        assert verb in told
+
+
+def test_the_package_needs_no_folder_of_its_own_to_say_where_its_home_is(tmp_path):
+    shutil.copy(ROOT / "dagster.yaml", tmp_path)
+    assert "conf/base/settings.yaml" in refusal(call(tmp_path, "status"))
