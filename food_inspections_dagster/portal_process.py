@@ -97,6 +97,7 @@ def serving(choice: PortalChoice, log: Path) -> Iterator[str]:
         os.environ["FOOD_INSPECTIONS__PORTAL__URL"] = choice.text
         yield load_settings().portal.url
         return
+    load_settings()  # a wrong one is told before half a minute is spent on simulating a city
     os.environ["FOOD_INSPECTIONS__PORTAL__NAME"] = choice.name
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:

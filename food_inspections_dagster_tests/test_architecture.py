@@ -1,6 +1,7 @@
 """Who may import whom (docs/decisions.md): the domain and the method know no orchestration and no storage."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,31 @@ def test_nothing_unpickles():
         assert not loaded & {"pickle", "joblib", "dill", "cloudpickle", "marshal", "shelve"}, file
 
 
+def is_asset(node: ast.AST) -> bool:
+    """Tell whether a function is decorated as an asset."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    called = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
+    return any(isinstance(d, ast.Attribute) and d.attr in ("asset", "multi_asset") for d in called)
+
+
 def test_assets_are_thin():
+    """What an asset computes stands in `inspections` or `modeling`, where it is tested without Dagster."""
+    found = 0
     for file in sorted((PACKAGE / "defs").rglob("assets.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.FunctionDef) and node.end_lineno:
-                assert node.end_lineno - node.lineno <= 40, f"{file}: {node.name} is longer than 40 lines"
+        for node in filter(is_asset, ast.walk(ast.parse(file.read_text()))):
+            found += 1
+            lines = node.end_lineno - node.lineno
+            assert lines <= 40, f"{file.relative_to(PACKAGE)}: {node.name} has {lines} lines"
+            nested = [n for n in ast.walk(node) if isinstance(n, ast.While | ast.Try)]
+            assert not nested, f"{file.relative_to(PACKAGE)}: {node.name} holds logic"
+    assert found >= 6
+
+
+def test_sql_stands_in_defs_resources_and_reports_only():
+    """The domain and the method never speak to a database, not even in text."""
+    for room in ("inspections", "modeling"):
+        for file in (PACKAGE / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    assert not re.match(r"\s*(select|insert|update|delete)\s.+\s(from|into|set)\s", node.value), file

@@ -36,13 +36,18 @@ def described() -> dict[str, object]:
             for key in ASSETS
             for node in [GRAPH.get(key)]
         },
-        "jobs": sorted(name for name in repository.job_names if not name.startswith("__")),
+        "jobs": {
+            name: sorted(key.to_user_string() for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys)
+            for name in repository.job_names
+            if not name.startswith("__")
+        },
         "schedules": {
             schedule.name: f"{schedule.cron_schedule} {schedule.execution_timezone} -> {schedule.job_name}"
             for schedule in repository.schedule_defs
         },
         "sensors": {
-            sensor.name: f"every {sensor.minimum_interval_seconds} s -> {', '.join(sorted(t.job_name for t in sensor.targets))}"
+            sensor.name: f"every {sensor.minimum_interval_seconds} s -> "
+            + ", ".join(sorted(target.job_name for target in sensor.targets))
             for sensor in repository.sensor_defs
         },
     }
@@ -70,3 +75,19 @@ def test_every_check_says_what_it_guards_against():
     for key in GRAPH.asset_check_keys:
         description = GRAPH.get_check_spec(key).description
         assert description and len(description) > 40, key
+
+
+def test_the_weekly_job_holds_every_asset_and_every_check():
+    layer = defs.resolve_job_def("weekly").asset_layer
+    assert set(layer.selected_asset_keys) == set(ASSETS)
+    assert set(layer.asset_graph.asset_check_keys) == set(GRAPH.asset_check_keys)
+
+
+def test_what_touches_the_network_is_tried_again():
+    for name in ("raw_inspections", "raw_inspections_checks"):
+        node = defs.resolve_job_def("weekly").graph.node_named(name)
+        assert node.definition.retry_policy.max_retries >= 1, name
+
+
+def test_definitions_can_be_loaded():
+    dg.Definitions.validate_loadable(defs)

@@ -129,7 +129,10 @@ def test_the_list_is_everybody_in_business_with_reasons(made):
         assert set(own["establishment_id"]) == set(active["establishment_id"])
         assert sorted(own["rank"]) == list(range(1, len(own) + 1))
         assert own.sort_values("rank")["score"].is_monotonic_decreasing
-        assert own["score"].between(0, 1).all() and own["reason_1"].notna().all()
+        assert own["score"].between(0, 1).all()
+        # Among nearest neighbours there may be no single feature that sets a place apart.
+        assert (own["reason_1"].isna() == (own["contributions"] == "{}")).all()
+        assert own["reason_1"].notna().mean() > 0.5
         decision = made.document("selected_model", week, "decision.json")
         assert set(own["model_id"]) == {decision["selected_model_id"]}
         assert set(own["as_of_date"]) == {as_of}
@@ -178,12 +181,9 @@ def test_a_week_that_is_made_again_later_has_the_same_bytes(made, history):
     """Two weeks: one that was the newest once, and one with a fit of its own."""
     again = [key.to_user_string() for key in made.defs.resolve_asset_graph().get_all_asset_keys()]
     made.remake([THEN], *again)
-    hashes, objects = made.hashes(), made.stored()
     made.remake([WEEKS[-9]], *(name for name in again if name != "scores"))
     hashes, objects = made.hashes(), made.stored()
-    assert {path: objects[path] == content for path, content in history.objects.items()} == dict.fromkeys(
-        history.objects, True
-    )
+    assert [path for path, content in history.objects.items() if objects[path] != content] == []
     loads = made.database.query("select week, count(*) as loads from metadata.partition_loads group by week")
     loads = dict(zip(loads["week"], loads["loads"], strict=True))
     assert loads[THEN] > loads[WEEKS[-8]], "they were made again, not skipped"
