@@ -105,6 +105,15 @@ def renamed_column(world: World) -> Iterator[None]:
         world.database.execute("alter table features.feature_matrix rename column forgotten to fail_rate_3y")
 
 
+@contextmanager
+def undated_row(world: World) -> Iterator[None]:
+    world.publish([{"inspection_id": "99000001", "dba_name": "A", "results": "Pass"}])
+    try:
+        yield
+    finally:
+        world.publish([{"inspection_id": "99000001", ":deleted": True}])
+
+
 @dataclass
 class Breach:
     asset: str
@@ -141,6 +150,7 @@ BREACHES = [
         "schema_drift",
         lambda w: w.misbehaving(kind="changed_schema", add={"grade": "A"}, drop=["risk"], retype={"license_": "text"}),
     ),
+    Breach("raw_inspections", "undated_rows", undated_row),
     Breach(
         "raw_inspections",
         "freshness",
@@ -356,7 +366,15 @@ def test_a_broken_rule_fails_and_names_the_week(made, breach):
     with breach.broken(made):
         found = made.check(breach.asset, breach.check, breach.weeks or weeks_of(breach.asset))
     assert not found.passed
-    warns = {"schema_drift", "freshness", "vocabulary", "rejected_share", "not_constant", "model_present"}
+    warns = {
+        "schema_drift",
+        "undated_rows",
+        "freshness",
+        "vocabulary",
+        "rejected_share",
+        "not_constant",
+        "model_present",
+    }
     warns |= {"better_than_baseline", "not_worse_than_before", "disparity_within_bounds", "reasons"}
     severe = dg.AssetCheckSeverity.WARN if breach.check in warns else dg.AssetCheckSeverity.ERROR
     assert found.severity == severe
@@ -367,7 +385,7 @@ def test_a_broken_rule_fails_and_names_the_week(made, breach):
 
 
 def test_only_features_that_vary_pass_as_not_constant(made):
-    varied = "update features.feature_matrix set closures_ever = inspection_id % 2"
+    varied = "update features.feature_matrix set closures_ever = inspection_id %% 2"
     with sql(made, "features.feature_matrix", varied):
         found = made.check("feature_matrix", "not_constant")
         assert found.passed, found.metadata["constant"]
