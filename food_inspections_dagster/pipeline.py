@@ -3,7 +3,6 @@
 The graph itself knows nothing of this module: `dagster dev` and backfills make the same weeks in the same way.
 """
 
-import os
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +17,6 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.partitions import range_tags
 from food_inspections_dagster.weeks import WEEK
-
-# Read by Dagster: one planned event per asset for a range instead of one per week, and materializations
-# written 500 at a time. For 880 weeks and 12 assets the events would otherwise take longer than the work.
-DAGSTER_RANGE_SETTINGS = {
-    "DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS": "1",
-    "DAGSTER_EVENT_BATCH_SIZE": "500",
-}
 
 
 @dataclass(frozen=True)
@@ -142,7 +134,6 @@ def execute(
     Raises:
         FoodInspectionsError: at the first step that fails, with its own words; what was made before stays.
     """
-    os.environ.update(DAGSTER_RANGE_SETTINGS)
     report = Report()
     for run in runs:
         watcher = _Watcher(instance, run, report, listener)

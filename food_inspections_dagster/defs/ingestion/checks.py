@@ -41,9 +41,13 @@ PORTAL_COLUMNS = {
 UNTYPED_COLUMNS = {"zip", "location"}
 
 
+def _key(week: date) -> str:
+    return f"raw/inspections/week={week}/rows.parquet"
+
+
 def raw_footers(objects: ObjectStore, weeks: Sequence[date]) -> dict[date, pq.ParquetFile]:
     """Return the stored object of each week that has a whole one, of which only the footer is read."""
-    keys = {week: f"raw/inspections/week={week}/rows.parquet" for week in weeks}
+    keys = {week: _key(week) for week in weeks}
     there = objects.list_objects("raw/inspections")
     stored = objects.get_many(key for key in keys.values() if key in there)
     footers = {}
@@ -116,7 +120,7 @@ def raw_inspections_checks(
     minimum = settings.storage.min_object_bytes
     footers = raw_footers(objects, weeks)
     there = objects.list_objects("raw/inspections")
-    sizes = {week: there.get(f"raw/inspections/week={week}/rows.parquet", 0) for week in weeks}
+    sizes = {week: there.get(_key(week), 0) for week in weeks}
     rows = {week: footer.metadata.num_rows for week, footer in footers.items()}
 
     small = {week: f"{size} bytes" for week, size in sizes.items() if size < minimum}
