@@ -41,7 +41,7 @@ test: $(READY) ## all tests
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy food_inspections_dagster
+	@$(BIN)/mypy food_inspections_dagster food_inspections_portal
 
 bench: $(READY) ## speed and memory as ratios within one run; prints the tables of benchmarks/README.md
 	@$(BIN)/python -m benchmarks

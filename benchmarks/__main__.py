@@ -22,8 +22,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.processes import WORK, Usage, fresh_home, portal_variables
+from food_inspections_dagster.command_line.portal import City, choose, serving
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.portal_process import City, choose, serving
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
 
 README = Path(__file__).with_name("README.md")
@@ -91,7 +91,7 @@ def one_more_week(portal: Portal) -> tuple[Usage, Usage]:
 
 
 def command(portal: Portal, *options: str) -> list[str]:
-    return ["-m", "food_inspections_dagster.cli", "run", "--portal", portal.url, *options]
+    return ["-m", "food_inspections_dagster.command_line.app", "run", "--portal", portal.url, *options]
 
 
 def rows_of(usage: Usage) -> int:

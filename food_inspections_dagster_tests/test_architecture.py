@@ -20,12 +20,12 @@ IO_LIBRARIES = {
     "starlette",
 }
 FORBIDDEN = {
-    "inspections": {"modeling", "defs", "resources", "io_managers", "portal_server", "settings"},
-    "modeling": {"inspections", "defs", "resources", "io_managers", "portal_server", "settings"},
-    "resources": {"defs", "inspections", "modeling", "portal_server"},
-    "io_managers": {"defs", "inspections", "modeling", "portal_server"},
-    "portal_server": {"defs", "resources", "io_managers", "inspections", "modeling"},
-    "defs": {"portal_server", "cli", "commands"},
+    "inspections": {"modeling", "defs", "resources", "io_managers", "settings", "orchestration", "command_line"},
+    "modeling": {"inspections", "defs", "resources", "io_managers", "settings", "orchestration", "command_line"},
+    "resources": {"defs", "inspections", "modeling", "command_line"},
+    "io_managers": {"defs", "inspections", "modeling", "command_line"},
+    "orchestration": {"defs", "command_line"},
+    "defs": {"command_line"},
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 import food_inspections_dagster
-from food_inspections_dagster.cli import app
+from food_inspections_dagster.command_line.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(food_inspections_dagster.__file__).parent

@@ -19,19 +19,21 @@ import requests
 import yaml
 from dagster._core.definitions.reconstruct import ReconstructableJob
 
-from food_inspections_dagster import commands, definitions, pipeline
+from food_inspections_dagster import definitions
+from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.partitions import range_tags
-from food_inspections_dagster.portal_server.city.simulate import simulate
-from food_inspections_dagster.portal_server.server import PortalServer
-from food_inspections_dagster.portal_server.sources import INSPECTIONS, PortalSource
-from food_inspections_dagster.portal_server.table import Clock
+from food_inspections_dagster.orchestration import planner as pipeline
+from food_inspections_dagster.orchestration.partitions import range_tags
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.settings import HOME_VARIABLE, Settings, load_settings
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
+from food_inspections_portal.city.simulate import simulate
+from food_inspections_portal.server import PortalServer
+from food_inspections_portal.sources import INSPECTIONS, PortalSource
+from food_inspections_portal.table import Clock
 
 ROOT = Path(__file__).resolve().parents[1]
 CITY_WEEKS = 44

@@ -19,10 +19,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from food_inspections_dagster.frames import to_arrow, to_pandas
 from food_inspections_dagster.inspections import labels, vocabulary
 from food_inspections_dagster.inspections.codebooks import CODEBOOKS, SWITCH_DATE
 from food_inspections_dagster.inspections.establishments import establishment_ids
-from food_inspections_dagster.inspections.tables import to_arrow, to_pandas
 from food_inspections_dagster.inspections.violations import PARSED, parse_violations
 
 PORTAL_COLUMNS = (

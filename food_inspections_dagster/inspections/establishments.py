@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from food_inspections_dagster.inspections.tables import as_array
+from food_inspections_dagster.frames import as_array
 
 _NAME_END = "|"  # cannot occur in a normalised name, so ("A B", "C") and ("A", "B C") differ
 

@@ -22,12 +22,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from food_inspections_dagster.frames import as_array, to_arrow, to_pandas
 from food_inspections_dagster.inspections import vocabulary
 from food_inspections_dagster.inspections.codebooks import CODEBOOK_2010, CODEBOOK_2018, CODEBOOKS, codebook
 from food_inspections_dagster.inspections.cohorts import WINDOW_DAYS, in_cohort
 from food_inspections_dagster.inspections.establishments import normalise_words
 from food_inspections_dagster.inspections.labels import LABELS
-from food_inspections_dagster.inspections.tables import as_array, to_arrow, to_pandas
 from food_inspections_dagster.inspections.timelines import Ints, Questions, Timeline, encode_together, to_days
 
 Mask = npt.NDArray[np.bool_]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from food_inspections_dagster.inspections.tables import as_array
+from food_inspections_dagster.frames import as_array
 
 Ints = npt.NDArray[np.int64]
 

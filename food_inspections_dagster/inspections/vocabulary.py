@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from food_inspections_dagster.inspections.tables import as_array, to_arrow, to_pandas
+from food_inspections_dagster.frames import as_array, to_arrow, to_pandas
 
 UNKNOWN = "Unknown"  # the portal has no value
 OTHER = "Other"

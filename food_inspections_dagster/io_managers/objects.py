@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from dagster import ConfigurableIOManager, InputContext, OutputContext, ResourceDependency
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.frames import sorted_by, week_bounds
 from food_inspections_dagster.io_managers.locations import (
     asset_name,
     checked_frame,
@@ -25,7 +26,6 @@ from food_inspections_dagster.io_managers.locations import (
     wanted_columns,
 )
 from food_inspections_dagster.resources.object_store import ObjectStore, join
-from food_inspections_dagster.resources.weekly_rows import sorted_by, week_bounds
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import columns
-from food_inspections_dagster.modeling.settings import AlgorithmSpec, Features
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features
 
 THREADS = 1
 #: A category with fewer training rows than this gets no column of its own.
@@ -97,7 +97,7 @@ class Inputs:
             raise FoodInspectionsError(f"Feature {name} holds infinite values: mend its computation.")
         codes, vocabularies = [], []
         for name in (name for name, kind in features if kind == "categorical"):
-            category = pd.Categorical(columns.texts(frame[name]))
+            category = pd.Categorical(frames.texts(frame[name]))
             vocabulary = np.asarray(category.categories, dtype=str)
             order = np.argsort(vocabulary, kind="stable")
             rank = np.empty(len(order) + 1, dtype=np.int32)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import columns
 from food_inspections_dagster.modeling.training import BACKTEST_TYPES, TrainedWeeks
 
 _ROW_FIELDS = ("inspection_id", "establishment_id", "inspection_date", "score", "label")
@@ -63,7 +63,7 @@ def backtest_of(documents: Mapping[date, Mapping[str, Any]]) -> pd.DataFrame:
         values["week"] += [week] * len(rows["score"])
         values["model_id"] += [backtest["model_id"]] * len(rows["score"])
     values["inspection_date"] = [date.fromisoformat(day) for day in values["inspection_date"]]
-    return columns.table(values, BACKTEST_TYPES)
+    return frames.table(values, BACKTEST_TYPES)
 
 
 def files_of(paths: list[str], blobs: Mapping[str, bytes]) -> dict[str, bytes]:

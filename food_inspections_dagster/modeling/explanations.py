@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from food_inspections_dagster.modeling import columns
+from food_inspections_dagster import frames
 from food_inspections_dagster.modeling.algorithms import Inputs
 from food_inspections_dagster.modeling.persistence import FittedModel
 
@@ -48,7 +48,7 @@ def reasons(model: FittedModel, rows: pd.DataFrame, phrases: Mapping[str, Phrase
     """
     names = [name for name, _ in model.features]
     if len(rows) == 0:
-        return columns.empty(REASON_TYPES)
+        return frames.empty(REASON_TYPES)
     inputs = Inputs.of(rows, model.features)
     contributions = model.contributions(inputs)
     window = model.card["training_window"]
@@ -66,7 +66,7 @@ def reasons(model: FittedModel, rows: pd.DataFrame, phrases: Mapping[str, Phrase
             value = of_feature[position[at]]
             values[at] = None if pd.isna(value) else value
     contribution = contributions[position, feature]
-    return columns.table(
+    return frames.table(
         {
             "row": position,
             "place": rank + 1,

@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import columns, metrics
-from food_inspections_dagster.modeling.settings import AuditRule
+from food_inspections_dagster.modeling import metrics
+from food_inspections_dagster.modeling.rules import AuditRule
 from food_inspections_dagster.modeling.splits import evaluation_window
 
 #: The sides of the city by zip code, after the City's sides of community areas: Far North and North are one
@@ -153,9 +154,9 @@ def with_attributes(backtest: pd.DataFrame, feature_rows: pd.DataFrame) -> pd.Da
     Raises:
         FoodInspectionsError: where ``feature_rows`` lack an inspection of the backtest.
     """
-    known = columns.arrow(feature_rows["inspection_id"]).to_numpy(zero_copy_only=False)
+    known = frames.arrow(feature_rows["inspection_id"]).to_numpy(zero_copy_only=False)
     order = np.argsort(known, kind="stable")
-    wanted = columns.arrow(backtest["inspection_id"]).to_numpy(zero_copy_only=False)
+    wanted = frames.arrow(backtest["inspection_id"]).to_numpy(zero_copy_only=False)
     at = np.searchsorted(known[order], wanted)
     found = at < len(known)
     found[found] = known[order][at[found]] == wanted[found]
@@ -165,22 +166,22 @@ def with_attributes(backtest: pd.DataFrame, feature_rows: pd.DataFrame) -> pd.Da
             "feature matrix: materialise the model assets of these weeks again."
         )
     rows = order[at]
-    facility = columns.texts(feature_rows["facility_type"])[rows]
+    facility = frames.texts(feature_rows["facility_type"])[rows]
     risk = feature_rows["risk"].to_numpy(dtype="float64", na_value=math.nan)[rows]
-    zips = columns.texts(feature_rows["zip"])[rows]
+    zips = frames.texts(feature_rows["zip"])[rows]
     attributes = {
         "facility_type": [UNKNOWN if f is None else f for f in facility],
         "side": [SIDE_OF_ZIP.get(z, UNKNOWN) for z in zips],
         "risk": [UNKNOWN if math.isnan(r) else RISKS.get(int(r), UNKNOWN) for r in risk],
     }
-    typed = columns.table(attributes, dict.fromkeys(attributes, pa.string()))
+    typed = frames.table(attributes, dict.fromkeys(attributes, pa.string()))
     typed.index = backtest.index
     return backtest.assign(**{name: typed[name] for name in attributes})
 
 
 def on_list(rows: pd.DataFrame, share: float) -> np.ndarray:
     """Return for each row (sorted by week) whether it would have been on its week's list, bool (rows,)."""
-    weeks = columns.days(rows["week"])
+    weeks = frames.days(rows["week"])
     if len(weeks) == 0:
         return np.empty(0, dtype=bool)
     score = rows["score"].to_numpy(dtype=np.float64)
@@ -216,11 +217,11 @@ class _Rows:
             )
         rows = rows.sort_values(["week", "inspection_id"], ignore_index=True)
         return cls(
-            columns.days(rows["week"]),
-            columns.codes(rows["establishment_id"]),
+            frames.days(rows["week"]),
+            frames.codes(rows["establishment_id"]),
             on_list(rows, rule.capacity_share),
             rows["label"].to_numpy(dtype=bool),
-            {a: columns.texts(rows[a]) for a in rule.attributes},
+            {a: frames.texts(rows[a]) for a in rule.attributes},
         )
 
 
@@ -255,12 +256,12 @@ def audit_weeks(rows: Mapping[str, pd.DataFrame], rule: AuditRule, selected: Map
         if group not in held:
             held[group] = _Rows.of(rows[group], rule)
         first, last = evaluation_window(week, rule.evaluation_weeks)
-        span = columns.span(held[group].weeks, first, last)
+        span = frames.span(held[group].weeks, first, last)
         sizes[week] = span.stop - span.start
         if sizes[week]:
             crosstabs.append(_crosstabs(held[group], span, week, rule))
             spreads.append(_effective_sizes(held[group], span, week, rule))
-    table = _table(crosstabs, spreads, rule, selected) if crosstabs else columns.empty(TABLE_TYPES)
+    table = _table(crosstabs, spreads, rule, selected) if crosstabs else frames.empty(TABLE_TYPES)
     verdicts = _verdicts(table, rule)
     return BiasReport(table, verdicts, tuple(_overall(verdicts, table, rule, selected, sizes)))
 
@@ -406,7 +407,7 @@ def _table(
     long = long.assign(
         attribute_place=long["attribute"].map(place), metric_place=long["metric"].map(place)
     ).sort_values(["week", "attribute_place", "group", "metric_place"], ignore_index=True)
-    return columns.table(long, TABLE_TYPES)
+    return frames.table(long, TABLE_TYPES)
 
 
 # ---------------------------------------------------------------------- in words
@@ -430,7 +431,7 @@ def _verdicts(table: pd.DataFrame, rule: AuditRule) -> pd.DataFrame:
         else:
             sentence = f"{said}: {'; '.join(_say(p, rule) for p in parts)}."
         records.append((week, attribute, group, size, verdict, sentence))
-    return columns.table(pd.DataFrame(records, columns=list(VERDICT_TYPES)), VERDICT_TYPES)
+    return frames.table(pd.DataFrame(records, columns=list(VERDICT_TYPES)), VERDICT_TYPES)
 
 
 def _say(part: dict[str, Any], rule: AuditRule) -> str:
@@ -494,7 +495,7 @@ def _overall(
 
 def with_overall(report: BiasReport) -> pd.DataFrame:
     """Return the verdicts with one row more per week, attribute ``overall``: that of the whole list."""
-    overall = columns.table(
+    overall = frames.table(
         {
             "week": [o.week for o in report.overall],
             "attribute": ["overall"] * len(report.overall),

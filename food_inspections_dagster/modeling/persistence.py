@@ -34,7 +34,7 @@ from food_inspections_dagster.modeling.algorithms import (
     TakeColumn,
     sum_by_feature,
 )
-from food_inspections_dagster.modeling.settings import Features
+from food_inspections_dagster.modeling.rules import Features
 
 FORMAT = "food_inspections_dagster.model/1"
 CARD = "model.json"

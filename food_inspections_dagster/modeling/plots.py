@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from food_inspections_dagster.modeling.fairness import OUTSIDE, REFERENCE, TOO_SMALL, UNCERTAIN, WITHIN
-from food_inspections_dagster.modeling.settings import AuditRule
+from food_inspections_dagster.modeling.rules import AuditRule
 
 BLUE, ORANGE, GREY, RED, GREEN = "#0072B2", "#E69F00", "#999999", "#D55E00", "#009E73"
 _COLOURS = {REFERENCE: BLUE, WITHIN: GREEN, UNCERTAIN: ORANGE, OUTSIDE: RED, TOO_SMALL: GREY}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from food_inspections_dagster.modeling import columns
+from food_inspections_dagster import frames
 from food_inspections_dagster.modeling.algorithms import Inputs
 from food_inspections_dagster.modeling.explanations import Phrase, reasons
 from food_inspections_dagster.modeling.persistence import FittedModel
@@ -67,7 +67,7 @@ def rank(
     behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
     for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
         behind[row][feature] = round(contribution, 6)
-    added = columns.table(
+    added = frames.table(
         {
             "score": score[order],
             "rank": np.arange(1, len(ranked) + 1, dtype=np.int32),

@@ -16,10 +16,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import columns, metrics
+from food_inspections_dagster.modeling import metrics
 from food_inspections_dagster.modeling.metrics import AucParts, Estimate, Ranking, TopK
-from food_inspections_dagster.modeling.settings import METRICS, SelectionRule, as_dict
+from food_inspections_dagster.modeling.rules import METRICS, SelectionRule, as_dict
 from food_inspections_dagster.modeling.splits import evaluation_window
 from food_inspections_dagster.weeks import WEEK
 
@@ -137,9 +138,9 @@ class _Aligned:
         union, first = np.unique(np.concatenate(ids), return_index=True)
         week, day, label = (
             np.concatenate([read(backtests[g][name]) for g in groups])
-            for name, read in (("week", columns.days), ("inspection_date", columns.days), ("label", _flags))
+            for name, read in (("week", frames.days), ("inspection_date", frames.days), ("label", _flags))
         )
-        establishment = columns.codes(pd.concat([backtests[g]["establishment_id"] for g in groups]))
+        establishment = frames.codes(pd.concat([backtests[g]["establishment_id"] for g in groups]))
         score = np.full((len(groups), len(union)), math.nan)
         offset = 0
         for row, (group, own) in enumerate(zip(groups, ids, strict=True)):
@@ -228,7 +229,7 @@ class _Window:
 
 
 def _evaluate(common: _Common, first: date, last: date, rule: SelectionRule) -> _Window:
-    span = columns.span(common.weeks, first, last)
+    span = frames.span(common.weeks, first, last)
     label, weeks, days = common.label[span], common.weeks[span], common.days[span]
     names, cluster = np.unique(common.cluster[span], return_inverse=True)
     starts = np.flatnonzero(np.r_[True, weeks[1:] != weeks[:-1]]) if len(weeks) else np.empty(0, dtype=np.intp)
@@ -307,7 +308,7 @@ class _Judge:
     def _window(self, week: date) -> tuple[_Window, dict[str, list[str]], dict[str, int]]:
         """Return the evaluated window that ends with ``week``, why groups are out, and rows by group."""
         first, last = evaluation_window(week, self.rule.evaluation_weeks)
-        span = columns.span(self.aligned.weeks, first, last)
+        span = frames.span(self.aligned.weeks, first, last)
         scored = self.counts[:, span.stop] - self.counts[:, span.start]
         rows = dict(zip(self.aligned.groups, (int(n) for n in scored), strict=True))
         total = span.stop - span.start

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.settings import Schedule
+from food_inspections_dagster.modeling.rules import Schedule
 from food_inspections_dagster.weeks import WEEK
 
 

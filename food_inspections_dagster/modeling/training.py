@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import algorithms, columns, metrics
+from food_inspections_dagster.modeling import algorithms, metrics
 from food_inspections_dagster.modeling.algorithms import Inputs
 from food_inspections_dagster.modeling.persistence import (
     FORMAT,
@@ -28,7 +29,7 @@ from food_inspections_dagster.modeling.persistence import (
     model_id_of,
     read_card,
 )
-from food_inspections_dagster.modeling.settings import (
+from food_inspections_dagster.modeling.rules import (
     LABELS,
     AlgorithmSpec,
     Features,
@@ -123,13 +124,13 @@ class _Rows:
         self.label = usable[label].to_numpy(dtype=bool)
         # Only these are sliced, thousands of times; pandas takes 1 ms to slice 130 Arrow columns.
         self.frame = usable[["week", "inspection_id", "establishment_id", "inspection_date"]]
-        self.days = columns.days(self.frame["week"])
+        self.days = frames.days(self.frame["week"])
         self.ids = self.frame["inspection_id"].to_numpy(dtype=np.int64)
         self._week_hashes: dict[int, bytes] = {}
 
     def span(self, first: date, last: date) -> slice:
         """Return the positions of the rows of the weeks from ``first`` to ``last``, both included."""
-        return columns.span(self.days, first, last)
+        return frames.span(self.days, first, last)
 
     def data_hash(self, first: date, last: date) -> str:
         """Return a hash of ids, labels and feature values of the rows of these weeks."""
@@ -185,7 +186,7 @@ def train_and_backtest(
     """
     weeks = sorted(set(weeks))
     if not weeks:
-        return TrainedWeeks((), columns.empty(BACKTEST_TYPES), {}, ())
+        return TrainedWeeks((), frames.empty(BACKTEST_TYPES), {}, ())
     first, last = weeks_needed(weeks, schedule)
     held = _Rows(rows.loc[(rows["week"] >= first) & (rows["week"] <= last)], label, features, schedule)
 
@@ -233,7 +234,7 @@ def train_and_backtest(
         )
 
     parts = [part for part in parts if len(part)]
-    backtest = pd.concat(parts, ignore_index=True) if parts else columns.empty(BACKTEST_TYPES)
+    backtest = pd.concat(parts, ignore_index=True) if parts else frames.empty(BACKTEST_TYPES)
     return TrainedWeeks(tuple(entry(w) for w in weeks), backtest, models, tuple(fitted))
 
 
@@ -322,4 +323,4 @@ def _score(model: FittedModel, held: _Rows, week: date) -> pd.DataFrame:
         "score": score,
         "label": held.label[span],
     }
-    return columns.table(values, BACKTEST_TYPES)
+    return frames.table(values, BACKTEST_TYPES)

@@ -24,8 +24,8 @@ from psycopg import sql
 from pydantic import PrivateAttr, SecretStr
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.frames import sorted_by, week_bounds
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
-from food_inspections_dagster.resources.weekly_rows import sorted_by, week_bounds
 from food_inspections_dagster.settings import EMBEDDED, Settings
 
 # Rows of one Arrow batch on their way in: at 130 columns about 10 MB, so that the peak is the frame and

@@ -26,7 +26,7 @@ from pydantic import PrivateAttr, SecretStr
 from sodapy import Socrata
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.resources.weekly_rows import sorted_by
+from food_inspections_dagster.frames import sorted_by
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK, monday, week_range
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from food_inspections_dagster.portal_server.server import PortalServer
-from food_inspections_dagster.portal_server.sources import PortalSource
 from food_inspections_dagster_tests.world import ROOT, WEEKS, variables_of, write_home
+from food_inspections_portal.server import PortalServer
+from food_inspections_portal.sources import PortalSource
 
 PROGRAM = str(Path(sys.executable).parent / "food-inspections")
 
@@ -65,7 +65,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(home, arguments, variables
 
 
 def test_a_wrong_token_is_one_sentence_that_does_not_show_it(home, tmp_path):
-    from food_inspections_dagster.portal_server.city.simulate import simulate
+    from food_inspections_portal.city.simulate import simulate
 
     with PortalServer(PortalSource.simulated(simulate(2, scale=0.05)), app_tokens=["the-good-one"]) as server:
         told = refusal(
@@ -100,7 +100,7 @@ def test_a_blocking_check_ends_the_command_with_its_words(postgres, tmp_path):
     """A portal that has lost a column: what follows is not made."""
     import requests
 
-    from food_inspections_dagster.portal_server.city.simulate import simulate
+    from food_inspections_portal.city.simulate import simulate
 
     with PortalServer(PortalSource.simulated(simulate(3, scale=0.1))) as server:
         home = write_home(

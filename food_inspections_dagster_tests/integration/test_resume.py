@@ -111,7 +111,7 @@ MAKE_AGAIN = """
 import sys
 from datetime import date
 import dagster as dg
-from food_inspections_dagster import pipeline
+from food_inspections_dagster.orchestration import planner as pipeline
 assets = ("raw_inspections", "inspections", "violations", "rejected_inspections")
 run = pipeline.PlannedRun(tuple(map(dg.AssetKey, assets)), tuple(map(date.fromisoformat, sys.argv[1:])))
 with dg.DagsterInstance.get() as instance:

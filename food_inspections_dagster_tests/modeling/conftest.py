@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from food_inspections_dagster.modeling import columns
-from food_inspections_dagster.modeling.settings import AlgorithmSpec, Schedule
+from food_inspections_dagster import frames
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Schedule
 
 FIRST = date(2010, 1, 4)
 NUMERIC = ("rate", "failures", "sparse", "noise", "constant", "unknown")
@@ -68,7 +68,7 @@ def make_rows(weeks: int = 60, per_week: int = 60, seed: int = 1) -> pd.DataFram
         "unknown": np.full(n, np.nan),
         "kind": kind,
     }
-    return columns.table(values, TYPES)
+    return frames.table(values, TYPES)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Design, Inputs, OutlierClipper, resolve
-from food_inspections_dagster.modeling.settings import AlgorithmSpec, Features
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features
 
 FEATURES: Features = (
     ("rate", "numeric"),

@@ -8,7 +8,7 @@ import pytest
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.explanations import reasons
 from food_inspections_dagster.modeling.persistence import FittedModel, load
-from food_inspections_dagster.modeling.settings import AlgorithmSpec, Features, Schedule
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
 from food_inspections_dagster.modeling.training import train_and_backtest
 
 FEATURES: Features = (

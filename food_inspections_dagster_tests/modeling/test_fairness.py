@@ -5,8 +5,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import columns, fairness, metrics
+from food_inspections_dagster.modeling import fairness, metrics
 from food_inspections_dagster.modeling.fairness import (
     BiasReport,
     audit,
@@ -14,7 +15,7 @@ from food_inspections_dagster.modeling.fairness import (
     with_attributes,
     with_overall,
 )
-from food_inspections_dagster.modeling.settings import AuditRule
+from food_inspections_dagster.modeling.rules import AuditRule
 from food_inspections_dagster.modeling.training import BACKTEST_TYPES
 from food_inspections_dagster.weeks import WEEK, week_range
 
@@ -27,7 +28,7 @@ def _rows(cells: dict[tuple[str, bool, bool], int], repeat: int = 1) -> pd.DataF
     groups, listed, label = (np.repeat([c[i] for c in cells], list(cells.values())) for i in range(3))
     n = len(groups)
     assert listed.sum() * 2 == n
-    frame = columns.table(
+    frame = frames.table(
         {
             "week": [WEEK_0] * n,
             "inspection_id": range(n),
@@ -222,7 +223,7 @@ def test_nothing_selected_and_nothing_scored_are_said() -> None:
 def _many(weeks: int = 20, seed: int = 0) -> dict[str, pd.DataFrame]:
     rng = np.random.default_rng(seed)
     n = weeks * 60
-    frame = columns.table(
+    frame = frames.table(
         {
             "week": [WEEK_0 + WEEK * (i // 60) for i in range(n)],
             "inspection_id": rng.permutation(n),
@@ -234,7 +235,7 @@ def _many(weeks: int = 20, seed: int = 0) -> dict[str, pd.DataFrame]:
         },
         BACKTEST_TYPES,
     )
-    attributes = columns.table(
+    attributes = frames.table(
         {
             "inspection_id": frame["inspection_id"],
             "facility_type": rng.choice(["Restaurant", "School"], n),
@@ -278,7 +279,7 @@ def test_the_list_takes_the_top_share_of_each_week() -> None:
 
 def test_attributes_of_inspections() -> None:
     backtest = _rows(CELLS).head(4).drop(columns="facility_type")
-    known = columns.table(
+    known = frames.table(
         {
             "inspection_id": [3, 1, 0, 2, 9],
             "facility_type": ["School", None, "Restaurant", "Bakery", "Liquor"],

@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.persistence import canonical_json, content_hash, dump, load, read_card
-from food_inspections_dagster.modeling.settings import AlgorithmSpec, Features, Schedule
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
 from food_inspections_dagster.modeling.training import train_and_backtest
 
 WEEK = date(2010, 10, 11)

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from matplotlib import image, rcParams
 
-from food_inspections_dagster.modeling import columns, fairness, metrics, plots
-from food_inspections_dagster.modeling.settings import AuditRule
+from food_inspections_dagster import frames
+from food_inspections_dagster.modeling import fairness, metrics, plots
+from food_inspections_dagster.modeling.rules import AuditRule
 
 
 def _table() -> pd.DataFrame:
@@ -29,7 +30,7 @@ def _table() -> pd.DataFrame:
         "disparity_high": [None, 1.8, 1.4, None],
         "verdict": [fairness.REFERENCE, fairness.OUTSIDE, fairness.WITHIN, fairness.TOO_SMALL],
     }
-    return columns.table(values, fairness.TABLE_TYPES)
+    return frames.table(values, fairness.TABLE_TYPES)
 
 
 def _figures() -> dict[str, bytes]:

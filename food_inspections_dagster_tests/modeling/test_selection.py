@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import columns, metrics
+from food_inspections_dagster.modeling import metrics
+from food_inspections_dagster.modeling.rules import METRICS, SelectionRule
 from food_inspections_dagster.modeling.selection import Decision, regret, select, select_weeks
-from food_inspections_dagster.modeling.settings import METRICS, SelectionRule
 from food_inspections_dagster.modeling.training import BACKTEST_TYPES
 from food_inspections_dagster.weeks import WEEK, week_range
 
@@ -38,7 +39,7 @@ def _backtests(noise: dict[str, float], weeks: int = 30, seed: int = 0) -> dict[
         "label": rng.random(n) < 1 / (1 + np.exp(-truth)),
     }
     return {
-        group: columns.table({**shared, "score": 1 / (1 + np.exp(-truth - rng.normal(0, much, n)))}, BACKTEST_TYPES)
+        group: frames.table({**shared, "score": 1 / (1 + np.exp(-truth - rng.normal(0, much, n)))}, BACKTEST_TYPES)
         for group, much in noise.items()
     }
 
@@ -69,7 +70,7 @@ def test_metrics_are_those_of_the_window(backtests: dict[str, pd.DataFrame], dec
         assert candidate.top_k == expected
         assert candidate.metrics["precision_at_k"].value == pytest.approx(expected.precision)
         period = np.arange(len(own)) // (5 * PER_WEEK)
-        order = metrics.reorder(score, columns.days(own["inspection_date"]).astype(int), period)
+        order = metrics.reorder(score, frames.days(own["inspection_date"]).astype(int), period)
         assert candidate.metrics["mean_days_earlier"].value == pytest.approx(order.days_earlier[label].mean())
         assert sum(bin["rows"] for bin in candidate.calibration) == decision.rows  # type: ignore[misc]
         for estimate in candidate.metrics.values():
@@ -184,7 +185,7 @@ def test_too_few_rows_or_one_class_decide_nothing(
 
 
 def test_no_backtest_rows_at_all() -> None:
-    nothing = columns.empty(BACKTEST_TYPES)
+    nothing = frames.empty(BACKTEST_TYPES)
     decision = select({"a": nothing, "b": nothing}, RULE, WEEKS[-1])
     assert decision.selected is None and decision.rows == 0
     assert all("scored none of the 0 rows" in c.excluded[0] for c in decision.candidates)

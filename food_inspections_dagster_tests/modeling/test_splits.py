@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.settings import Schedule
+from food_inspections_dagster.modeling.rules import Schedule
 from food_inspections_dagster.modeling.splits import (
     anchor_of,
     assert_no_overlap,

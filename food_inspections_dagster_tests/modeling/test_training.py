@@ -11,7 +11,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import training
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.persistence import load
-from food_inspections_dagster.modeling.settings import AlgorithmSpec, Features, Schedule
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
 from food_inspections_dagster.modeling.splits import weeks_needed
 from food_inspections_dagster.modeling.training import TrainedWeeks, train_and_backtest, usable_rows
 from food_inspections_dagster.weeks import week_range

@@ -15,7 +15,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.dagster_storage import EmbeddedDagsterStorage, storage_url
 from food_inspections_dagster.settings import load_settings
 
-ROOT = Path(settings_module.__file__).resolve().parents[1]
+ROOT = Path(settings_module.__file__).resolve().parents[2]
 DEFINITIONS = """
 import dagster as dg
 WEEKLY = dg.WeeklyPartitionsDefinition(start_date="2010-01-04", day_offset=1)

@@ -13,8 +13,6 @@ import requests
 from pydantic import SecretStr
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.portal_server.server import PortalServer
-from food_inspections_dagster.portal_server.sources import PortalSource
 from food_inspections_dagster.resources.portal import (
     PortalClient,
     SchemaDifference,
@@ -23,6 +21,8 @@ from food_inspections_dagster.resources.portal import (
     compare_schema,
 )
 from food_inspections_dagster.weeks import WEEK, monday, week_range
+from food_inspections_portal.server import PortalServer
+from food_inspections_portal.sources import PortalSource
 
 FIRST, LAST = date(2011, 1, 3), date(2011, 3, 7)
 WEEKS = week_range(FIRST, LAST)

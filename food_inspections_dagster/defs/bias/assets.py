@@ -3,18 +3,18 @@
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import code_version, image, log_week, log_weeks, postgres_table
 from food_inspections_dagster.defs.bias.columns import REPORT, VERDICTS
 from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.documents import backtest_of
 from food_inspections_dagster.modeling.plots import disparity_chart
-from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
+from food_inspections_dagster.orchestration.metadata import code_version, image, log_week, log_weeks, postgres_table
+from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
 from food_inspections_dagster.settings import Settings, load_settings
 
 WINDOW = trailing(load_settings().bias.evaluation_weeks)
-VERSION = code_version("modeling.fairness", "modeling.metrics", "modeling.columns")
+VERSION = code_version("modeling.fairness", "modeling.metrics", "frames")
 
 
 @dg.multi_asset(

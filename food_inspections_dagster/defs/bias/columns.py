@@ -1,7 +1,7 @@
 """What the columns of `bias_report` and `bias_verdicts` say."""
 
-from food_inspections_dagster.asset_metadata import types_schema
 from food_inspections_dagster.modeling.fairness import TABLE_TYPES, VERDICT_TYPES
+from food_inspections_dagster.orchestration.metadata import types_schema
 
 _DESCRIPTIONS = {
     "week": "Monday of the week (partition); the audit looks at the evaluation window that ends with it",

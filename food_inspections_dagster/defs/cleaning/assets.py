@@ -3,10 +3,16 @@
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import code_version, column_schema, log_weeks, postgres_table, validated
 from food_inspections_dagster.inspections import schemas
 from food_inspections_dagster.inspections.cleaning import clean
-from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, weeks_of
+from food_inspections_dagster.orchestration.metadata import (
+    code_version,
+    column_schema,
+    log_weeks,
+    postgres_table,
+    validated,
+)
+from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, weeks_of
 
 VERSION = code_version(
     *(f"inspections.{m}" for m in ("cleaning", "codebooks", "vocabulary", "violations", "establishments", "labels"))

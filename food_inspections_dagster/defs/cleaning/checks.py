@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from food_inspections_dagster.asset_checks import by_week, verdict, weeks_checked
 from food_inspections_dagster.defs.ingestion.checks import raw_footers
 from food_inspections_dagster.inspections import vocabulary
+from food_inspections_dagster.orchestration.rules import by_week, verdict, weeks_checked
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.object_store import ObjectStore
 

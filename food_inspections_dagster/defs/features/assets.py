@@ -3,12 +3,18 @@
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, column_schema, log_weeks, validated
 from food_inspections_dagster.inspections import schemas
 from food_inspections_dagster.inspections.features import INSPECTION_COLUMNS, VIOLATION_COLUMNS
 from food_inspections_dagster.inspections.features import feature_matrix as compute
 from food_inspections_dagster.inspections.labels import LABELS
-from food_inspections_dagster.partitions import HISTORY_BEFORE, HISTORY_THROUGH, SINGLE_RUN, WEEKLY, weeks_of
+from food_inspections_dagster.orchestration.metadata import OWNERS, code_version, column_schema, log_weeks, validated
+from food_inspections_dagster.orchestration.partitions import (
+    HISTORY_BEFORE,
+    HISTORY_THROUGH,
+    SINGLE_RUN,
+    WEEKLY,
+    weeks_of,
+)
 from food_inspections_dagster.settings import Settings
 
 

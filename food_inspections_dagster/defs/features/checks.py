@@ -6,7 +6,6 @@ from datetime import date
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_checks import by_week, verdict, weeks_checked
 from food_inspections_dagster.inspections import schemas
 from food_inspections_dagster.inspections.codebooks import SWITCH_DATE
 from food_inspections_dagster.inspections.features import (
@@ -17,6 +16,7 @@ from food_inspections_dagster.inspections.features import (
     feature_matrix,
 )
 from food_inspections_dagster.inspections.labels import LABELS
+from food_inspections_dagster.orchestration.rules import by_week, verdict, weeks_checked
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
 

@@ -3,8 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, log_weeks
-from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, weeks_of
+from food_inspections_dagster.orchestration.metadata import OWNERS, code_version, log_weeks
+from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, weeks_of
 from food_inspections_dagster.resources.portal import PortalClient
 
 # The client already repeats each request for half a minute; this covers a portal that is down for some minutes.

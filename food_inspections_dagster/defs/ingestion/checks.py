@@ -9,9 +9,9 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from food_inspections_dagster.asset_checks import verdict, weeks_checked
 from food_inspections_dagster.defs.ingestion.assets import NETWORK_RETRY
 from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS
+from food_inspections_dagster.orchestration.rules import verdict, weeks_checked
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.portal import PortalClient, compare_schema
 from food_inspections_dagster.settings import Settings

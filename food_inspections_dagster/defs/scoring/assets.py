@@ -4,14 +4,14 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_week, log_weeks
 from food_inspections_dagster.defs.scoring.columns import SCHEMA, SCORES
 from food_inspections_dagster.defs.scoring.lists import list_for, no_scores
 from food_inspections_dagster.inspections.cohorts import ATTRIBUTES
 from food_inspections_dagster.inspections.features import INSPECTION_COLUMNS, VIOLATION_COLUMNS
 from food_inspections_dagster.io_managers.objects import StoredBlobs, WeeklyDocuments
 from food_inspections_dagster.modeling.plots import score_histogram
-from food_inspections_dagster.partitions import HISTORY_THROUGH, SINGLE_RUN, WEEKLY, weeks_of
+from food_inspections_dagster.orchestration.metadata import OWNERS, code_version, image, log_week, log_weeks
+from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, SINGLE_RUN, WEEKLY, weeks_of
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import dagster as dg
 import orjson
 
-from food_inspections_dagster.asset_checks import by_week, verdict, weeks_checked
 from food_inspections_dagster.inspections import cohorts
+from food_inspections_dagster.orchestration.rules import by_week, verdict, weeks_checked
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import Settings

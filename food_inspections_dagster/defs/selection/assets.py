@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, image, log_week
 from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
 from food_inspections_dagster.modeling.documents import backtest_of
 from food_inspections_dagster.modeling.plots import calibration_curve
 from food_inspections_dagster.modeling.selection import Decision, select_weeks
-from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
+from food_inspections_dagster.orchestration.metadata import OWNERS, code_version, image, log_week
+from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
 from food_inspections_dagster.settings import Settings, load_settings
 
 RULE = load_settings().selection_rule
@@ -36,7 +36,7 @@ def decision_document(decision: Decision, models: dict[str, WeeklyDocuments]) ->
     group_name="selection",
     owners=OWNERS,
     kinds={"python", "json"},
-    code_version=code_version("modeling.selection", "modeling.metrics", "modeling.columns"),
+    code_version=code_version("modeling.selection", "modeling.metrics", "frames"),
     io_manager_key="documents",
     metadata={"prefix": "models", "name": "decision.json"},
 )

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import orjson
 
-from food_inspections_dagster.asset_checks import verdict, weeks_checked
+from food_inspections_dagster.orchestration.rules import verdict, weeks_checked
 from food_inspections_dagster.resources.object_store import ObjectStore
 
 ASSET = "selected_model"

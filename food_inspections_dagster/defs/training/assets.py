@@ -6,13 +6,13 @@ import dagster as dg
 import orjson
 import pandas as pd
 
-from food_inspections_dagster.asset_metadata import OWNERS, code_version, log_week
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.inspections.labels import LABELS
 from food_inspections_dagster.io_managers.objects import StoredBlobs, WeeklyDocuments
 from food_inspections_dagster.modeling.documents import files_of, to_documents
 from food_inspections_dagster.modeling.training import KnownFiles, train_and_backtest
-from food_inspections_dagster.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
+from food_inspections_dagster.orchestration.metadata import OWNERS, code_version, log_week
+from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import Settings, load_settings
 
@@ -21,7 +21,7 @@ INPUTS = tuple((feature.name, feature.kind) for feature in FEATURES)
 ROW_COLUMNS = ["week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"]
 ROW_COLUMNS += ["is_reinspection", "in_cohort", *LABELS, *(name for name, _ in INPUTS)]
 VERSION = code_version(
-    *(f"modeling.{module}" for module in ("algorithms", "training", "splits", "persistence", "metrics", "columns")),
+    *(f"modeling.{module}" for module in ("algorithms", "training", "splits", "persistence", "metrics")),
     "inspections.features",
     "inspections.timelines",
     "inspections.cohorts",

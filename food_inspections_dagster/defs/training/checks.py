@@ -8,12 +8,12 @@ import dagster as dg
 import numpy as np
 import orjson
 
-from food_inspections_dagster.asset_checks import verdict, weeks_checked
 from food_inspections_dagster.defs.training.assets import ALGORITHMS, ROW_COLUMNS
 from food_inspections_dagster.io_managers.objects import StoredBlobs
 from food_inspections_dagster.modeling.algorithms import Inputs
 from food_inspections_dagster.modeling.documents import backtest_of, files_of
 from food_inspections_dagster.modeling.persistence import load, read_card
+from food_inspections_dagster.orchestration.rules import verdict, weeks_checked
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.weeks import WEEK

@@ -1,0 +1,122 @@
+"""Tables: pandas frames whose every column is Arrow-backed, so that nulls, types and memory stay what they are.
+
+One home for what every layer does with them: between pandas, Arrow and numpy without a Python object per value,
+and cut into the weeks of the calendar.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from food_inspections_dagster.errors import FoodInspectionsError
+
+
+def to_arrow(frame: pd.DataFrame, columns: Iterable[str], what: str) -> pa.Table:
+    """Return the named columns of ``frame`` as an Arrow table, one chunk a column, without its index.
+
+    Raises:
+        FoodInspectionsError: if columns are missing, naming them and ``what`` lacks them.
+    """
+    names = list(columns)
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise FoodInspectionsError(
+            f"The {what} lack the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
+            "check which columns the portal sends, or build the table again."
+        )
+    return pa.Table.from_pandas(frame[names], preserve_index=False)
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame with Arrow dtypes; the buffers are shared, not copied."""
+    return table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+
+
+def as_array(values: Any) -> pa.Array:
+    """Return Arrow or pandas strings, or a list of them, as one Arrow array."""
+    array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.string())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def arrow(column: pd.Series) -> pa.Array:
+    """Return the column as one Arrow array."""
+    array = pa.array(column)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def days(column: pd.Series) -> np.ndarray:
+    """Return a column of dates without nulls as datetime64[D]."""
+    return np.asarray(arrow(column).cast(pa.date32()).cast(pa.int32())).astype("datetime64[D]")
+
+
+def codes(column: pd.Series) -> np.ndarray:
+    """Return integer codes (int64) of a column without nulls, numbered in the order of the values.
+
+    In the order of appearance sums over codes would differ in their last bits with the rows around them.
+    """
+    encoded = arrow(column).dictionary_encode()
+    rank = np.empty(len(encoded.dictionary), dtype=np.int64)
+    rank[np.asarray(pc.array_sort_indices(encoded.dictionary))] = np.arange(len(rank))
+    return rank[np.asarray(encoded.indices)]
+
+
+def texts(column: pd.Series) -> np.ndarray:
+    """Return a column of texts as Python strings, None where null, object (rows,)."""
+    return arrow(column).cast(pa.string()).to_numpy(zero_copy_only=False)
+
+
+def span(weeks: np.ndarray, first: date, last: date) -> slice:
+    """Return the positions of the weeks ``first`` to ``last``, both included, in sorted datetime64[D]."""
+    ends = np.searchsorted(weeks, [np.datetime64(first), np.datetime64(last) + 1])
+    return slice(int(ends[0]), int(ends[1]))
+
+
+def table(values: Mapping[str, Any] | pd.DataFrame, types: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Return a frame with the columns of ``types``, in order, Arrow-backed; NaN and None become null."""
+    arrays = [pa.array(values[name], type=kind, from_pandas=True) for name, kind in types.items()]
+    flat = [a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in arrays]
+    return pa.Table.from_arrays(flat, names=list(types)).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def empty(types: Mapping[str, pa.DataType]) -> pd.DataFrame:
+    """Return a frame with the columns of ``types`` and no rows."""
+    return table({name: [] for name in types}, types)
+
+
+def sorted_by(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Return the rows in ascending order of ``columns``; the same table, not a copy, where they are."""
+    indices = pc.sort_indices(rows.select(columns), sort_keys=[(c, "ascending") for c in columns])
+    if np.array_equal(indices.to_numpy(), np.arange(rows.num_rows, dtype=np.uint64)):
+        return rows
+    return rows.take(indices)
+
+
+def week_bounds(owner: str, rows: pa.Table, weeks: Sequence[date]) -> dict[date, tuple[int, int]]:
+    """Return, for each of ``weeks`` in order, its first row and the row after its last.
+
+    Args:
+        owner: the table or asset, for the error.
+        rows: sorted by ``week`` (date32).
+
+    Raises:
+        FoodInspectionsError: for rows of other weeks, or without one.
+    """
+    column = rows["week"].combine_chunks()
+    if column.type != pa.date32() or column.null_count:
+        raise FoodInspectionsError(f"The column week of the rows for {owner} must be a date (date32) in every row.")
+    days = column.cast(pa.int32()).to_numpy()
+    wanted = sorted(set(weeks))
+    marks = np.array(wanted, dtype="datetime64[D]").astype(np.int32)
+    foreign = np.setdiff1d(days, marks)
+    if len(foreign):
+        raise FoodInspectionsError(
+            f"The rows for {owner} hold the week {np.datetime64(int(foreign[0]), 'D')}, which is not among "
+            f"the {len(wanted)} weeks of this run: return rows of the run's own weeks only."
+        )
+    starts, stops = np.searchsorted(days, marks, "left"), np.searchsorted(days, marks, "right")
+    return {week: (int(a), int(b)) for week, a, b in zip(wanted, starts, stops, strict=True)}

@@ -1,0 +1,53 @@
+"""The command line in this process; in processes of its own it is tested in integration/."""
+
+import pytest
+from typer.testing import CliRunner
+
+from food_inspections_dagster.command_line import app as cli
+from food_inspections_dagster.errors import FoodInspectionsError
+
+
+def test_help_tells_a_newcomer_what_there_is():
+    told = CliRunner().invoke(cli.app, ["--help"])
+    assert told.exit_code == 0
+    for verb in ("run", "dev", "portal", "status", "stop"):
+        assert verb in told.output
+    told = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "160"})
+    for option in ("--portal", "--from", "--to", "--until", "--scale", "--seed"):
+        assert option in told.output
+
+
+def test_without_a_verb_it_shows_its_help():
+    assert "Usage" in CliRunner().invoke(cli.app, []).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--from", "2010-01-05"], "2010-01-05 is a Tuesday"),
+        (["run", "--portal", "/no/such/folder"], "no existing file or folder"),
+        (["dev", "--portal", "/no/such/folder"], "no existing file or folder"),
+        (["portal", "--source", "https://data.cityofchicago.org"], "is a portal already"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_started(monkeypatch, arguments, words):
+    monkeypatch.setattr("food_inspections_dagster.command_line.portal.subprocess.Popen", None)
+    refused = CliRunner().invoke(cli.app, arguments)
+    assert isinstance(refused.exception, FoodInspectionsError)
+    assert words in str(refused.exception)
+
+
+def test_an_error_is_one_sentence_and_exit_code_1(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["food-inspections", "run", "--to", "2010-1-4"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("Error: '2010-1-4' is not a week") and told.err.count("\n") == 1
+
+
+def test_a_defect_is_not_dressed_up_as_bad_input(monkeypatch):
+    monkeypatch.setattr(cli, "app", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()

@@ -1,0 +1,183 @@
+"""The simulated city's rows in the portal's shape: nothing in them is real.
+
+``simulate`` is a pure function of its arguments: the same bytes for the same seed, and a longer simulation
+leaves earlier rows as they are, save for corrections that happen in the weeks added.
+"""
+
+import os
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.weeks import FIRST_WEEK, monday
+from food_inspections_portal.city import corrections as later
+from food_inspections_portal.city import establishments as places
+from food_inspections_portal.city import violations_text
+from food_inspections_portal.city.visits import RESULTS, TYPES, simulate_visits
+from food_inspections_portal.identifiers import row_ids, row_versions
+
+VERSION = 3  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
+DEFAULT_SEED = 2010
+
+
+def simulate(weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0, first_week: date = FIRST_WEEK) -> pa.Table:
+    """Simulate a city's inspections as the portal would show them at the end of the last week.
+
+    Args:
+        weeks: how many weeks; 880 at scale 1 give about 300,000 rows.
+        seed: of everything random.
+        scale: size of the city; 1 is Chicago.
+        first_week: Monday on which it begins.
+
+    Returns:
+        text columns: system fields, the portal's columns (without ``location``, which the server derives)
+        and the five computed regions.
+
+    Raises:
+        FoodInspectionsError: for no weeks, a scale that is not positive, or a first week that is no Monday.
+    """
+    if weeks < 1:
+        raise FoodInspectionsError(f"A city cannot be simulated for {weeks} weeks: ask for 1 or more.")
+    if not 0 < scale <= 100:
+        raise FoodInspectionsError(f"A city cannot be simulated at scale {scale}: ask for more than 0, at most 100.")
+    if first_week != monday(first_week):
+        raise FoodInspectionsError(f"{first_week} is no Monday: begin with {monday(first_week)}.")
+    population, visits = simulate_visits(weeks, seed, scale, first_week)
+    count = len(visits)
+    if not count:
+        raise FoodInspectionsError(f"Scale {scale} leaves no inspections in {weeks} weeks: ask for a larger one.")
+    texts = violations_text.write(visits.found, count, visits.new)
+    changed = later.corrections(visits.words, visits.week, weeks, texts.is_valid().to_numpy())
+    odd = later.oddities(visits.words)
+    known = places.texts(population)
+    who = pa.array(visits.establishment)
+
+    results = later.corrected_results(visits.result, changed.field == later.RESULT)
+    result = pa.array(RESULTS).take(pa.array(results))
+    result = pc.if_else(pa.array(odd == later.ODD_RESULT), pa.scalar("PASS (SEE NOTES)"), result)
+    texts = pc.if_else(
+        pa.array(changed.field == later.VIOLATIONS),
+        pc.binary_join_element_wise(texts, "REPORT AMENDED.", " ", null_handling="emit_null"),
+        texts,
+    )
+    # A text whose beginning was lost: no code in front, no title.
+    torn = pc.utf8_slice_codeunits(texts, 9, 60)
+    texts = pc.if_else(pa.array(odd == later.TORN_TEXT), torn, texts)
+    identifier = pa.array(visits.number).cast(pa.string())
+    identifier = pc.if_else(pa.array(odd == later.NO_ID), pa.scalar(None, pa.string()), identifier)
+    address = known.address.take(who)
+    address = pc.if_else(pa.array(changed.field == later.ADDRESS), pc.utf8_rtrim_whitespace(address), address)
+    facility = known.facility_type.take(who)
+    mended = pc.if_else(pc.equal(pc.fill_null(facility, "?"), "Restaurant"), "Grocery Store", "Restaurant")
+    facility = pc.if_else(pa.array(changed.field == later.FACILITY), mended, facility)
+
+    columns = {
+        "inspection_id": identifier,
+        "dba_name": known.dba_name.take(who),
+        "aka_name": known.aka_name.take(who),
+        "license_": known.license_.take(who),
+        "facility_type": facility,
+        "risk": known.risk.take(who),
+        "address": address,
+        "city": known.city.take(who),
+        "state": known.state.take(who),
+        "zip": known.zip.take(who),
+        "inspection_date": _moments(first_week, visits.day, np.zeros(count, np.int64), ""),
+        "inspection_type": pa.array(TYPES).take(pa.array(visits.kind)),
+        "results": result,
+        "violations": texts,
+        "latitude": known.latitude.take(who),
+        "longitude": known.longitude.take(who),
+        **{name: region.take(who) for name, region in zip(places.REGIONS, known.regions, strict=True)},
+    }
+    # Rows are published in the morning of the day after; a correction comes with a morning's load too.
+    created = _moments(first_week, visits.day + 1, 36_000 + visits.words % 7_200, "Z")
+    corrected = _moments(first_week, changed.day, 36_000 + (visits.words >> 8) % 7_200, "Z")
+    was_changed = changed.field >= 0
+    rows = pa.table(
+        {
+            ":id": pa.array(row_ids(visits.words.astype(np.uint64))),
+            ":created_at": created,
+            ":updated_at": pc.if_else(pa.array(was_changed), corrected, created),
+            ":version": pa.array(row_versions(visits.words.astype(np.uint64), was_changed.astype(np.int64))),
+            **{name: column for name, column in columns.items() if not name.startswith(":")},
+            **{name: column for name, column in columns.items() if name.startswith(":")},
+        }
+    )
+    return _with_repeats(rows, visits.words, odd).combine_chunks()
+
+
+def _with_repeats(rows: pa.Table, words: np.ndarray, odd: np.ndarray) -> pa.Table:
+    """Repeat a few rows under another ``:id``: some exactly, some with another result under the same id."""
+    positions = np.arange(len(words))
+    extra = positions[(odd == later.REPEATED) | (odd == later.SAME_ID)]
+    if not len(extra):
+        return rows
+    copies = rows.take(pa.array(extra))
+    numbers = words[extra].astype(np.uint64) ^ np.uint64(1 << 59)
+    copies = copies.set_column(0, ":id", pa.array(row_ids(numbers)))
+    copies = copies.set_column(3, ":version", pa.array(row_versions(numbers)))
+    index = copies.column_names.index("results")
+    other = pc.if_else(pc.equal(copies["results"], "Fail"), "Pass", "Fail")
+    result = pc.if_else(pa.array(odd[extra] == later.SAME_ID), other, copies["results"])
+    copies = copies.set_column(index, "results", result)
+    # Each copy stands behind its row, so that rows of later weeks stay behind those of earlier ones.
+    order = np.argsort(np.concatenate([positions, extra]), kind="stable")
+    return pa.concat_tables([rows, copies]).take(pa.array(order))
+
+
+def _moments(first_week: date, day: np.ndarray, second: np.ndarray, ending: str) -> pa.Array:
+    start = np.datetime64(first_week, "s")
+    moments = start + day.astype("timedelta64[D]").astype("timedelta64[s]") + second.astype("timedelta64[s]")
+    text = pc.strftime(pa.array(moments), "%Y-%m-%dT%H:%M:%S")
+    return pc.binary_join_element_wise(text, ".000" + ending, "")
+
+
+def cached_city(
+    cache_dir: Path,
+    weeks: int,
+    seed: int = DEFAULT_SEED,
+    scale: float = 1.0,
+    first_week: date = FIRST_WEEK,
+) -> Path:
+    """Return the Parquet file of a simulated city, made if need be; it appears whole or not at all.
+
+    Raises:
+        FoodInspectionsError: where the cache cannot be written.
+    """
+    name = f"simulated-city-v{VERSION}-{first_week}-{weeks}w-seed{seed}-scale{scale:g}.parquet"
+    path = cache_dir / name
+    if path.exists():
+        return path
+    table = simulate(weeks, seed, scale, first_week)
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=cache_dir, prefix=name, suffix=".part")
+        os.close(handle)
+        try:
+            pq.write_table(table, temporary, compression="zstd", row_group_size=20_000)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        raise FoodInspectionsError(
+            f"The simulated city cannot be kept in {cache_dir} ({error.strerror}): free space or name another folder."
+        ) from None
+    return path
+
+
+def simulated_table(
+    cache_dir: Path,
+    weeks: int,
+    seed: int = DEFAULT_SEED,
+    scale: float = 1.0,
+    first_week: date = FIRST_WEEK,
+) -> pa.Table:
+    """Return the rows of ``cached_city``."""
+    return pq.read_table(cached_city(cache_dir, weeks, seed, scale, first_week))
