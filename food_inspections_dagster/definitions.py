@@ -1,44 +1,71 @@
 """The code location: the stages of `defs`, with the resources of the environment. It knows no logic."""
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import dagster as dg
 
-from food_inspections_dagster import defs as stages
-from food_inspections_dagster.io_managers.objects import DocumentsIOManager, ParquetObjectsIOManager
-from food_inspections_dagster.io_managers.postgres import PostgresIOManager
+from food_inspections_dagster import defs as rooms
+from food_inspections_dagster.defs.automation.definitions import automation_for
+from food_inspections_dagster.defs.automation.jobs import weekly_job
+from food_inspections_dagster.io_managers.documents import DocumentsIOManager
+from food_inspections_dagster.io_managers.rows import RowsIOManager, TablesIOManager
+from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings, load_settings
 
 
-def resources_for(settings: Settings) -> dict[str, Any]:
+def graph_for(settings: Settings) -> Graph:
+    """Return the stages as the settings describe them; every folder of `defs` with assets brings its own."""
+    folders = [found.name for found in iter_modules(rooms.__path__) if found.ispkg and found.name != "automation"]
+    modules = [import_module(f"{rooms.__name__}.{folder}.assets") for folder in folders]
+    return Graph([stage for module in modules for stage in module.stages(settings)])
+
+
+def resources_for(settings: Settings, graph: Graph) -> dict[str, Any]:
     """Return the resources that the settings describe; local and production differ in nothing else."""
-    objects = ObjectStore.from_settings(settings)
     database = Database.from_settings(settings)
-    return {
-        "settings": dg.ResourceDefinition.hardcoded_resource(settings),
+    stored = Stored(database, ObjectStore.from_settings(settings))
+    ledger = Ledger(database)
+    resources = {
         "portal": PortalClient.from_settings(settings),
-        "objects": objects,
         "database": database,
-        "raw_objects": ParquetObjectsIOManager(objects=objects),
-        "documents": DocumentsIOManager(objects=objects),
-        "postgres": PostgresIOManager(database=database),
+        "stored": stored,
+        "ledger": ledger,
+        "rows": RowsIOManager(graph, stored, ledger),
+        "tables": TablesIOManager(graph, stored, ledger),
+        "documents": DocumentsIOManager(graph, stored, ledger),
     }
+    # As they are: Dagster would make a new one of each for every run, and they share connections and the ledger.
+    return {name: dg.ResourceDefinition.hardcoded_resource(resource) for name, resource in resources.items()}
 
 
-def definitions_for(settings: Settings) -> dg.Definitions:
-    """Return the stages with the resources that the settings describe."""
-    return dg.Definitions.merge(
-        dg.load_definitions_from_package_module(stages),
-        dg.Definitions(
-            resources=resources_for(settings),
-            # A range of weeks is one process: steps hand over tables of hundreds of megabytes through the stores,
-            # and a process per step would import everything anew for each.
-            executor=dg.in_process_executor,
-        ),
+def stages_for(settings: Settings, graph: Graph) -> dg.Definitions:
+    """Return the assets and checks of the stages, the job over them, and their resources."""
+    return dg.Definitions(
+        assets=[stage.assets for stage in graph.stages],
+        asset_checks=[check for stage in graph.stages for check in stage.checks],
+        jobs=[weekly_job],
+        resources=resources_for(settings, graph),
+        # A range of weeks is one process: steps hand over tables of hundreds of megabytes through the stores,
+        # and a process per step would import everything anew for each.
+        executor=dg.in_process_executor,
     )
 
 
-defs = definitions_for(load_settings())
+def definitions_for(settings: Settings) -> dg.Definitions:
+    """Return the graph of the settings: its stages with their resources, jobs, schedule and sensor."""
+    graph = graph_for(settings)
+    stages = stages_for(settings, graph)
+    return dg.Definitions.merge(stages, automation_for(settings, graph, stages))
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the graph of the current environment; Dagster calls it."""
+    return definitions_for(load_settings())

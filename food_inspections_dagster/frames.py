@@ -5,7 +5,8 @@ and cut into the weeks of the calendar.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -120,3 +121,106 @@ def week_bounds(owner: str, rows: pa.Table, weeks: Sequence[date]) -> dict[date,
         )
     starts, stops = np.searchsorted(days, marks, "left"), np.searchsorted(days, marks, "right")
     return {week: (int(a), int(b)) for week, a, b in zip(wanted, starts, stops, strict=True)}
+
+
+_FILL = {
+    pa.string(): "",
+    pa.date32(): date(1970, 1, 1),
+    pa.bool_(): False,
+    pa.timestamp("us"): datetime(1970, 1, 1),
+    pa.timestamp("us", "UTC"): datetime(1970, 1, 1, tzinfo=UTC),
+}
+
+
+def column_digests(rows: pa.Table, bounds: Sequence[tuple[int, int]]) -> list[dict[str, str]]:
+    """Return, for each slice of the rows, the digest of each column: 16 hex digits of SHA-256.
+
+    Over name, type, which values are null, and the values; what lies under a null does not count.
+    """
+    digests: list[dict[str, str]] = [{} for _ in bounds]
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        array = column.combine_chunks()
+        heading = f"{name}:{array.type};".encode()
+        valid = None
+        if array.null_count:
+            valid = array.is_valid().cast(pa.uint8()).to_numpy()
+            array = pc.fill_null(array, _FILL.get(array.type, 0))
+        fixed, offsets, text = _buffers(array)
+        for digest, (start, stop) in zip(digests, bounds, strict=True):
+            hashed = sha256(heading)
+            if valid is not None and not valid[start:stop].all():
+                hashed.update(b"null")
+                hashed.update(valid[start:stop])
+            hashed.update(fixed[start:stop].view(np.uint8))
+            if offsets is not None and stop > start:
+                hashed.update(text[offsets[start] : offsets[stop]])
+            digest[name] = hashed.hexdigest()[:16]
+    return digests
+
+
+def _buffers(array: pa.Array) -> tuple[np.ndarray, np.ndarray | None, memoryview]:
+    """Return a column's values of fixed size, and for texts their lengths, offsets and characters."""
+    nothing = memoryview(b"")
+    if pa.types.is_string(array.type):
+        if not len(array):
+            return np.empty(0, np.int32), None, nothing
+        _, offsets, characters = array.buffers()
+        ends = np.frombuffer(offsets, np.int32)[array.offset :]
+        return np.ascontiguousarray(np.diff(ends[: len(array) + 1])), ends, memoryview(characters or b"").cast("B")
+    if pa.types.is_boolean(array.type):
+        array = array.cast(pa.uint8())
+    return np.ascontiguousarray(array.to_numpy(zero_copy_only=False)), None, nothing
+
+
+def content_digest(columns: Mapping[str, str]) -> str:
+    """Return the digest of some rows from those of their columns, in the order of the names; 64 hex digits."""
+    return sha256("".join(f"{name}={columns[name]};" for name in sorted(columns)).encode()).hexdigest()
+
+
+STORED_TYPES = (
+    pa.string(),
+    pa.date32(),
+    pa.int16(),
+    pa.int32(),
+    pa.int64(),
+    pa.bool_(),
+    pa.float32(),
+    pa.float64(),
+    pa.timestamp("us"),
+    pa.timestamp("us", "UTC"),
+)
+
+
+def storable(owner: str, frame: pd.DataFrame, order: Sequence[str]) -> pa.Table:
+    """Return a frame as Arrow in the types that are stored, sorted by week and then ``order``.
+
+    Of any other type the driver of Postgres would write the bare bytes.
+
+    Raises:
+        FoodInspectionsError: for a column that is missing, or of a type that is not stored.
+    """
+    missing = [c for c in ("week", *order) if c not in frame.columns]
+    if missing:
+        raise FoodInspectionsError(f"The rows for {owner} have no column {missing[0]}: the asset must give it.")
+    rows = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    fields = []
+    for field in rows.schema:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_large_string(kind):
+            kind = pa.string()
+        elif pa.types.is_timestamp(kind):
+            kind = pa.timestamp("us", "UTC" if kind.tz else None)
+        if kind not in STORED_TYPES:
+            raise FoodInspectionsError(
+                f"The column {field.name} for {owner} has the type {field.type}, which is not stored: "
+                f"use one of {', '.join(map(str, STORED_TYPES))}."
+            )
+        fields.append(pa.field(field.name, kind))
+    return sorted_by(rows.cast(pa.schema(fields)), ["week", *(c for c in order if c != "week")])
+
+
+def rows_per_week(frame: pd.DataFrame, weeks: Sequence[date]) -> dict[date, int]:
+    """Return the number of rows of each of ``weeks``, 0 where a week has none."""
+    counted = pa.chunked_array(pa.array(frame["week"])).value_counts()
+    counts = {entry["values"]: entry["counts"] for entry in counted.to_pylist()}
+    return {week: counts.get(week, 0) for week in weeks}

@@ -68,16 +68,29 @@ def typed(values: Mapping[str, Any] | pd.DataFrame, table: Schema) -> pd.DataFra
     return frames.table(values, arrow_types(table))
 
 
+def broken_weeks(table: Schema, frame: pd.DataFrame) -> tuple[dict[Any, str], str]:
+    """Return the weeks that break a table's schema with what they hold, and the whole in a sentence; both empty
+    where none does."""
+    try:
+        table.validate(frame)
+    except (SchemaError, SchemaErrors) as error:
+        words = " ".join(str(error).split())[:300]
+        cases = error.failure_cases
+        at = cases["index"].dropna() if isinstance(cases, pd.DataFrame) and "index" in cases else pd.Series(dtype=int)
+        weeks = frame["week"].loc[at.astype(frame.index.dtype)] if len(at) else frame.get("week", pd.Series())
+        return dict.fromkeys(sorted(weeks.dropna().unique()), words), words
+    return {}, ""
+
+
 def validated(table: Schema, frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame if it keeps its schema.
 
     Raises:
         FoodInspectionsError: naming table, column and the first value at fault.
     """
-    try:
-        return table.validate(frame)
-    except (SchemaError, SchemaErrors) as error:
-        words = " ".join(str(error).split())[:300]
+    _, words = broken_weeks(table, frame)
+    if words:
         raise FoodInspectionsError(
             f"The table {table.name} breaks its schema, so nothing was stored ({words}): mend the rule that made it."
-        ) from None
+        )
+    return frame

@@ -3,14 +3,27 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from food_inspections_dagster.command_line.portal import READY, SIMULATED, City, answers, choose, serving
+from food_inspections_dagster import definitions
+from food_inspections_dagster.command_line import run as commands
+from food_inspections_dagster.command_line import sql
+from food_inspections_dagster.command_line import trace as tracing
+from food_inspections_dagster.command_line.portal import SIMULATED, City, PortalChoice, choose, serving
+from food_inspections_dagster.command_line.progress import Teller, console
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.settings import load_settings, project_root
+from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
+from food_inspections_dagster.resources.ledger import Ledger
+from food_inspections_dagster.resources.object_store import ObjectStore
+from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.settings import Settings, load_settings, project_root
 from food_inspections_dagster.weeks import parse_week
 
 app = typer.Typer(
@@ -48,19 +61,19 @@ def run(
         str | None,
         typer.Option(help="Stop after this stage, such as feature_matrix.  [default: all of them]"),
     ] = None,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Make only what was never made, whatever has changed since.")
+    ] = False,
     seed: Seed = 2010,
     scale: Scale = 1.0,
     weeks: Weeks = None,
 ) -> None:
-    """Load the history, materialise every stage that is missing, and print Monday's list."""
+    """Load the history, make every stage that is not current, and print Monday's list."""
     from_week, to_week = (parse_week(text) if text else None for text in (first, last))
     choice = choose(portal, City(seed, scale, weeks))
-    os.environ.setdefault("DAGSTER_HOME", str(project_root()))
-    with serving(choice, _portal_log()):
-        # Imported here: the code location reads the settings, which `serving` has just pointed at the portal.
-        from food_inspections_dagster.command_line import run as commands
-
-        commands.run(choice, from_week, to_week, until)
+    out = console()
+    with _serving(choice, out) as settings:
+        commands.run(out, settings, choice.description, from_week, to_week, until, only_missing)
 
 
 @app.command()
@@ -75,16 +88,31 @@ def dev(
     root = project_root()
     choice = choose(portal, City(seed, scale, weeks))
     typer.echo("Starting the portal and Dagster's UI; stop both with Ctrl-C.")
-    with serving(choice, _portal_log()) as url:
-        typer.echo(f"Portal: {url}   Dagster: http://127.0.0.1:{port}")
+    with _serving(choice, console()) as settings:
+        typer.echo(f"Portal: {settings.portal.url}   Dagster: http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-        ui = subprocess.Popen(command, cwd=root, env={**os.environ, "DAGSTER_HOME": str(root)})  # noqa: S603
+        variables = {**os.environ, **variables_of(_overrides(settings)), "DAGSTER_HOME": str(root)}
+        ui = subprocess.Popen(command, cwd=root, env=variables)  # noqa: S603
         try:
             code = ui.wait()
         except KeyboardInterrupt:
-            ui.wait(timeout=30)
+            ui.wait()
             code = 0
     raise typer.Exit(code)
+
+
+@contextmanager
+def _serving(choice: PortalChoice, out: Console) -> Iterator[Settings]:
+    """Yield the settings that point at the chosen portal, with our server running where one is needed."""
+    teller = Teller(out)
+    with ExitStack() as stack:
+        with teller.showing("starting the portal"):
+            served = stack.enter_context(serving(choice, _portal_log(), on_line=teller.at))
+        yield load_settings({"portal": {"url": served.url, "name": served.name}})
+
+
+def _overrides(settings: Settings) -> dict[str, dict[str, str]]:
+    return {"portal": {"url": settings.portal.url, "name": settings.data_name}}
 
 
 @app.command("portal")
@@ -127,21 +155,43 @@ def serve_portal(
 
 
 @app.command()
-def status() -> None:
-    """Say which weeks of which stage are there, and whether the portal answers."""
-    os.environ.setdefault("DAGSTER_HOME", str(project_root()))
-    from food_inspections_dagster.command_line import run as commands
+def status(
+    portal: Annotated[str | None, typer.Option("--portal", help="URL of the portal to compare with.")] = None,
+) -> None:
+    """Say per stage which weeks are current, which are not, and why."""
+    commands.status(console(), _settings(portal))
 
-    commands.status()
-    portal = load_settings().portal
-    state = "answers" if answers(portal.url, portal.dataset) else "does not answer"
-    typer.echo(f"Portal {portal.url} {state}.")
+
+@app.command()
+def trace(
+    establishment: Annotated[str, typer.Argument(help="An establishment_id, such as L1234.")],
+    week: Annotated[str | None, typer.Argument(help="The list's week (a Monday).  [default: its newest]")] = None,
+) -> None:
+    """Print the way of one score back to the raw objects: hashes, code, model and runs."""
+    settings = load_settings()
+    stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+    graph = definitions.graph_for(settings)
+    tracing.trace(console(), stored, graph, establishment, parse_week(week) if week else None)
+
+
+@app.command("sql")
+def ask_sql(
+    statement: Annotated[str, typer.Argument(help='A SELECT, such as "select count(*) from clean.inspections".')],
+    form: Annotated[sql.Format, typer.Option("--format", help="How the answer is printed.")] = sql.Format.TABLE,
+) -> None:
+    """Answer one SELECT over the zones raw and processed and the tables of Postgres, without changing anything."""
+    settings = load_settings()
+    stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+    sql.show(console(), sql.ask(stored, Ledger(stored.database).snapshot(), statement), sql.Format(form))
+
+
+def _settings(portal: str | None) -> Settings:
+    return load_settings({"portal": {"url": portal}} if portal else None)
 
 
 @app.command()
 def stop() -> None:
     """Stop the embedded Postgres; its data stay."""
-    from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 
     stopped = EmbeddedPostgres(load_settings().embedded_directory).stop()
     typer.echo("Embedded Postgres stopped." if stopped else "Embedded Postgres was not running.")

@@ -1,119 +1,105 @@
-"""What the commands `run` and `status` do, and the progress that they show."""
+"""What the commands `run` and `status` do."""
 
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
-import dagster as dg
+from food_inspections_dagster.orchestration.instance import instance_for
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 
+from food_inspections_dagster import definitions
+from food_inspections_dagster.catalog import RAW_INSPECTIONS
 from food_inspections_dagster.command_line import report
-from food_inspections_dagster.command_line.portal import PortalChoice
-from food_inspections_dagster.definitions import defs
+from food_inspections_dagster.command_line.progress import Teller
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.orchestration import planner as pipeline
+from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration.current import Currency
 from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.ledger import Ledger
+from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.portal import PortalClient
-from food_inspections_dagster.settings import Settings, load_settings
-from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, last_complete_week, monday, week_range
-
-# A pipe or a log has no width of its own, and tables of 80 columns are hard to read there.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.settings import Settings
 
 
-def wanted_weeks(portal: PortalClient, first: date | None, last: date | None) -> list[date]:
-    """Return the weeks to make: what the portal holds, within the bounds that were asked for.
+def run(
+    console: Console,
+    settings: Settings,
+    source: str,
+    first: date | None = None,
+    last: date | None = None,
+    until: str | None = None,
+    only_missing: bool = False,
+) -> None:
+    """Make what is not current, showing progress, and print Monday's report.
 
-    Raises:
-        FoodInspectionsError: when the bounds leave no complete week.
+    Args:
+        source: the portal in words.
     """
-    oldest_day, newest_day = portal.date_range()
-    oldest = max(FIRST_WEEK, monday(oldest_day))
-    newest = min(monday(newest_day), last_complete_week(datetime.now(CHICAGO)))
-    if last and last > newest:
-        raise FoodInspectionsError(f"TO={last} lies after the portal's newest complete week: use {newest} at most.")
-    weeks = week_range(first or oldest, last or newest)
-    if not weeks:
-        raise FoodInspectionsError(
-            f"No week lies between {first or oldest} and {last or newest}: the portal holds {oldest} to {newest}."
-        )
-    return weeks
-
-
-def targets(settings: Settings, weeks: Sequence[date], until: str | None = None) -> dict[str, Sequence[date]]:
-    """Return the weeks wanted of each asset.
-
-    Lists are made for the newest weeks only: one for a week that is over helps nobody on Monday, and 880 of them
-    would be 15 million rows. Any other is a backfill of `scores` away.
-    """
-    graph = defs.resolve_asset_graph()
-    keys = {key.to_user_string(): key for key in graph.toposorted_asset_keys}
-    if until is not None and until not in keys:
-        raise FoodInspectionsError(f"'{until}' is no stage: use one of {', '.join(sorted(keys))}.")
-    selected = set(keys.values()) if until is None else dg.AssetSelection.assets(until).upstream().resolve(graph)
-    newest = weeks[-settings.scores.run_weeks :]
-    return {name: newest if name == "scores" else weeks for name, key in keys.items() if key in selected}
-
-
-def run(choice: PortalChoice, first: date | None, last: date | None, until: str | None = None) -> None:
-    """Make what is missing, showing progress, and print Monday's report."""
     began = time.monotonic()
-    settings = load_settings()
-    weeks = wanted_weeks(PortalClient.from_settings(settings), first, last)
-    wanted = targets(settings, weeks, until)
-    console.print(f"[bold]Food inspections[/bold] from {choice.description}")
+    teller = Teller(console)
+    graph = definitions.graph_for(settings)
+    portal = PortalClient.from_settings(settings, on_progress=lambda done, rows: teller.at("rows fetched", done, rows))
+    portal.check_identity(settings.data_name)
+    stages = definitions.stages_for(settings, graph, portal)
+    stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+    ledger = Ledger(stored.database)
+    snapshot = ledger.snapshot()
+    weeks = planner.wanted_weeks(portal, snapshot, first, last)
+    targets = planner.targets(graph, snapshot, weeks, settings.scores.run_weeks, until)
+    console.print(f"[bold]Food inspections[/bold] from {escape(source)}")
     console.print(f"Weeks {weeks[0]} to {weeks[-1]} ({len(weeks)}), data kept under {settings.data_name}")
-    with dg.DagsterInstance.get() as instance:
-        runs = pipeline.plan(defs, instance, wanted)
-        done = _execute(instance, runs) if runs else pipeline.Report()
-        if not runs:
-            console.print("Nothing is missing: every stage is there for these weeks.")
-        report.print_stages(console, instance, Database.from_settings(settings), wanted, _step_of, done)
+
+    def announce(batch: planner.PlannedRun) -> None:
+        teller.say(f"Making {batch}")
+
+    def listen(step: str, moment: str, seconds: float | None) -> None:
+        if moment == "end":
+            teller.say(f"  {step:<28} {seconds:6.1f} s")
+        else:
+            teller.at(step)
+
+    with instance_for(settings) as instance, teller.showing("planning"):
+        done = planner.bring_up_to_date(
+            graph,
+            stages,
+            instance,
+            ledger,
+            portal,
+            targets,
+            listener=listen,
+            announce=announce,
+            only_missing=only_missing,
+        )
+    if not done.run_ids:
+        console.print("Every stage is current for these weeks: nothing had to be made.")
+    report.print_stages(console, graph, ledger.snapshot(), targets, done)
     for warning in done.warnings:
-        console.print(f"[yellow]Warning[/yellow]: check {warning}")
+        console.print(f"[yellow]Warning:[/yellow] check {escape(warning)}", soft_wrap=False)
     if until is None:
-        report.print_monday(console, settings, weeks[-1])
-    console.print(
-        f"\nDone in {time.monotonic() - began:.0f} s, peak memory {_peak_gigabytes():.1f} GB. "
-        f"Look next: [bold]make dev[/bold]{choice.make_argument} opens the asset graph at http://127.0.0.1:3000"
-    )
+        report.print_monday(console, stored, weeks[-1])
+    console.print(f"\nDone in {time.monotonic() - began:.0f} s, peak memory {_peak_gigabytes():.1f} GB.")
 
 
-def status() -> None:
-    """Print the weeks and rows of each stage."""
-    settings = load_settings()
-    with dg.DagsterInstance.get() as instance:
-        every = [key.to_user_string() for key in defs.resolve_asset_graph().toposorted_asset_keys]
-        report.print_stages(console, instance, Database.from_settings(settings), every, _step_of, pipeline.Report())
-
-
-def _step_of(asset: str) -> str:
-    return defs.get_assets_def(asset).op.name
-
-
-def _execute(instance: dg.DagsterInstance, runs: Sequence[pipeline.PlannedRun]) -> pipeline.Report:
-    steps = sum(pipeline.step_count(run) for run in runs)
-    with Progress(
-        TextColumn("{task.description:<32}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("steps"),
-        TimeElapsedColumn(),
-        console=console,
-    ) as progress:
-        task = progress.add_task("starting", total=steps)
-
-        def listener(step: str, moment: str, seconds: float | None) -> None:
-            if moment == "start":
-                progress.update(task, description=step)
-            else:
-                progress.advance(task)
-                console.print(f"  {step:<32} {seconds:6.1f} s")
-
-        return pipeline.execute(instance, runs, listener)
+def status(console: Console, settings: Settings) -> None:
+    """Print per stage what is current, what is not, and why."""
+    graph = definitions.graph_for(settings)
+    portal = PortalClient.from_settings(settings, retries=0)
+    ledger = Ledger(Database.from_settings(settings))
+    snapshot = ledger.snapshot()
+    loaded = sorted(snapshot.loads.get(RAW_INSPECTIONS.asset, {}))
+    try:
+        weeks = planner.wanted_weeks(portal, snapshot)
+        states = planner.source_states(graph, portal, weeks[0], weeks[-1])
+        answer = f"Portal {portal.url} answers."
+    except FoodInspectionsError as error:
+        weeks, states = loaded, {}
+        answer = f"Not compared with the portal. {error}"
+    targets = planner.targets(graph, snapshot, weeks, settings.scores.run_weeks) if weeks else {}
+    report.print_status(console, graph, Currency(graph, snapshot, states), targets)
+    console.print(answer, soft_wrap=True)
 
 
 def _peak_gigabytes() -> float:

@@ -1,11 +1,12 @@
 """The partitions that every asset shares, and the ways in which one looks at another's weeks."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
 
-from food_inspections_dagster.weeks import FIRST_WEEK, parse_week
+from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, parse_week, week_range
 
 # day_offset=1: Dagster's weeks begin on Sunday, ours on Monday.
 WEEKLY = dg.WeeklyPartitionsDefinition(start_date=FIRST_WEEK.isoformat(), day_offset=1, timezone="America/Chicago")
@@ -17,22 +18,37 @@ SINGLE_RUN = dg.BackfillPolicy.single_run()
 # century, and Dagster cuts it off at the first week.
 _SINCE_THE_BEGINNING = -10_000
 
-HISTORY_BEFORE = dg.TimeWindowPartitionMapping(
-    start_offset=_SINCE_THE_BEGINNING, end_offset=-1, allow_nonexistent_upstream_partitions=True
-)
-"""Every week strictly before the partition's own."""
 
-HISTORY_THROUGH = dg.TimeWindowPartitionMapping(
-    start_offset=_SINCE_THE_BEGINNING, end_offset=0, allow_nonexistent_upstream_partitions=True
-)
-"""Every week up to and including the partition's own."""
+@dataclass(frozen=True)
+class Window:
+    """The weeks of another asset that a week reads: from ``first`` weeks after its own (None: all) to ``last``."""
+
+    first: int | None
+    last: int = 0
+
+    @property
+    def mapping(self) -> dg.TimeWindowPartitionMapping:
+        """The same for Dagster."""
+        return dg.TimeWindowPartitionMapping(
+            start_offset=_SINCE_THE_BEGINNING if self.first is None else self.first,
+            end_offset=self.last,
+            allow_nonexistent_upstream_partitions=True,
+        )
+
+    def weeks(self, week: date) -> list[date]:
+        """Return the weeks that ``week`` reads, ascending, none before the calendar begins."""
+        first = FIRST_WEEK if self.first is None else max(FIRST_WEEK, week + self.first * WEEK)
+        return week_range(first, week + self.last * WEEK)
 
 
-def trailing(weeks: int) -> dg.TimeWindowPartitionMapping:
-    """Return the mapping to the ``weeks`` weeks that end with the partition's own."""
-    return dg.TimeWindowPartitionMapping(
-        start_offset=1 - weeks, end_offset=0, allow_nonexistent_upstream_partitions=True
-    )
+OWN_WEEK = Window(0)
+HISTORY_BEFORE = Window(None, -1)
+HISTORY_THROUGH = Window(None)
+
+
+def trailing(weeks: int) -> Window:
+    """Return the window of the ``weeks`` weeks that end with the partition's own."""
+    return Window(1 - weeks)
 
 
 def weeks_of(context: dg.AssetExecutionContext) -> list[date]:

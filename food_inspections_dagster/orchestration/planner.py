@@ -1,30 +1,50 @@
-"""Runs what is missing of the asset graph in this process, and tells a listener how far it is.
+"""The one planner: what is not current is made, upstream first, and what then has the same content ends it.
 
-The graph itself knows nothing of this module: `dagster dev` and backfills make the same weeks in the same way.
+The command line, the sensor and the job of the UI ask it. It plans one batch, executes it, looks at the ledger
+again, and so on: a rebuilt week with the same content leaves everything behind it current (early cut-off).
 """
 
-import threading
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from time import monotonic
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import create_execution_plan, execute_run_iterator
+from dagster._core.snap import snapshot_from_execution_plan
 
+from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.orchestration.current import Cause, Currency, Reason, SourceStates, runs_of
 from food_inspections_dagster.orchestration.partitions import range_tags
-from food_inspections_dagster.weeks import WEEK
+from food_inspections_dagster.orchestration.stages import Graph
+from food_inspections_dagster.resources.ledger import Ledger, Snapshot
+from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, last_complete_week, monday, week_range
+
+WEEKLY_JOB = "weekly"
+# A run costs its planning and its events; beyond so many ranges gaps are loaded again instead.
+MOST_RANGES = 6
+Targets = Mapping[str, Sequence[date]]
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run: the assets to make, for every week from the first to the last."""
+    """One run over the weeks from the first to the last.
 
-    assets: tuple[dg.AssetKey, ...]
+    Attributes:
+        assets: to make; none where only checks are missing.
+        checks: the rules of the store to judge afterwards.
+    """
+
+    assets: tuple[str, ...]
     weeks: tuple[date, ...]
+    checks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        what = ", ".join(self.assets) or f"checks of {', '.join(self.checks)}"
+        return f"{what}: {self.weeks[0]} to {self.weeks[-1]}"
 
 
 @dataclass
@@ -49,117 +69,150 @@ Listener = Callable[[str, str, float | None], None]
 """Called with (step, 'start' | 'end', seconds)."""
 
 
-def ranges(weeks: Sequence[date]) -> list[tuple[date, ...]]:
-    """Split ascending weeks into runs of weeks that follow each other."""
-    found: list[list[date]] = []
-    for week in weeks:
-        if found and week - found[-1][-1] == WEEK:
-            found[-1].append(week)
-        else:
-            found.append([week])
-    return [tuple(run) for run in found]
+def unheard(step: str, moment: str, seconds: float | None) -> None:
+    """Listen to nothing."""
 
 
-def plan(
-    graph: dg.Definitions, instance: dg.DagsterInstance, targets: Mapping[str, Sequence[date]]
-) -> list[PlannedRun]:
-    """Return the runs that make what is missing, upstream first.
+def wanted_weeks(
+    portal: PortalClient, snapshot: Snapshot, first: date | None = None, last: date | None = None
+) -> list[date]:
+    """Return the weeks to keep current: those that the portal holds or that were loaded, within the bounds asked for.
 
-    Args:
-        graph: the project's definitions.
-        instance: where materializations are recorded.
-        targets: per asset name, the weeks that are wanted, ascending; assets left out are not made.
+    A week that was loaded counts even where the portal has emptied it since.
+
+    Raises:
+        FoodInspectionsError: when the bounds leave no complete week.
     """
-    runs: list[PlannedRun] = []
-    asset_graph = graph.resolve_asset_graph()
-    for level in asset_graph.toposorted_asset_keys_by_level:
-        by_weeks: dict[tuple[date, ...], set[dg.AssetKey]] = {}
-        for key in level:
-            unit = asset_graph.get(key).execution_set_asset_keys
-            wanted = targets.get(key.to_user_string(), ())
-            made = set.intersection(*(set(instance.get_materialized_partitions(member)) for member in unit))
-            if _is_blocked(asset_graph, instance, unit):
-                made = set()
-            missing = {week for week in wanted if week.isoformat() not in made}
-            for weeks in ranges(sorted(missing)):
-                by_weeks.setdefault(weeks, set()).update(unit)
-        for weeks, keys in by_weeks.items():
-            runs.append(PlannedRun(tuple(sorted(keys)), weeks))
-    return _merged(runs)
+    oldest_day, newest_day = portal.date_range()
+    complete = last_complete_week(datetime.now(CHICAGO))
+    loaded = [week for week in snapshot.loads.get(RAW_INSPECTIONS.asset, {}) if week <= complete]
+    oldest = min([max(FIRST_WEEK, monday(oldest_day)), *loaded])
+    newest = max([min(monday(newest_day), complete), *loaded])
+    if last and last > newest:
+        raise FoodInspectionsError(f"TO={last} lies after the portal's newest complete week: use {newest} at most.")
+    weeks = week_range(first or oldest, last or newest)
+    if not weeks:
+        raise FoodInspectionsError(
+            f"No week lies between {first or oldest} and {last or newest}: the portal holds {oldest} to {newest}."
+        )
+    return weeks
 
 
-def _is_blocked(graph: AssetGraph, instance: dg.DagsterInstance, assets: AbstractSet[dg.AssetKey]) -> bool:
-    """Return whether a blocking check of these assets failed when it was last run.
+def targets(
+    graph: Graph, snapshot: Snapshot, weeks: Sequence[date], list_weeks: int, until: str | None = None
+) -> dict[str, Sequence[date]]:
+    """Return the weeks of each asset that are to be current.
 
-    Their weeks are stored and marked as made, but what follows must not be built on them: they are made again.
+    Lists are made for the newest ``list_weeks`` only, and kept current where they were made: one for a week that is
+    over helps nobody on Monday, and 880 of them would be 15 million rows. Any other is a backfill of `scores` away.
     """
-    keys = [key for asset in assets for key in graph.get(asset).check_keys if graph.get_check_spec(key).blocking]
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
-    return any(
-        record.status in (AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.PLANNED)
-        for record in latest.values()
-    )
+    selected = set(graph.assets) if until is None else graph.until(until)
+    made = set(snapshot.loads.get(SCORES.asset, {}))
+    lists = [week for week in weeks if week in made or week in weeks[-list_weeks:]]
+    return {asset: lists if asset == SCORES.asset else weeks for asset in graph.assets if asset in selected}
 
 
-def _merged(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """Join runs over the same weeks as long as nothing that stands between them has other weeks."""
-    merged: list[PlannedRun] = []
-    for run in runs:
-        if merged and merged[-1].weeks == run.weeks:
-            merged[-1] = PlannedRun(tuple(sorted({*merged[-1].assets, *run.assets})), run.weeks)
-        else:
-            merged.append(run)
-    return merged
+def source_states(graph: Graph, portal: PortalClient, first: date, last: date) -> SourceStates:
+    """Ask the sources outside what they hold for each week now."""
+    return {one.name: one.source(portal, first, last) for one in graph.stages if one.source is not None}
 
 
-def step_count(run: PlannedRun) -> int:
-    """Return how many steps a run has: its assets, those made together once, and their checks."""
-    return len(whole_graph().get_subset(asset_selection=set(run.assets)).nodes)
+def stale(currency: Currency, targets: Targets) -> dict[tuple[str, ...], dict[date, Reason]]:
+    """Return, for each unit in the order of the data's way, the wanted weeks that are not current, with reasons."""
+    units = [unit for stage in currency.graph.stages for unit in stage.units]
+    return {unit: currency.unit_reasons(unit, _wanted(targets, unit)) for unit in units if _wanted(targets, unit)}
 
 
-def whole_graph() -> dg.JobDefinition:
-    """Return the job over all assets; a function at module level, because Dagster loads it by its name."""
-    from food_inspections_dagster.definitions import defs
-
-    return defs.resolve_job_def("weekly")
+def _wanted(targets: Targets, unit: Sequence[str]) -> list[date]:
+    return sorted({week for asset in unit for week in targets.get(asset, ())})
 
 
-def execute(
+def next_batch(currency: Currency, targets: Targets, only_missing: bool = False) -> list[PlannedRun]:
+    """Return the runs to make now; after them the ledger has to be read again.
+
+    The first unit with weeks that are not current is made. Units behind it join its run where their weeks are the
+    same and would be made whatever comes out of it.
+    """
+    reasons = stale(currency, targets)
+    if only_missing:
+        reasons = {
+            unit: {week: reason for week, reason in of_unit.items() if reason.cause is Cause.NEVER_MADE}
+            for unit, of_unit in reasons.items()
+        }
+    first = next((unit for unit, of_unit in reasons.items() if of_unit), None)
+    if first is None:
+        return []
+    unchecked = [week for week, reason in reasons[first].items() if reason.cause is Cause.UNCHECKED]
+    if len(unchecked) == len(reasons[first]):
+        return [PlannedRun((), tuple(weeks), first) for weeks in runs_of(unchecked, MOST_RANGES)]
+    ranges = runs_of(sorted(reasons[first]), MOST_RANGES)
+    if len(ranges) > 1:
+        # A row that moved between two of these ranges stands in both until both are loaded: checks come after.
+        return [PlannedRun(first, tuple(weeks)) for weeks in ranges]
+    together = _joined(currency, targets, reasons, first, set(ranges[0]))
+    return [PlannedRun(together, tuple(ranges[0]), together)]
+
+
+_CERTAIN = (Cause.NEVER_MADE, Cause.CODE, Cause.SETTINGS, Cause.BLOCKED)
+
+
+def _joined(
+    currency: Currency,
+    targets: Targets,
+    reasons: Mapping[tuple[str, ...], Mapping[date, Reason]],
+    first: tuple[str, ...],
+    weeks: set[date],
+) -> tuple[str, ...]:
+    """Return the assets of the first unit and of those behind it that are certain to be made for the same weeks."""
+    joined = list(first)
+    unsettled = {asset for unit, of_unit in reasons.items() if of_unit and unit != first for asset in unit}
+    for unit, of_unit in reasons.items():
+        certain = {week for week, reason in of_unit.items() if reason.cause in _CERTAIN}
+        upstream = {name for asset in unit for name in currency.graph.upstream(asset)} - set(unit)
+        if unit != first and certain == weeks and not (upstream - set(joined)) & unsettled:
+            joined += unit
+    return tuple(joined)
+
+
+def bring_up_to_date(
+    graph: Graph,
+    definitions: dg.Definitions,
     instance: dg.DagsterInstance,
-    runs: Sequence[PlannedRun],
-    listener: Listener = lambda step, moment, seconds: None,
+    ledger: Ledger,
+    portal: PortalClient,
+    targets: Targets,
+    *,
+    listener: Listener = unheard,
+    announce: Callable[[PlannedRun], None] = lambda run: None,
+    only_missing: bool = False,
 ) -> Report:
-    """Execute the runs one after the other.
+    """Make every wanted week that is not current.
 
     Raises:
         FoodInspectionsError: at the first step that fails, with its own words; what was made before stays.
     """
     report = Report()
-    for run in runs:
-        watcher = _Watcher(instance, run, report, listener)
-        # execute_job and not execute_in_process: the latter keeps the output of every step in memory.
-        with (
-            watcher,
-            dg.execute_job(
-                dg.reconstructable(whole_graph),
-                instance=instance,
-                asset_selection=list(run.assets),
-                tags={**range_tags(run.weeks), _INVOCATION: watcher.invocation},
-                run_config=_RUN_CONFIG,
-            ) as result,
-        ):
-            report.run_ids.append(result.run_id)
-            failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
-            report.warnings += [_said(check) for check in failed if not check.blocking]
-            if not result.success:
-                blocking = [_said(check) for check in failed if check.blocking]
+    wanted = sorted({week for weeks in targets.values() for week in weeks})
+    done: dict[PlannedRun, int] = {}
+    while wanted:
+        states = source_states(graph, portal, wanted[0], wanted[-1])
+        batch = next_batch(Currency(graph, ledger.snapshot(), states), targets, only_missing)
+        if not batch:
+            break
+        for run in batch:
+            done[run] = done.get(run, 0) + 1
+            if done[run] > MOST_TRIES:
                 raise FoodInspectionsError(
-                    f"Check {blocking[0]} What follows was not made." if blocking else _why(result)
+                    f"{run} was made {MOST_TRIES} times and is still not current: its source changes while it is "
+                    "read; run again when it rests."
                 )
+            announce(run)
+            execute(graph, definitions, instance, run, report, listener)
     return report
 
 
-_INVOCATION = "food_inspections/invocation"
+MOST_TRIES = 5  # a portal that is being edited changes under a load, but not for ever
+
 _RUN_CONFIG = {
     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     # Somebody waits in front of the screen: a step that failed is told at once, not after a minute of pauses, and
@@ -168,61 +221,110 @@ _RUN_CONFIG = {
 }
 
 
-class _Watcher:
-    """Listens to the events of a run whose id is known only once it has begun."""
+def execute(
+    graph: Graph,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    run: PlannedRun,
+    report: Report,
+    listener: Listener = unheard,
+) -> None:
+    """Execute one run in this process and add what it did to the report.
 
-    def __init__(self, instance: dg.DagsterInstance, run: PlannedRun, report: Report, listener: Listener) -> None:
-        self.invocation = uuid.uuid4().hex
-        self._instance, self._run, self._report, self._listener = instance, run, report, listener
-        self._started: dict[str, float] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "_Watcher":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        filters = dg.RunsFilter(tags={_INVOCATION: self.invocation})
-        cursor: str | None = None
-        while True:
-            last_look = self._ended.wait(0.25)
-            for run in self._instance.get_runs(filters, limit=1):
-                more = True
-                while more:
-                    page = self._instance.get_records_for_run(run.run_id, cursor, of_type=_STEP_EVENTS)
-                    cursor, more = page.cursor, page.has_more
-                    for record in page.records:
-                        self._on_event(record.event_log_entry)
-            if last_look:
-                return
-
-    def _on_event(self, entry: dg.EventLogEntry) -> None:
-        event = entry.get_dagster_event()
+    Raises:
+        FoodInspectionsError: where a step fails or a blocking check does.
+    """
+    failed: list[dg.AssetCheckEvaluation] = []
+    failures: list[dg.DagsterEvent] = []
+    started: dict[str, float] = {}
+    success = False
+    for event in _events(graph, definitions, instance, run, report):
         step = str(event.step_key)
         if event.event_type is dg.DagsterEventType.STEP_START:
-            self._started[step] = entry.timestamp
-            self._listener(step, "start", None)
-        else:
-            seconds = entry.timestamp - self._started[step]
-            self._report.stages.append(StageTime(step, seconds, len(self._run.weeks)))
-            self._listener(step, "end", seconds)
+            started[step] = monotonic()
+            listener(step, "start", None)
+        elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
+            seconds = monotonic() - started.get(step, monotonic())
+            report.stages.append(StageTime(step, seconds, len(run.weeks)))
+            listener(step, "end", seconds)
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed:
+                failed.append(evaluation)
+        elif event.is_step_failure or event.event_type is dg.DagsterEventType.RUN_FAILURE:
+            failures.append(event)
+        success = success or event.event_type is dg.DagsterEventType.RUN_SUCCESS
+    report.warnings += [_words(check) for check in failed if not check.blocking]
+    if not success:
+        blocking = [_words(check) for check in failed if check.blocking]
+        raise FoodInspectionsError(
+            f"Check {blocking[0]} What follows was not made." if blocking else _why(failures, report.run_ids[-1])
+        )
 
 
-_STEP_EVENTS = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+def _events(
+    graph: Graph, definitions: dg.Definitions, instance: dg.DagsterInstance, run: PlannedRun, report: Report
+) -> Iterator[dg.DagsterEvent]:
+    """Create the run and yield its events as they come.
+
+    Not through ``dg.execute_job``, which wants a function that builds the graph anew, keeps every output in memory
+    and tells its events only at the end.
+    """
+    job = _job(graph, definitions, run)
+    job_def = job.get_definition()
+    plan = create_execution_plan(job, run_config=_RUN_CONFIG, tags=range_tags(run.weeks))
+    dagster_run = instance.create_run(
+        job_name=WEEKLY_JOB,
+        run_id=None,
+        run_config=_RUN_CONFIG,
+        status=None,
+        tags=range_tags(run.weeks),
+        root_run_id=None,
+        parent_run_id=None,
+        step_keys_to_execute=plan.step_keys_to_execute,
+        execution_plan_snapshot=snapshot_from_execution_plan(plan, job_def.get_job_snapshot_id()),
+        job_snapshot=job_def.get_job_snapshot(),
+        parent_job_snapshot=job_def.get_parent_job_snapshot(),
+        asset_selection=None,
+        asset_check_selection=None,
+        resolved_op_selection=None,
+        op_selection=None,
+        remote_job_origin=None,
+        job_code_origin=None,
+        asset_graph=job_def.asset_layer.asset_graph,
+    )
+    report.run_ids.append(dagster_run.run_id)
+    yield from execute_run_iterator(job, dagster_run, instance)
 
 
-def _said(check: dg.AssetCheckEvaluation) -> str:
+def _checks(graph: Graph, run: PlannedRun) -> set[dg.AssetCheckKey]:
+    """Return the checks of a run: those of its assets' own steps, and those of the store that it asks for."""
+    return {
+        rule.spec.key
+        for stage in graph.stages
+        for rule in stage.rules
+        if rule.asset in (run.checks if rule.of_store else run.assets)
+    }
+
+
+def _job(graph: Graph, definitions: dg.Definitions, run: PlannedRun) -> InMemoryJob:
+    return InMemoryJob(definitions.resolve_job_def(WEEKLY_JOB)).get_subset(
+        asset_selection={dg.AssetKey(asset) for asset in run.assets}, asset_check_selection=_checks(graph, run)
+    )
+
+
+def step_count(graph: Graph, definitions: dg.Definitions, run: PlannedRun) -> int:
+    """Return how many steps a run has: its assets, those made together once, and their checks."""
+    return len(_job(graph, definitions, run).get_definition().nodes)
+
+
+def _words(check: dg.AssetCheckEvaluation) -> str:
     return f"{check.check_name} of {check.asset_key.to_user_string()} failed: {check.description}"
 
 
-def _why(result: dg.JobExecutionResult) -> str:
+def _why(failures: Sequence[dg.DagsterEvent], run_id: str) -> str:
     """Return the innermost sentence of the first step that failed."""
-    for event in result.all_events:
+    for event in failures:
         if event.is_step_failure:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
@@ -230,4 +332,4 @@ def _why(result: dg.JobExecutionResult) -> str:
             first_line = (error.message if error else event.message or "").strip().splitlines()[0]
             words = first_line.split(": ", 1)[1] if error and ": " in first_line else first_line
             return f"Stage {event.step_key} failed: {words}"
-    return f"Run {result.run_id} failed before its first step: look at it with `make dev`."
+    return f"Run {run_id} failed before its first step: look at it with `make dev`."

@@ -7,57 +7,53 @@ out, the new ones in, and one row per week in ``metadata.partition_loads``. Eith
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from hashlib import sha256
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import adbc_driver_postgresql.dbapi as adbc
-import numpy as np
+import orjson
 import pandas as pd
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 from dagster import ConfigurableResource, ResourceDependency
 from psycopg import sql
 from pydantic import PrivateAttr, SecretStr
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.frames import sorted_by, week_bounds
+from food_inspections_dagster.frames import (
+    STORED_TYPES,
+    column_digests,
+    content_digest,
+    sorted_by,
+    storable,
+    week_bounds,
+)
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
 from food_inspections_dagster.settings import EMBEDDED, Settings
 
 # Rows of one Arrow batch on their way in: at 130 columns about 10 MB, so that the peak is the frame and
 # little more.
 _BATCH_ROWS = 16_384
-COLUMN_TYPES: dict[pa.DataType, str] = {
-    pa.string(): "text",
-    pa.date32(): "date",
-    pa.int16(): "smallint",
-    pa.int32(): "integer",
-    pa.int64(): "bigint",
-    pa.bool_(): "boolean",
-    pa.float32(): "real",
-    pa.float64(): "double precision",
-    pa.timestamp("us"): "timestamp without time zone",
-    pa.timestamp("us", "UTC"): "timestamp with time zone",
-}
-_FILL = {
-    pa.string(): "",
-    pa.date32(): date(1970, 1, 1),
-    pa.bool_(): False,
-    pa.timestamp("us"): datetime(1970, 1, 1),
-    pa.timestamp("us", "UTC"): datetime(1970, 1, 1, tzinfo=UTC),
-}
+COLUMN_TYPES: dict[pa.DataType, str] = dict(
+    zip(
+        STORED_TYPES,
+        (
+            *("text", "date", "smallint", "integer", "bigint", "boolean", "real", "double precision"),
+            *("timestamp without time zone", "timestamp with time zone"),
+        ),
+        strict=True,
+    )
+)
 _METADATA = """
 CREATE SCHEMA IF NOT EXISTS metadata;
-CREATE TABLE metadata.portal (
+CREATE TABLE IF NOT EXISTS metadata.portal (
     name text NOT NULL,
     one boolean PRIMARY KEY DEFAULT true CHECK (one)
 );
 COMMENT ON TABLE metadata.portal IS 'The one portal whose data this database holds';
-CREATE TABLE metadata.partition_loads (
+CREATE TABLE IF NOT EXISTS metadata.partition_loads (
     load_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     asset text NOT NULL,
     week date NOT NULL,
@@ -67,18 +63,52 @@ CREATE TABLE metadata.partition_loads (
     code_version text,
     loaded_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX ON metadata.partition_loads (asset, week);
+ALTER TABLE metadata.partition_loads
+    ADD COLUMN IF NOT EXISTS column_hashes text,
+    ADD COLUMN IF NOT EXISTS settings_digest text,
+    ADD COLUMN IF NOT EXISTS input_hash text;
+DROP INDEX IF EXISTS metadata.partition_loads_asset_week_idx;
+CREATE INDEX IF NOT EXISTS partition_loads_newest ON metadata.partition_loads (asset, week, load_id DESC);
 COMMENT ON TABLE metadata.partition_loads IS
     'One row per load of one week of one asset; the newest describes what is stored';
+COMMENT ON COLUMN metadata.partition_loads.content_hash IS 'SHA-256 of the rows or the document, in any order of load';
+COMMENT ON COLUMN metadata.partition_loads.column_hashes IS 'JSON: column to the digest of its values';
+COMMENT ON COLUMN metadata.partition_loads.settings_digest IS 'Digest of the settings that the asset reads';
+COMMENT ON COLUMN metadata.partition_loads.input_hash IS 'Digest of what was read: weeks and columns upstream';
+CREATE TABLE IF NOT EXISTS metadata.open_loads (
+    open_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    asset text NOT NULL,
+    weeks date[] NOT NULL,
+    run_id text NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE metadata.open_loads IS 'Loads of objects that have begun and not ended: their weeks count as not made';
+CREATE TABLE IF NOT EXISTS metadata.check_results (
+    result_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    asset text NOT NULL,
+    check_name text NOT NULL,
+    blocking boolean NOT NULL,
+    first_week date NOT NULL,
+    last_week date NOT NULL,
+    failing date[] NOT NULL,
+    description text NOT NULL,
+    after_load bigint NOT NULL,
+    run_id text NOT NULL,
+    checked_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS check_results_newest ON metadata.check_results (asset, check_name, result_id);
+COMMENT ON TABLE metadata.check_results IS 'Every result of every check: weeks judged, weeks failed';
+COMMENT ON COLUMN metadata.check_results.after_load IS 'The newest load_id of the asset when the check began';
 """
 
 
 class WeekLoad(NamedTuple):
-    """What was stored for one week; ``content_hash`` is the same for the same rows in any order."""
+    """What was stored for one week; the hashes are the same for the same rows in any order."""
 
     week: date
     rows: int
     content_hash: str
+    column_hashes: Mapping[str, str]
 
 
 class _Table(NamedTuple):
@@ -187,19 +217,19 @@ class Database(ConfigurableResource):
             The rows, or None where there is no such table yet.
         """
         with self._sentences(), adbc.connect(self._connection_url()) as connection:
-            found = _describe(connection, table)
-            if not found.columns:
+            stored = _describe(connection, table)
+            if not stored.columns:
                 return None
-            unknown = [c for c in columns or () if c not in found.columns]
+            unknown = [c for c in columns or () if c not in stored.columns]
             if unknown:
                 raise FoodInspectionsError(
                     f"The table {table} has no column {unknown[0]}: materialize it with the present code."
                 )
-            wanted = list(columns or found.columns)
-            order = ["week", *(c for c in found.primary_key if c != "week")]
+            wanted = list(columns or stored.columns)
+            order = ["week", *(c for c in stored.primary_key if c != "week")]
             statement = sql.SQL("SELECT {} FROM {} WHERE week BETWEEN {} AND {}").format(
                 sql.SQL(", ").join(map(sql.Identifier, dict.fromkeys([*wanted, *order]))),
-                found.identifier,
+                stored.identifier,
                 sql.Literal(first),
                 sql.Literal(last),
             )
@@ -229,6 +259,9 @@ class Database(ConfigurableResource):
         code_version: str | None,
         primary_key: Sequence[str],
         descriptions: Mapping[str, str] | None = None,
+        settings_digest: str | None = None,
+        input_hashes: Mapping[date, str] | None = None,
+        close: int | None = None,
     ) -> list[WeekLoad]:
         """Replace the rows of ``weeks`` by those of ``frame``, in one transaction with its audit.
 
@@ -238,9 +271,10 @@ class Database(ConfigurableResource):
             table: ``schema.name``.
             frame: rows with a column ``week`` (date32); weeks without a row become empty.
             weeks: the Mondays to replace.
-            asset, run_id, code_version: written to ``metadata.partition_loads``.
+            asset, run_id, code_version, settings_digest, input_hashes: written to ``metadata.partition_loads``.
             primary_key: unique over the whole table.
             descriptions: of columns, kept as the table's comments.
+            close: the open load that ends with this transaction.
 
         Returns:
             One entry per week, in their order.
@@ -249,47 +283,45 @@ class Database(ConfigurableResource):
             FoodInspectionsError: rows of other weeks, a repeated key, a column whose type has changed, or a
                 database that cannot be written. Nothing is stored then.
         """
-        rows = _storable(table, frame, primary_key)
-        rows = sorted_by(rows, ["week", *(c for c in primary_key if c != "week")])
+        rows = storable(table, frame, primary_key)
         bounds = week_bounds(table, rows, weeks)
-        digests = _hashes(rows, list(bounds.values()))
-        loads = [
-            WeekLoad(week, stop - start, digest)
-            for (week, (start, stop)), digest in zip(bounds.items(), digests, strict=True)
-        ]
-        audit = pa.table(
-            {
-                "asset": pa.array([asset] * len(loads)),
-                "week": pa.array([load.week for load in loads], pa.date32()),
-                "rows": pa.array([load.rows for load in loads], pa.int64()),
-                "content_hash": pa.array([load.content_hash for load in loads], pa.string()),
-                "run_id": pa.array([run_id] * len(loads)),
-                "code_version": pa.array([code_version] * len(loads), pa.string()),
-            }
-        )
+        loads = week_loads(rows, bounds)
+        audit = audit_rows(asset, loads, run_id, code_version, settings_digest, input_hashes or {})
         with self._sentences(table), adbc.connect(self._connection_url()) as connection:
             # One writer of a table at a time: two of the same week would both delete the old rows and both
             # add theirs.
             _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(table))
-            found = _describe(connection, table)
-            _match_columns(connection, found, rows.schema, descriptions or {})
-            if found.columns:
+            stored = _describe(connection, table)
+            _match_columns(connection, stored, rows.schema, descriptions or {})
+            if stored.columns:
                 _run(
                     connection,
-                    sql.SQL("DELETE FROM {} WHERE week = ANY({})").format(found.identifier, list(bounds)),
+                    sql.SQL("DELETE FROM {} WHERE week = ANY({})").format(stored.identifier, list(bounds)),
                 )
-            _ingest(connection, found.schema, found.name, rows)
-            if not found.columns:  # after the rows: building an index once is faster than growing it
-                _run(
-                    connection,
-                    sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(
-                        found.identifier, sql.SQL(", ").join(map(sql.Identifier, primary_key))
-                    ),
-                )
-                _run(connection, sql.SQL("CREATE INDEX ON {} (week)").format(found.identifier))
+            _ingest(connection, stored.schema, stored.name, rows)
+            if not stored.columns:  # after the rows: building an index once is faster than growing it
+                if primary_key:
+                    _run(
+                        connection,
+                        sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(
+                            stored.identifier, sql.SQL(", ").join(map(sql.Identifier, primary_key))
+                        ),
+                    )
+                _run(connection, sql.SQL("CREATE INDEX ON {} (week)").format(stored.identifier))
             _ingest(connection, "metadata", "partition_loads", audit)
+            if close is not None:
+                _run(connection, sql.SQL("DELETE FROM metadata.open_loads WHERE open_id = {}").format(close))
             connection.commit()
         return loads
+
+    def append(self, table: str, rows: pa.Table, close: int | None = None) -> None:
+        """Add Arrow rows to a table that exists, in one transaction; end an open load with it."""
+        schema, _, name = table.partition(".")
+        with self._sentences(table), adbc.connect(self._connection_url()) as connection:
+            _ingest(connection, schema, name, rows)
+            if close is not None:
+                _run(connection, sql.SQL("DELETE FROM metadata.open_loads WHERE open_id = {}").format(close))
+            connection.commit()
 
     def _connection_url(self) -> str:
         with self._opening:
@@ -317,13 +349,16 @@ class Database(ConfigurableResource):
     def _claim(self, url: str) -> None:
         with psycopg.connect(url) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('metadata', 0))")
-            if connection.execute("SELECT to_regclass('metadata.portal') IS NULL").fetchone() == (True,):
+            # check_results is the newest of these tables: a database without it is new, or of an earlier version.
+            if connection.execute("SELECT to_regclass('metadata.check_results') IS NULL").fetchone() == (True,):
                 connection.execute(_METADATA)
-                connection.execute("INSERT INTO metadata.portal (name) VALUES (%s)", [self.portal])
-            found = connection.execute("SELECT name FROM metadata.portal").fetchone()
-        if found != (self.portal,):
+                connection.execute(
+                    "INSERT INTO metadata.portal (name) VALUES (%s) ON CONFLICT DO NOTHING", [self.portal]
+                )
+            stored = connection.execute("SELECT name FROM metadata.portal").fetchone()
+        if stored != (self.portal,):
             raise FoodInspectionsError(
-                f"The database {self.database} holds the data of the portal {found and found[0]}, not of "
+                f"The database {self.database} holds the data of the portal {stored and stored[0]}, not of "
                 f"{self.portal}: name another database for it."
             )
 
@@ -402,88 +437,66 @@ def _describe(connection: adbc.Connection, table: str) -> _Table:
 
 
 def _match_columns(
-    connection: adbc.Connection, found: _Table, wanted: pa.Schema, descriptions: Mapping[str, str]
+    connection: adbc.Connection, stored: _Table, wanted: pa.Schema, descriptions: Mapping[str, str]
 ) -> None:
     types = {field.name: COLUMN_TYPES[field.type] for field in wanted}
     for name, kind in types.items():
-        if found.columns.get(name, kind) != kind:
+        if stored.columns.get(name, kind) != kind:
             raise FoodInspectionsError(
-                f"The column {name} of {found} is stored as {found.columns[name]} and would now be {kind}: "
+                f"The column {name} of {stored} is stored as {stored.columns[name]} and would now be {kind}: "
                 "give it a new name, or drop the table and materialize all its weeks."
             )
-    new = [name for name in types if name not in found.columns]
+    new = [name for name in types if name not in stored.columns]
     definitions = {name: sql.SQL("{} " + types[name]).format(sql.Identifier(name)) for name in new}
-    if not found.columns:
-        _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(found.schema))
-        _run(connection, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(found.schema)))
+    if not stored.columns:
+        _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(stored.schema))
+        _run(connection, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(stored.schema)))
         _run(
             connection,
-            sql.SQL("CREATE TABLE {} ({})").format(found.identifier, sql.SQL(", ").join(definitions.values())),
+            sql.SQL("CREATE TABLE {} ({})").format(stored.identifier, sql.SQL(", ").join(definitions.values())),
         )
     else:
         for definition in definitions.values():
-            _run(connection, sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(found.identifier, definition))
+            _run(connection, sql.SQL("ALTER TABLE {} ADD COLUMN {}").format(stored.identifier, definition))
     for name in new:
         if name in descriptions:
             _run(
                 connection,
                 sql.SQL("COMMENT ON COLUMN {} IS {}").format(
-                    sql.Identifier(found.schema, found.name, name), descriptions[name]
+                    sql.Identifier(stored.schema, stored.name, name), descriptions[name]
                 ),
             )
 
 
-def _storable(table: str, frame: pd.DataFrame, primary_key: Sequence[str]) -> pa.Table:
-    """The frame as Arrow, in types that Postgres stores: of any other ADBC would write the bare bytes."""
-    missing = [c for c in ("week", *primary_key) if c not in frame.columns]
-    if missing:
-        raise FoodInspectionsError(f"The rows for {table} have no column {missing[0]}: the asset must give it.")
-    rows = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    fields = []
-    for field in rows.schema:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if pa.types.is_large_string(kind):
-            kind = pa.string()
-        elif pa.types.is_timestamp(kind):
-            kind = pa.timestamp("us", "UTC" if kind.tz else None)
-        if kind not in COLUMN_TYPES:
-            raise FoodInspectionsError(
-                f"The column {field.name} for {table} has the type {field.type}, which is not stored: "
-                f"use one of {', '.join(map(str, COLUMN_TYPES))}."
-            )
-        fields.append(pa.field(field.name, kind))
-    return rows.cast(pa.schema(fields))
+def week_loads(rows: pa.Table, bounds: Mapping[date, tuple[int, int]]) -> list[WeekLoad]:
+    """Return rows and hashes of each week of sorted rows."""
+    digests = column_digests(rows, list(bounds.values()))
+    return [
+        WeekLoad(week, stop - start, content_digest(columns), columns)
+        for (week, (start, stop)), columns in zip(bounds.items(), digests, strict=True)
+    ]
 
 
-def _hashes(rows: pa.Table, bounds: Sequence[tuple[int, int]]) -> list[str]:
-    """sha256 of each week's rows: per column its name and type, where a value is null, and the values' bytes.
-
-    Nulls hide arbitrary bytes, so they are filled before.
-    """
-    digests = [sha256() for _ in bounds]
-    for name, column in zip(rows.column_names, rows.columns, strict=True):
-        array = column.combine_chunks()
-        heading = f"{name}:{array.type};".encode()
-        valid = None
-        if array.null_count:
-            valid = array.is_valid().cast(pa.uint8()).to_numpy()
-            array = pc.fill_null(array, _FILL.get(array.type, 0))
-        if pa.types.is_string(array.type):
-            lengths = pc.binary_length(array).to_numpy()
-            _, offsets, data = array.buffers()
-            ends = np.frombuffer(offsets, np.int32)[array.offset :] if len(array) else lengths
-            text = memoryview(data or b"").cast("B")
-            pieces = [(lengths[a:b], text[ends[a] : ends[b]] if b > a else text[:0]) for a, b in bounds]
-        else:
-            if pa.types.is_boolean(array.type):
-                array = array.cast(pa.uint8())
-            values = array.to_numpy(zero_copy_only=False)
-            pieces = [(values[a:b], memoryview(b"")) for a, b in bounds]
-        for digest, (a, b), (fixed, variable) in zip(digests, bounds, pieces, strict=True):
-            digest.update(heading)
-            if valid is not None and not valid[a:b].all():
-                digest.update(b"null")
-                digest.update(valid[a:b])
-            digest.update(memoryview(fixed.view(np.uint8)))
-            digest.update(variable)
-    return [digest.hexdigest() for digest in digests]
+def audit_rows(
+    asset: str,
+    loads: Sequence[WeekLoad],
+    run_id: str,
+    code_version: str | None,
+    settings_digest: str | None,
+    input_hashes: Mapping[date, str],
+) -> pa.Table:
+    """Return the rows of ``metadata.partition_loads`` that tell of some loads."""
+    text = pa.string()
+    return pa.table(
+        {
+            "asset": pa.array([asset] * len(loads), text),
+            "week": pa.array([load.week for load in loads], pa.date32()),
+            "rows": pa.array([load.rows for load in loads], pa.int64()),
+            "content_hash": pa.array([load.content_hash for load in loads], text),
+            "column_hashes": pa.array([orjson.dumps(load.column_hashes).decode() for load in loads], text),
+            "run_id": pa.array([run_id] * len(loads), text),
+            "code_version": pa.array([code_version] * len(loads), text),
+            "settings_digest": pa.array([settings_digest] * len(loads), text),
+            "input_hash": pa.array([input_hashes.get(load.week) for load in loads], text),
+        }
+    )

@@ -1,182 +1,128 @@
-"""Follows the portal: asks what changed, and requests exactly those weeks.
+"""Follows the portal: where it holds other rows than were loaded, everything that rests on them is made again.
 
-Published rows are edited for months and now and then deleted. A tick asks for the dataset's update time (one
-small request); only when that has moved, or a week has ended, does it ask which weeks hold rows changed since the
-cursor, and which weeks now have another number of rows than we stored (a deleted row changes nothing but the count).
-
-Changed weeks before the newest are repaired first, up to their features. The list of the newest complete week
-depends on them, so it is made again, but only when the repairs have ended. The newest is the newest that the portal
-has rows of: one that stands still, or a simulated city that ended, gets no list for a week that nobody knows.
+Published rows are edited for months and now and then deleted. A tick asks for the data set's update time (one small
+request); only when that has moved, a week has ended, or something was loaded since, does it compare every week with
+the portal. It keeps no list of repairs: what is not current is seen at the next tick, whatever became of a run.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from food_inspections_dagster.defs.automation.schedules import weekly_job
-from food_inspections_dagster.orchestration.partitions import WEEKLY, range_tags
-from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.digests import digest
+from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration.current import Currency
+from food_inspections_dagster.orchestration.stages import Graph
+from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.portal import PortalClient
-from food_inspections_dagster.weeks import CHICAGO, WEEK, last_complete_week
+from food_inspections_dagster.settings import Settings
+from food_inspections_dagster.weeks import CHICAGO, last_complete_week
 
-_STORED = """
-    select week, count(*) as rows, max(row_updated_at) as updated_at from (
-        select week, row_updated_at from clean.inspections
-        union all select week, "row"::json ->> ':updated_at' from clean.rejected_inspections
-    ) as portal_rows group by week
-"""
-
-repair_job = dg.define_asset_job(
-    "repair_weeks",
-    selection=dg.AssetSelection.groups("ingestion", "cleaning", "features"),
-    partitions_def=WEEKLY,
-    description="Load weeks again whose rows were corrected on the portal, up to their features.",
-)
-rescore_job = dg.define_asset_job(
-    "rescore_week",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups("ingestion", "cleaning"),
-    partitions_def=WEEKLY,
-    description="Make the list of a week again after weeks before it were repaired.",
-)
+PLAN_TAG = "food_inspections/plan"
+# The update time has whole seconds: an edit within the second of a look would not move it.
+SETTLED_AFTER = timedelta(seconds=60)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Cursor:
-    """What the sensor remembers: portal times, the week that had ended when it last looked, and the list that
-    waits for repairs to end."""
+class Look:
+    """What a tick saw when everything was current: the portal's update time, the week that had ended, the newest
+    load, and the code and settings of the graph."""
 
-    rows_updated_at: int = 0
-    ended_week: str = ""
-    row_cursor: str = ""
-    awaiting: list[str] = field(default_factory=list)
-    score_week: str = ""
-    score_job: str = ""
-
-    @classmethod
-    def read(cls, text: str | None) -> "Cursor":
-        return cls(**json.loads(text)) if text else cls()
+    rows_updated_at: int
+    ended_week: str
+    newest_load: int
+    versions: str
 
     def write(self) -> str:
+        """Return it as the sensor's cursor."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
-@dataclass(frozen=True)
-class Update:
-    """Weeks to load again before the newest one, and whether the newest has to be loaded itself."""
-
-    repairs: tuple[tuple[date, date], ...]
-    newest: date
-    load_newest: bool
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.repairs and not self.load_newest
+def pause_after(failures: int) -> timedelta:
+    """Return how long to wait after so many failures in a row: 15 minutes, doubled each time, a day at most."""
+    return min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
 
 
-def plan_update(
-    changed: Iterable[date], portal_rows: Mapping[date, int], stored_rows: Mapping[date, int], newest: date
-) -> Update:
-    """Decide which weeks to load again.
-
-    Args:
-        changed: weeks that hold rows changed since the cursor.
-        portal_rows: rows per week on the portal now.
-        stored_rows: rows per week that we hold, at least one week; what lies before the first of them was left out
-            when the history was loaded, and stays out.
-        newest: the newest complete week; later ones wait until they have ended.
-    """
-    differing = {week for week, rows in portal_rows.items() if rows != stored_rows.get(week, 0)}
-    emptied = {week for week in stored_rows if week not in portal_rows}
-    oldest = min(stored_rows)
-    weeks = sorted(week for week in {*changed, *differing, *emptied} if oldest <= week <= newest)
-    ranges: list[tuple[date, date]] = []
-    for week in weeks:
-        if week == newest:
-            continue
-        if ranges and week - ranges[-1][1] == WEEK:
-            ranges[-1] = (ranges[-1][0], week)
-        else:
-            ranges.append((week, week))
-    return Update(tuple(ranges), newest, newest in weeks)
-
-
-@dg.sensor(
-    jobs=[repair_job, rescore_job, weekly_job],
-    minimum_interval_seconds=900,
-    description="Requests the weeks whose rows changed on the portal, then the list that depends on them.",
-)
-def portal_updates(
-    context: dg.SensorEvaluationContext, portal: PortalClient, database: Database
-) -> dg.SensorResult | dg.SkipReason:
-    cursor = Cursor.read(context.cursor)
-    if cursor.awaiting:
-        return _score_after_repairs(context, cursor)
-
-    rows_updated_at = int(portal.updated_at().timestamp())
-    ended = last_complete_week(datetime.now(CHICAGO))
-    if (rows_updated_at, ended.isoformat()) == (cursor.rows_updated_at, cursor.ended_week):
-        return dg.SkipReason("Neither has the portal changed since the last look, nor has a week ended.")
-    stored = database.query(_STORED) if database.has_table("clean.rejected_inspections") else None
-    if stored is None or stored.empty:
-        return dg.SkipReason("Nothing is loaded yet: load the history once with `make run` or a backfill.")
-    stored_rows = dict(zip(stored["week"], stored["rows"], strict=True))
-
-    row_cursor = cursor.row_cursor or stored["updated_at"].max()
-    changes = portal.weeks_changed_since(row_cursor)
-    portal_rows = portal.week_counts(min(stored_rows), ended)
-    newest = max((week for week, rows in portal_rows.items() if rows), default=max(stored_rows))
-    update = plan_update(changes, portal_rows, stored_rows, newest)
-    latest = max([row_cursor, *(change.newest for change in changes.values())])
-    cursor = Cursor(rows_updated_at, ended.isoformat(), latest)
-    if update.is_empty:
-        context.update_cursor(cursor.write())
-        return dg.SkipReason("No complete week of those that are loaded differs from the portal's.")
-
-    stamp = str(rows_updated_at)
-    requests = [
-        dg.RunRequest(
-            run_key=f"repair {first} {last} {stamp}", job_name=repair_job.name, tags=range_tags([first, last])
-        )
-        for first, last in update.repairs
-    ]
-    score = dg.RunRequest(
-        run_key=f"score {newest} {stamp}",
-        job_name=weekly_job.name if update.load_newest else rescore_job.name,
-        partition_key=newest.isoformat(),
+def portal_updates(settings: Settings, graph: Graph, job: dg.JobDefinition) -> dg.SensorDefinition:
+    """Return the sensor that requests the job where a week is not current."""
+    versions = digest(
+        [[stage.code_version, {a: o.settings_digest for a, o in stage.outputs.items()}] for stage in graph.stages]
     )
-    if not requests:
-        return dg.SensorResult(run_requests=[score], cursor=cursor.write())
-    waiting = replace(
-        cursor,
-        awaiting=[str(request.run_key) for request in requests],
-        score_week=newest.isoformat(),
-        score_job=str(score.job_name),
+
+    @dg.sensor(
+        name="portal_updates",
+        job=job,
+        minimum_interval_seconds=300,
+        description="Makes every week again that rests on rows which changed on the portal, up to the list.",
     )
-    return dg.SensorResult(run_requests=requests, cursor=waiting.write())
+    def sensor(
+        context: dg.SensorEvaluationContext, portal: PortalClient, ledger: dg.ResourceParam[Ledger]
+    ) -> dg.RunRequest | dg.SkipReason:
+        unfinished = context.instance.get_runs(dg.RunsFilter(job_name=job.name, statuses=_UNFINISHED), limit=1)
+        if unfinished:
+            return dg.SkipReason(f"Run {unfinished[0].run_id} is making what is not current.")
+        updated_at = portal.updated_at()
+        ended = last_complete_week(datetime.now(CHICAGO))
+        look = Look(int(updated_at.timestamp()), ended.isoformat(), ledger.newest_load(), versions)
+        if look.write() == context.cursor:
+            return dg.SkipReason("Neither has the portal changed since the last look, nor has a week ended.")
+        snapshot = ledger.snapshot()
+        loaded = snapshot.loads.get("raw_inspections")
+        if not loaded:
+            return dg.SkipReason("Nothing is loaded yet: load the history once with `make run` or a backfill.")
+        # What lies before the first week that was loaded was left out on purpose, and stays out.
+        weeks = [week for week in planner.wanted_weeks(portal, snapshot) if week >= min(loaded)]
+        targets = planner.targets(graph, snapshot, weeks, settings.scores.run_weeks)
+        states = planner.source_states(graph, portal, weeks[0], weeks[-1])
+        reasons = {
+            unit: of_unit
+            for unit, of_unit in planner.stale(Currency(graph, snapshot, states), targets).items()
+            if of_unit
+        }
+        if not reasons:
+            if datetime.now(UTC) - updated_at > SETTLED_AFTER:
+                context.update_cursor(look.write())
+            return dg.SkipReason("Every week that is loaded is current.")
+        plan = digest([[list(unit), {str(w): str(r) for w, r in of_unit.items()}] for unit, of_unit in reasons.items()])
+        waiting = _pause(context.instance, job.name, plan)
+        if waiting:
+            return dg.SkipReason(waiting)
+        counts = Counter(str(reason.cause) for of_unit in reasons.values() for reason in of_unit.values())
+        words = ", ".join(f"{count} weeks: {cause}" for cause, count in sorted(counts.items()))
+        return dg.RunRequest(tags={PLAN_TAG: plan, "food_inspections/reasons": words})
+
+    return sensor
 
 
-def _score_after_repairs(context: dg.SensorEvaluationContext, cursor: Cursor) -> dg.SensorResult | dg.SkipReason:
-    runs = [
-        run
-        for key in cursor.awaiting
-        for run in context.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": key}), limit=1)
-    ]
-    if len(runs) < len(cursor.awaiting) or not all(run.is_finished for run in runs):
-        return dg.SkipReason(f"Waiting for the repairs before the list of {cursor.score_week} is made again.")
-    done = replace(cursor, awaiting=[], score_week="", score_job="")
-    failed = [run.run_id for run in runs if not run.is_success]
-    if failed:
-        context.update_cursor(done.write())
-        return dg.SkipReason(
-            f"Repair {', '.join(failed)} failed, so the list of {cursor.score_week} was not made again: "
-            f"re-execute the run, then launch job {cursor.score_job} for that week."
-        )
-    request = dg.RunRequest(
-        run_key=f"score {cursor.score_week} {cursor.rows_updated_at}",
-        job_name=cursor.score_job,
-        partition_key=cursor.score_week,
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def _pause(instance: dg.DagsterInstance, job: str, plan: str) -> str:
+    """Return why the same plan is not tried again yet, or nothing."""
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, tags={PLAN_TAG: plan}), limit=20)
+    failures = 0
+    for record in records:  # newest first
+        if record.dagster_run.is_success:
+            break
+        failures += 1
+    if not failures:
+        return ""
+    newest = records[0]
+    ended = datetime.fromtimestamp(newest.end_time or newest.create_timestamp.timestamp(), UTC)
+    again = ended + pause_after(failures)
+    if datetime.now(UTC) >= again:
+        return ""
+    return (
+        f"Run {newest.dagster_run.run_id} failed ({failures} times in a row): it is tried again after "
+        f"{again.astimezone(CHICAGO):%Y-%m-%d %H:%M}; what failed stands in its log."
     )
-    return dg.SensorResult(run_requests=[request], cursor=done.write())

@@ -1,79 +1,46 @@
 """The audit covers everybody, and its verdict is seen."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from datetime import date
 
-import dagster as dg
+import pandas as pd
 
-from food_inspections_dagster.modeling.fairness import OUTSIDE
-from food_inspections_dagster.orchestration.rules import by_week, verdict, weeks_checked
-from food_inspections_dagster.resources.database import Database
-
-_SIZES = """
-    select week, attribute, sum(group_size) as rows from monitoring.bias_verdicts
-    where week between %(first)s and %(last)s group by week, attribute
-"""
-_OUTSIDE = """
-    select week, attribute, "group", sentence from monitoring.bias_verdicts
-    where week = %(last)s and verdict = %(outside)s and attribute <> 'overall' order by attribute, "group"
-"""
-_UNSAID = """
-    select week, count(*) as groups from monitoring.bias_verdicts
-    where week between %(first)s and %(last)s and (sentence is null or sentence = '') group by week
-"""
+from food_inspections_dagster.catalog import BIAS_REPORT
+from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.modeling import fairness
+from food_inspections_dagster.modeling.rules import AuditRule
+from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 
 
-@dg.multi_asset_check(
-    name="bias_checks",
-    specs=[
-        dg.AssetCheckSpec(
-            "groups_add_up",
-            asset="bias_report",
-            blocking=True,
-            description="An audit once named a group that matched no row: the groups of each attribute must add up to "
-            "all audited rows.",
-        ),
-        dg.AssetCheckSpec(
-            "disparity_within_bounds",
-            asset="bias_report",
-            description="Warns where a group's false positive or false discovery rate is surely outside the bounds "
-            "that were fixed in advance (newest week).",
-        ),
-        dg.AssetCheckSpec(
-            "every_group_has_a_verdict",
-            asset="bias_verdicts",
-            blocking=True,
-            description="A number without a sentence is read as it pleases: every group gets its verdict in words.",
-        ),
-    ],
-)
-def bias_checks(context: dg.AssetCheckExecutionContext, database: Database) -> Iterator[dg.AssetCheckResult]:
-    weeks = weeks_checked(context)
-    bounds = {"first": weeks[0], "last": weeks[-1]}
-    sizes = database.query(_SIZES, bounds).pivot(index="week", columns="attribute", values="rows")
-    uneven = sizes[sizes.nunique(axis=1) > 1] if len(sizes) else sizes
-    yield verdict(
-        "bias_report",
-        "groups_add_up",
-        dict(zip(uneven.index, uneven.to_dict("records"), strict=True)),
-        "the groups of each attribute add up to the audited rows",
-        {"weeks_audited": len(sizes)},
+def rules(audit_rule: AuditRule) -> tuple[Rule, ...]:
+    """Return the rules of an audit."""
+
+    @rule(
+        BIAS_REPORT,
+        guards_against="An audit once named a group that matched no row: the groups of each attribute must add up to "
+        "all audited rows, and the report and the verdicts must speak of the same groups.",
+        expects="the groups of each attribute add up to the audited rows",
+        blocking=True,
     )
-    outside = database.query(_OUTSIDE, {**bounds, "outside": OUTSIDE})
-    yield dg.AssetCheckResult(
-        asset_key="bias_report",
-        check_name="disparity_within_bounds",
-        passed=outside.empty,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(outside["sentence"].head(3)) or "No group is outside the bounds.",
-        metadata={
-            "groups_outside": len(outside),
-            "groups": ", ".join(f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)),
-        },
+    def groups_add_up(
+        selected_model: WeeklyDocuments, bias_report: pd.DataFrame, bias_verdicts: pd.DataFrame
+    ) -> Verdict:
+        selected = {week: document["selected"] for week, document in selected_model.documents.items()}
+        failing = fairness.uneven_groups(bias_report, bias_verdicts, selected, audit_rule.attributes)
+        return Verdict(failing, metadata={"weeks_audited": int(bias_report["week"].nunique())})
+
+    @rule(
+        BIAS_REPORT,
+        guards_against="Warns where a group's false positive or false discovery rate is surely outside the bounds "
+        "that were fixed in advance (newest week).",
+        expects="No group is outside the bounds.",
     )
-    unsaid = database.query(_UNSAID, bounds)
-    yield verdict(
-        "bias_verdicts",
-        "every_group_has_a_verdict",
-        by_week(unsaid, "groups"),
-        "every group has its verdict in words",
-    )
+    def disparity_within_bounds(weeks: Sequence[date], bias_verdicts: pd.DataFrame) -> Verdict:
+        newest = bias_verdicts[(bias_verdicts["week"] == weeks[-1]) & (bias_verdicts["attribute"] != "overall")]
+        outside = newest[newest["verdict"] == fairness.OUTSIDE]
+        groups = [f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)]
+        words = f"{len(groups)} groups are outside the bounds: {', '.join(groups)}." if groups else ""
+        metadata = {"groups_outside": len(groups), "groups": ", ".join(groups) or "none"}
+        return Verdict({weeks[-1]: words} if groups else {}, words, metadata)
+
+    return groups_add_up, disparity_within_bounds

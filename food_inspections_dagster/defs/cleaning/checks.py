@@ -1,172 +1,122 @@
 """No row is lost, none is doubled, and nothing is mapped in silence."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import dagster as dg
+import pandas as pd
 
-from food_inspections_dagster.defs.ingestion.checks import raw_footers
-from food_inspections_dagster.inspections import vocabulary
-from food_inspections_dagster.orchestration.rules import by_week, verdict, weeks_checked
-from food_inspections_dagster.resources.database import Database
-from food_inspections_dagster.resources.object_store import ObjectStore
+from food_inspections_dagster.catalog import INSPECTIONS, REJECTED_INSPECTIONS, VIOLATIONS
+from food_inspections_dagster.frames import rows_per_week
+from food_inspections_dagster.inspections import vocabulary as words
+from food_inspections_dagster.orchestration.rules import Verdict, rule
+from food_inspections_dagster.resources.stored import Stored
 
-WARN = dg.AssetCheckSeverity.WARN
 REJECTED_SHARE = 0.01  # the real portal rejects well below one row in a thousand
 UNMATCHED_SHARE = 0.02
 
-_ROWS = """
-    select week, sum(clean) as clean, sum(rejected) as rejected from (
-        select week, 1 as clean, 0 as rejected from clean.inspections
-        union all select week, 0, 1 from clean.rejected_inspections
-    ) as rows where week between %(first)s and %(last)s group by week
-"""
-_REPEATED = """
-    select min(week) as week, inspection_id, count(*) as times from clean.inspections
-    where inspection_id in (select inspection_id from clean.inspections where week between %(first)s and %(last)s)
-    group by inspection_id having count(*) > 1
-"""
-_WRONG_WEEK = """
-    select week, count(*) as rows from clean.inspections
-    where week between %(first)s and %(last)s and (inspection_date < week or inspection_date >= week + 7)
-    group by week
-"""
-_VIOLATIONS = """
-    select coalesce(i.week, v.week) as week, count(*) as inspections
-    from (select week, inspection_id, violation_count from clean.inspections
-          where week between %(first)s and %(last)s) as i
-    full join (select week, inspection_id, count(*) as parsed from clean.violations
-          where week between %(first)s and %(last)s group by week, inspection_id) as v
-    using (week, inspection_id)
-    where coalesce(v.parsed, 0) is distinct from i.violation_count group by 1
-"""
-_SPELLINGS = """
-    select facility_type_raw, inspection_type_raw, max(week) as week, count(*) as rows from clean.inspections
-    where week between %(first)s and %(last)s group by facility_type_raw, inspection_type_raw
-"""
-_REASONS = """
-    select reason, count(*) as rows from clean.rejected_inspections
-    where week between %(first)s and %(last)s group by reason order by rows desc, reason
-"""
 
-
-@dg.multi_asset_check(
-    name="inspections_checks",
-    specs=[
-        dg.AssetCheckSpec(
-            "row_conservation",
-            asset="inspections",
-            blocking=True,
-            description="A pipeline on these data lost 1.6 % of its rows on a null name: here every portal row "
-            "is an inspection or a rejected row with its reason.",
-        ),
-        dg.AssetCheckSpec(
-            "unique_ids",
-            asset="inspections",
-            blocking=True,
-            description="An inspection whose date was corrected moves to another week and must leave its old one.",
-        ),
-        dg.AssetCheckSpec(
-            "dates_within_week",
-            asset="inspections",
-            blocking=True,
-            description="A row in the wrong week would be seen before it happened.",
-        ),
-        dg.AssetCheckSpec(
-            "vocabulary",
-            asset="inspections",
-            description="An unmatched spelling becomes 'Other': a bias audit once named a group that matched no row.",
-        ),
-        dg.AssetCheckSpec(
-            "counts_match",
-            asset="violations",
-            blocking=True,
-            description="Every violation belongs to an inspection of its week, which counts as many.",
-        ),
-        dg.AssetCheckSpec(
-            "rejected_share",
-            asset="rejected_inspections",
-            description="A new way of writing dates or violations on the portal shows as a wave of rejections.",
-        ),
-    ],
+@rule(
+    INSPECTIONS,
+    guards_against="A pipeline on these data lost 1.6 % of its rows on a null name: here every portal row "
+    "is an inspection or a rejected row with its reason.",
+    expects="raw rows = inspections + rejected rows (exact duplicates among them)",
+    blocking=True,
 )
-def inspections_checks(
-    context: dg.AssetCheckExecutionContext, database: Database, objects: ObjectStore
-) -> Iterator[dg.AssetCheckResult]:
-    weeks = weeks_checked(context)
-    bounds = {"first": weeks[0], "last": weeks[-1]}
-    rows = database.query(_ROWS, bounds)
-    clean, rejected = by_week(rows, "clean"), by_week(rows, "rejected")
-    raw = {week: footer.metadata.num_rows for week, footer in raw_footers(objects, weeks).items()}
+def row_conservation(
+    weeks: Sequence[date],
+    raw_inspections: pd.DataFrame,
+    inspections: pd.DataFrame,
+    rejected_inspections: pd.DataFrame,
+) -> Verdict:
+    """Fail weeks in which a row was lost or made up."""
+    raw, clean, rejected = (
+        rows_per_week(frame, weeks) for frame in (raw_inspections, inspections, rejected_inspections)
+    )
     lost = {
-        week: f"{raw.get(week)} raw, {clean.get(week, 0)} clean, {rejected.get(week, 0)} rejected"
+        week: f"{raw[week]} raw, {clean[week]} clean, {rejected[week]} rejected"
         for week in weeks
-        if raw.get(week) != clean.get(week, 0) + rejected.get(week, 0)
+        if raw[week] != clean[week] + rejected[week]
     }
-    yield verdict(
-        "inspections",
-        "row_conservation",
-        lost,
-        "raw rows = inspections + rejected rows (exact duplicates among them)",
-        {
-            "raw": sum(raw.values()),
-            "clean": int(sum(clean.values())),
-            "rejected": int(sum(rejected.values())),
-        },
-    )
+    counts = {"raw": sum(raw.values()), "clean": sum(clean.values()), "rejected": sum(rejected.values())}
+    return Verdict(lost, metadata=counts)
 
-    repeated = database.query(_REPEATED, bounds)
-    yield verdict(
-        "inspections",
-        "unique_ids",
-        by_week(repeated, "inspection_id"),
-        "an inspection_id stands in one week only; load the named weeks again",
-        {"repeated_ids": len(repeated)},
-    )
 
-    strangers = database.query(_WRONG_WEEK, bounds)
-    yield verdict(
-        "inspections",
-        "dates_within_week",
-        by_week(strangers, "rows"),
-        "inspection_date lies in [week, week + 7 days)",
-    )
-
-    spellings = database.query(_SPELLINGS, bounds)
-    unmatched = vocabulary.unmatched_values(spellings)
-    unknown = spellings["facility_type_raw"].isin(unmatched["value"]) | spellings["inspection_type_raw"].isin(
-        unmatched["value"]
-    )
+@rule(
+    INSPECTIONS,
+    guards_against="An unmatched spelling becomes 'Other': a bias audit once named a group that matched no row.",
+    expects=f"at most {UNMATCHED_SHARE:.0%} of the rows are of a type or visit that is not in the vocabulary",
+)
+def vocabulary(weeks: Sequence[date], inspections: pd.DataFrame) -> Verdict:
+    """Fail the newest week where too many rows are of an unknown type."""
+    names = ["facility_type_raw", "inspection_type_raw"]
+    spellings = inspections.groupby(names, dropna=False, observed=True).agg(rows=("week", "size"), week=("week", "max"))
+    spellings = spellings.reset_index()
+    unmatched = words.unmatched_values(spellings)
+    unknown = spellings[names[0]].isin(unmatched["value"]) | spellings[names[1]].isin(unmatched["value"])
     share = float(spellings.loc[unknown, "rows"].sum()) / max(1.0, float(spellings["rows"].sum()))
-    yield dg.AssetCheckResult(
-        asset_key="inspections",
-        check_name="vocabulary",
-        passed=share <= UNMATCHED_SHARE,
-        severity=WARN,
-        description=f"{share:.2%} of the rows are of a type or visit that is not in the vocabulary.",
-        metadata={
-            "unmatched_share": share,
-            "spellings": ", ".join(sorted(unmatched["value"])[:50]) or "none",
-        },
+    text = f"{share:.2%} of the rows are of a type or visit that is not in the vocabulary."
+    listed = ", ".join(sorted(unmatched["value"])[:50]) or "none"
+    return Verdict(
+        {weeks[-1]: text} if share > UNMATCHED_SHARE else {}, text, {"unmatched_share": share, "spellings": listed}
     )
 
-    yield verdict(
-        "violations",
-        "counts_match",
-        by_week(database.query(_VIOLATIONS, bounds), "inspections"),
-        "each inspection counts the violations that were parsed from it",
-    )
 
-    reasons = database.query(_REASONS, bounds)
+@rule(
+    INSPECTIONS,
+    guards_against="An inspection whose date was corrected moves to another week and must leave its old one.",
+    expects="an inspection_id stands in one week only; load the named weeks again",
+    blocking=True,
+    of_store=True,
+)
+def unique_ids(weeks: Sequence[date], stored: Stored) -> Verdict:
+    """Fail every week that holds an id which stands in another week too."""
+    repeated = stored.query(
+        """
+        select week, inspection_id from {inspections} where inspection_id in (
+            select inspection_id from {inspections} where inspection_id in (
+                select inspection_id from {inspections} where week between %(first)s and %(last)s
+            ) group by inspection_id having count(*) > 1
+        ) order by week, inspection_id
+        """,
+        {"first": weeks[0], "last": weeks[-1]},
+    )
+    failing: dict[date, object] = {}
+    for week, number in zip(repeated["week"], repeated["inspection_id"], strict=True):
+        failing[week] = f"{failing[week]}, {number}" if week in failing else str(number)
+    return Verdict(failing, metadata={"repeated_ids": repeated["inspection_id"].nunique()})
+
+
+@rule(
+    VIOLATIONS,
+    guards_against="Every violation belongs to an inspection of its week, which counts as many.",
+    expects="each inspection counts the violations that were parsed from it",
+    blocking=True,
+)
+def counts_match(inspections: pd.DataFrame, violations: pd.DataFrame) -> Mapping[date, object]:
+    """Fail weeks in which an inspection counts other violations than it has rows."""
+    key = ["week", "inspection_id"]
+    parsed = violations.groupby(key, observed=True).size().rename("parsed").reset_index()
+    both = inspections[[*key, "violation_count"]].merge(parsed, on=key, how="outer")
+    wrong = both[both["violation_count"].fillna(-1).astype("int64") != both["parsed"].fillna(0).astype("int64")]
+    return {week: f"{count} inspections" for week, count in wrong.groupby("week").size().items()}
+
+
+@rule(
+    REJECTED_INSPECTIONS,
+    guards_against="A new way of writing dates or violations on the portal shows as a wave of rejections.",
+    expects=f"at most {REJECTED_SHARE:.0%} of a week's rows are rejected",
+)
+def rejected_share(weeks: Sequence[date], raw_inspections: pd.DataFrame, rejected_inspections: pd.DataFrame) -> Verdict:
+    """Fail weeks with many rejected rows."""
+    raw, rejected = rows_per_week(raw_inspections, weeks), rows_per_week(rejected_inspections, weeks)
     many = {
-        week: f"{rejected[week]} of {raw.get(week)}"
+        week: f"{rejected[week]} of {raw[week]}"
         for week in weeks
-        if rejected.get(week, 0) > max(2, REJECTED_SHARE * raw.get(week, 0))
+        if rejected[week] > max(2, REJECTED_SHARE * raw[week])
     }
-    yield verdict(
-        "rejected_inspections",
-        "rejected_share",
-        many,
-        f"at most {REJECTED_SHARE:.0%} of a week's rows are rejected",
-        {"reasons": dg.MetadataValue.json(dict(zip(reasons["reason"], map(int, reasons["rows"]), strict=True)))},
-        severity=WARN,
-    )
+    reasons = rejected_inspections["reason"].value_counts().to_dict()
+    return Verdict(many, metadata={"reasons": dg.MetadataValue.json({k: int(v) for k, v in reasons.items()})})
+
+
+RULES = (row_conservation, vocabulary, unique_ids, counts_match, rejected_share)

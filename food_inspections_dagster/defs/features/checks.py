@@ -1,177 +1,74 @@
-"""Features are complete, finite, and know nothing of what came after their Monday."""
+"""Features are complete, and know nothing of what came after their Monday."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from datetime import date
 
-import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.inspections import schemas
-from food_inspections_dagster.inspections.codebooks import SWITCH_DATE
-from food_inspections_dagster.inspections.features import (
-    FEATURE_NAMES,
-    FEATURES,
-    INSPECTION_COLUMNS,
-    VIOLATION_COLUMNS,
-    feature_matrix,
-)
+from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS, VIOLATIONS
+from food_inspections_dagster.frames import rows_per_week
+from food_inspections_dagster.inspections.features import INSPECTION_COLUMNS, VIOLATION_COLUMNS
+from food_inspections_dagster.inspections.features.rules import changed_by_the_future, constant_features
 from food_inspections_dagster.inspections.labels import LABELS
-from food_inspections_dagster.orchestration.rules import by_week, verdict, weeks_checked
-from food_inspections_dagster.resources.database import Database
-from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
+from food_inspections_dagster.orchestration.partitions import HISTORY_BEFORE, HISTORY_THROUGH
+from food_inspections_dagster.orchestration.rules import Verdict, rule
+from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.weeks import WEEK
 
-ASSET = "feature_matrix"
-WARN = dg.AssetCheckSeverity.WARN
-# Codes of the 2010 codebook leave the features three years after the switch, those of 2018 enter with it.
-IN_USE = {
-    "2010": lambda first, last: first < SWITCH_DATE + 104 * WEEK,
-    "2018": lambda first, last: last > SWITCH_DATE + 13 * WEEK,
-}
-CODEBOOKS_OF = {feature.name: IN_USE.get(feature.codebook or "") for feature in FEATURES}
-NUMERIC = [feature.name for feature in FEATURES if feature.kind == "numeric"]
 CONSTANT_WEEKS = 104  # judged on the newest two years of a range
 CONSTANT_AFTER_ROWS = 2_000  # a short week may well hold no school and no complaint
 
-_ROWS = """
-    select coalesce(i.week, f.week) as week, 
-        format('%%s inspections, %%s rows of features', coalesce(i.rows, 0), coalesce(f.rows, 0)) as found
-    from (select week, count(*) as rows from clean.inspections
-          where week between %(first)s and %(last)s group by week) as i
-    full join (select week, count(*) as rows from features.feature_matrix
-          where week between %(first)s and %(last)s group by week) as f using (week)
-    where i.rows is distinct from f.rows
-"""
 
-
-_COLUMNS = """
-    select column_name::text as name from information_schema.columns
-    where table_schema = 'features' and table_name = 'feature_matrix'
-"""
-_INFINITE = f"""
-    select week, count(*) as rows from features.feature_matrix
-    where week between %(first)s and %(last)s
-    and ('Infinity'::real in ({", ".join(NUMERIC)}) or '-Infinity'::real in ({", ".join(NUMERIC)}))
-    group by week
-"""  # noqa: S608 - the names are those of the registry
-
-
-def constant_features(rows: pd.DataFrame, first: date, last: date) -> list[str]:
-    """Return the features that have one value, or none, in all rows of the weeks from ``first`` to ``last``."""
-    constant = []
-    for name in NUMERIC:
-        in_use = CODEBOOKS_OF[name]
-        if in_use is None or in_use(first, last):
-            known = rows[name].dropna().to_numpy(dtype="float32")
-            if known.size == 0 or (known == known[0]).all():
-                constant.append(name)
-    return constant
-
-
-def rebuilt_without_future(database: Database, week: date) -> pd.DataFrame:
-    """Compute a week's features again from a past that ends before its Monday.
-
-    The week's own inspections are there only to name the establishments: what was found in them is changed.
-    """
-    history = database.stored_range("clean.inspections", FIRST_WEEK, week, columns=[*INSPECTION_COLUMNS, *LABELS])
-    own = history["week"] == week
-    history.loc[own, ["critical_count", "serious_count", "minor_count"]] = 99
-    history["results"] = history["results"].mask(own, "Out of Business")
-    violations = database.stored_range("clean.violations", FIRST_WEEK, week - WEEK, columns=list(VIOLATION_COLUMNS))
-    return feature_matrix([week], history, violations)
-
-
-@dg.multi_asset_check(
-    name="feature_matrix_checks",
-    specs=[
-        dg.AssetCheckSpec(
-            "row_for_row",
-            asset=ASSET,
-            blocking=True,
-            description="A join that loses or doubles inspections biases the model without a word.",
-        ),
-        dg.AssetCheckSpec(
-            "expected_columns",
-            asset=ASSET,
-            blocking=True,
-            description="A model fitted on other columns than it is asked with answers nonsense.",
-        ),
-        dg.AssetCheckSpec(
-            "finite",
-            asset=ASSET,
-            blocking=True,
-            description="A rate over no inspections is null; a division by zero would be infinite.",
-        ),
-        dg.AssetCheckSpec(
-            "not_constant",
-            asset=ASSET,
-            description="A feature that never varies is a mapping that no longer matches the portal's words.",
-        ),
-        dg.AssetCheckSpec(
-            "point_in_time",
-            asset=ASSET,
-            blocking=True,
-            description="The City's and the students' features leak the future: a sampled week is computed again "
-            "from a past that ends before its Monday, and must be the same.",
-        ),
-    ],
+@rule(
+    FEATURE_MATRIX,
+    guards_against="A join that loses or doubles inspections biases the model without a word.",
+    expects="every inspection of the week has one row of features",
+    blocking=True,
 )
-def feature_matrix_checks(context: dg.AssetCheckExecutionContext, database: Database) -> Iterator[dg.AssetCheckResult]:
-    weeks = weeks_checked(context)
-    bounds = {"first": weeks[0], "last": weeks[-1]}
-    differing = database.query(_ROWS, bounds)
-    yield verdict(
-        ASSET,
-        "row_for_row",
-        by_week(differing, "found"),
-        "there is one row of features per inspection",
-    )
+def row_for_row(
+    weeks: Sequence[date], inspections: pd.DataFrame, feature_matrix: pd.DataFrame
+) -> Mapping[date, object]:
+    """Fail weeks that have more or fewer rows of features than inspections."""
+    made, rows = rows_per_week(inspections, weeks), rows_per_week(feature_matrix, weeks)
+    return {
+        week: f"{made[week]} inspections, {rows[week]} rows of features" for week in weeks if made[week] != rows[week]
+    }
 
-    stored = set(database.query(_COLUMNS)["name"])
-    missing = [name for name in schemas.FEATURE_MATRIX.columns if name not in stored]
-    yield verdict(
-        ASSET,
-        "expected_columns",
-        weeks[-1:] if missing else [],
-        "all columns of the schema are stored",
-        {"columns": len(stored), "missing": ", ".join(missing) or "none"},
-    )
 
-    infinite = database.query(_INFINITE, bounds)
-    yield verdict(
-        ASSET,
-        "finite",
-        by_week(infinite, "rows"),
-        "no feature is infinite",
-        {"features": len(NUMERIC)},
-    )
-
+@rule(
+    FEATURE_MATRIX,
+    guards_against="A feature that never varies is a mapping that no longer matches the portal's words.",
+    expects=f"no feature is constant over {CONSTANT_AFTER_ROWS} rows or more",
+)
+def not_constant(weeks: Sequence[date], feature_matrix: pd.DataFrame) -> Verdict:
+    """Fail the newest week where a feature has one value in all rows of two years."""
     first = max(weeks[0], weeks[-1] - CONSTANT_WEEKS * WEEK)
-    recent = database.stored_range("features.feature_matrix", first, weeks[-1], columns=["week", *NUMERIC])
-    constant = constant_features(recent, first, weeks[-1])
+    recent = feature_matrix[feature_matrix["week"] >= first]
     enough = len(recent) >= CONSTANT_AFTER_ROWS
-    yield verdict(
-        ASSET,
-        "not_constant",
-        weeks[-1:] if constant and enough else [],
-        f"no feature is constant over {CONSTANT_AFTER_ROWS} rows or more",
-        {"rows": len(recent), "constant": ", ".join(constant) or "none", "judged": enough},
-        severity=WARN,
-    )
+    constant = ", ".join(constant_features(recent, first, weeks[-1])) if enough else ""
+    metadata = {"rows": len(recent), "constant": constant or "none", "judged": enough}
+    return Verdict({weeks[-1]: constant} if constant else {}, metadata=metadata)
 
+
+@rule(
+    FEATURE_MATRIX,
+    guards_against="The City's and the students' features leak the future: a sampled week is computed again "
+    "from a past that ends before its Monday, its own rows altered, and must be the same.",
+    expects="features do not change when the future does",
+    blocking=True,
+    of_store=True,
+)
+def point_in_time(weeks: Sequence[date], stored: Stored) -> Verdict:
+    """Fail sampled weeks whose stored features differ from those of a past without a future."""
     # The last week has the longest past, the middle one the most future that could leak.
-    changed: dict[date, str] = {}
-    compared = 0
-    for week in sorted({weeks[len(weeks) // 2], weeks[-1]}):
-        kept = database.stored_range("features.feature_matrix", week, week)
-        rebuilt = rebuilt_without_future(database, week)
-        compared += len(kept)
-        unequal = [name for name in FEATURE_NAMES if not kept[name].equals(rebuilt[name])]
-        if unequal:
-            changed[week] = ", ".join(unequal[:5])
-    yield verdict(
-        ASSET,
-        "point_in_time",
-        changed,
-        "features do not change when the future does",
-        {"rows_compared": compared},
-    )
+    sampled = sorted({weeks[len(weeks) // 2], weeks[-1]})
+    last = sampled[-1]
+    kept = stored.rows(FEATURE_MATRIX, sampled)
+    history = stored.rows(INSPECTIONS, stored.weeks(INSPECTIONS, HISTORY_THROUGH.weeks(last)), HISTORY)
+    violations = stored.rows(VIOLATIONS, stored.weeks(VIOLATIONS, HISTORY_BEFORE.weeks(last)), VIOLATION_COLUMNS)
+    changed = changed_by_the_future(sampled, history, violations, kept)
+    return Verdict(changed, metadata={"rows_compared": len(kept)})
+
+
+HISTORY = (*INSPECTION_COLUMNS, *LABELS)
+RULES = (row_for_row, not_constant, point_in_time)

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from food_inspections_dagster.defs.scoring.columns import SCORES
 from food_inspections_dagster.inspections.cohorts import active_establishments
 from food_inspections_dagster.inspections.features import FEATURES, compute_features
 from food_inspections_dagster.modeling.documents import files_of
@@ -26,16 +25,14 @@ def list_for(
     violations: pd.DataFrame,
     window_days: int,
 ) -> pd.DataFrame:
-    """Return the ranked cohort as of the end of ``week``; no rows where no model was selected.
+    """Return the ranked cohort as of the end of ``week``.
 
     Args:
-        decision: the document of ``selected_model`` for the week.
+        decision: the document of ``selected_model`` for the week, in which a group is selected.
         blobs: the files of the selected model's asset.
         inspections, violations: the history up to the end of the week; later rows are not used.
         window_days: see ``cohorts.active_establishments``.
     """
-    if decision["selected"] is None:
-        return no_scores()
     as_of_date = week + WEEK
     cohort = active_establishments(inspections, as_of_date, window_days)
     days = pd.Series(as_of_date, cohort.index, dtype=pd.ArrowDtype(pa.date32()))
@@ -44,9 +41,3 @@ def list_for(
     model = load(files_of(decision["files"], blobs))
     ranked = rank(model, decision["selected"], cohort, features, as_of_date, PHRASES)
     return ranked.assign(week=pd.Series(week, ranked.index, dtype=pd.ArrowDtype(pa.date32())))
-
-
-def no_scores() -> pd.DataFrame:
-    """Return no rows with all columns."""
-    fields = [(name, pa.type_for_alias(kind)) for name, (kind, _) in SCORES.items()]
-    return pa.schema(fields).empty_table().to_pandas(types_mapper=pd.ArrowDtype)

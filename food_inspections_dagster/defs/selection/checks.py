@@ -1,85 +1,72 @@
 """The chosen model is worth its trouble: better than one feature, and no worse than the choice before."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import dagster as dg
-import orjson
-
-from food_inspections_dagster.orchestration.rules import verdict, weeks_checked
-from food_inspections_dagster.resources.object_store import ObjectStore
-
-ASSET = "selected_model"
-WARN = dg.AssetCheckSeverity.WARN
+from food_inspections_dagster.catalog import SELECTED_MODEL
+from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.orchestration.rules import Verdict, rule
 
 
-@dg.multi_asset_check(
-    name="selected_model_checks",
-    specs=[
-        dg.AssetCheckSpec(
-            "decision_is_complete",
-            asset=ASSET,
-            blocking=True,
-            description="A decision names a candidate with a model and files, or says why there is none: a list made "
-            "by no known model could not be explained.",
-        ),
-        dg.AssetCheckSpec(
-            "better_than_baseline",
-            asset=ASSET,
-            description="A model that does not beat ranking by one feature is not worth its upkeep (newest week).",
-        ),
-        dg.AssetCheckSpec(
-            "not_worse_than_before",
-            asset=ASSET,
-            description="A new choice must not rank worse than the one it replaces, on the same rows (newest week).",
-        ),
-    ],
+@rule(
+    SELECTED_MODEL,
+    guards_against="A decision names a candidate with a model and files, or says why there is none: a list made "
+    "by no known model could not be explained.",
+    expects="every decision names a model with its files, or a reason for none",
+    blocking=True,
 )
-def selected_model_checks(
-    context: dg.AssetCheckExecutionContext, objects: ObjectStore
-) -> Iterator[dg.AssetCheckResult]:
-    weeks = weeks_checked(context)
-    texts = objects.get_many(f"models/{ASSET}/week={week}/decision.json" for week in weeks)
-    decisions = dict(zip(weeks, map(orjson.loads, texts.values()), strict=True))
-    yield verdict(
-        ASSET,
-        "decision_is_complete",
-        {week: decision["selected"] for week, decision in decisions.items() if not _is_complete(decision)},
-        "every decision names a model with its files, or a reason for none",
-        {"weeks_without_choice": sum(not decision["selected"] for decision in decisions.values())},
-    )
-    newest = decisions[weeks[-1]]
-    yield _compared("better_than_baseline", weeks[-1], newest, "baseline", {"better"})
-    yield _compared("not_worse_than_before", weeks[-1], newest, "previous", {"better", "no difference shown"})
+def decision_is_complete(weeks: Sequence[date], selected_model: WeeklyDocuments) -> Verdict:
+    """Fail weeks whose decision names no usable model and gives no reason."""
+    decisions = selected_model.documents
+    wrong = {week: decisions[week]["selected"] for week in weeks if not _is_complete(decisions[week])}
+    without = sum(not decisions[week]["selected"] for week in weeks)
+    return Verdict(wrong, metadata={"weeks_without_choice": without})
 
 
-def _is_complete(decision: dict[str, Any]) -> bool:
+@rule(
+    SELECTED_MODEL,
+    guards_against="A model that does not beat ranking by one feature is not worth its upkeep (newest week).",
+    expects="the chosen model ranks better than the baseline",
+)
+def better_than_baseline(weeks: Sequence[date], selected_model: WeeklyDocuments) -> Verdict:
+    """Fail the newest week where the choice is not shown to be better than the baseline."""
+    return _compared(weeks[-1], selected_model.documents[weeks[-1]], "baseline", {"better"})
+
+
+@rule(
+    SELECTED_MODEL,
+    guards_against="A new choice must not rank worse than the one it replaces, on the same rows (newest week).",
+    expects="the chosen model ranks no worse than the choice of the week before",
+)
+def not_worse_than_before(weeks: Sequence[date], selected_model: WeeklyDocuments) -> Verdict:
+    """Fail the newest week where the choice is shown to be worse than the one before."""
+    return _compared(weeks[-1], selected_model.documents[weeks[-1]], "previous", {"better", "no difference shown"})
+
+
+def _is_complete(decision: Mapping[str, Any]) -> bool:
     if decision["selected"] is None:
         return bool(decision["reasons"])
     groups = {candidate["group"] for candidate in decision["candidates"] if not candidate["excluded"]}
     return decision["selected"] in groups and bool(decision["selected_model_id"]) and bool(decision["files"])
 
 
-def _compared(check: str, week: date, decision: dict[str, Any], other: str, wanted: set[str]) -> dg.AssetCheckResult:
-    comparison = decision[other]
-    selected = decision["selected"]
+def _compared(week: date, decision: Mapping[str, Any], other: str, wanted: set[str]) -> Verdict:
+    comparison, selected = decision[other], decision["selected"]
     if comparison is None:
         # The same group as before is no worse than itself; the baseline is not better than itself.
         passed = selected is not None and (other == "previous" or selected != decision["rule"]["baseline"])
-        said = f"{selected or 'nothing'} is selected, and there is no other {other} to compare it with."
-        return dg.AssetCheckResult(asset_key=ASSET, check_name=check, passed=passed, severity=WARN, description=said)
-    difference = comparison["difference"]
-    return dg.AssetCheckResult(
-        asset_key=ASSET,
-        check_name=check,
-        passed=comparison["verdict"] in wanted,
-        severity=WARN,
-        description=comparison["sentence"],
-        metadata={
-            "week": str(week),
-            "selected": selected,
-            "other": comparison["other"],
-            **{f"auc_difference_{name}": difference[name] for name in ("value", "low", "high")},
-        },
-    )
+        words = f"{selected or 'nothing'} is selected, and there is no other {other} to compare it with."
+        return Verdict({} if passed else {week: words}, words)
+    known = {name: value for name, value in comparison["difference"].items() if value is not None}
+    metadata = {
+        "week": str(week),
+        "selected": selected,
+        "other": comparison["other"],
+        **{f"auc_difference_{name}": known[name] for name in ("value", "low", "high") if name in known},
+    }
+    passed = comparison["verdict"] in wanted
+    return Verdict({} if passed else {week: comparison["verdict"]}, comparison["sentence"], metadata)
+
+
+RULES = (decision_is_complete, better_than_baseline, not_worse_than_before)

@@ -1,107 +1,80 @@
-"""feature_matrix -> xgboost_model, knn_model, logistic_regression_model, baseline_model in the object store."""
+"""feature_matrix -> one model asset per algorithm in the object store."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
-import orjson
 import pandas as pd
 
+from food_inspections_dagster import catalog
+from food_inspections_dagster.catalog import FEATURE_MATRIX
+from food_inspections_dagster.defs.training.checks import rules_of
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.inspections.labels import LABELS
-from food_inspections_dagster.io_managers.objects import StoredBlobs, WeeklyDocuments
-from food_inspections_dagster.modeling.documents import files_of, to_documents
-from food_inspections_dagster.modeling.training import KnownFiles, train_and_backtest
-from food_inspections_dagster.orchestration.metadata import OWNERS, code_version, log_week
-from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
-from food_inspections_dagster.resources.object_store import ObjectStore
-from food_inspections_dagster.settings import Settings, load_settings
+from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS
+from food_inspections_dagster.modeling.documents import known_files, to_documents
+from food_inspections_dagster.modeling.training import train_and_backtest
+from food_inspections_dagster.orchestration.partitions import trailing
+from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
+from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.settings import Settings
 
-SCHEDULE = load_settings().training_schedule
 INPUTS = tuple((feature.name, feature.kind) for feature in FEATURES)
-ROW_COLUMNS = ["week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"]
-ROW_COLUMNS += ["is_reinspection", "in_cohort", *LABELS, *(name for name, _ in INPUTS)]
-VERSION = code_version(
-    *(f"modeling.{module}" for module in ("algorithms", "training", "splits", "persistence", "metrics")),
-    "inspections.features",
-    "inspections.timelines",
-    "inspections.cohorts",
+ROW_COLUMNS = (
+    *("week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"),
+    *("is_reinspection", "in_cohort", *LABELS, *(name for name, _ in INPUTS)),
 )
 
-ALGORITHMS = {
-    "xgboost": "Gradient boosted trees.",
-    "knn": "Nearest neighbours.",
-    "logistic_regression": "Logistic regression.",
-    "baseline": "Rank by one feature: what any other model has to beat.",
-}
 
+def stages(settings: Settings) -> list[Stage]:
+    """Return the stage that fits the models of all groups, on rows that are read once."""
+    schedule, label = settings.models.schedule, settings.models.label
+    groups = {catalog.model(name): settings.recipe(name) for name in ALGORITHMS}
 
-def known_models(objects: ObjectStore, asset: str) -> KnownFiles:
-    """Return a function that gives the stored files of the model at an anchor, or None."""
+    @stage(
+        *(
+            Output(
+                entry,
+                f"""{ALGORITHMS[spec.algorithm].description} Refitted every {schedule.update_weeks} weeks on the last
+                {schedule.training_window_weeks} weeks; between, a week carries the newest fit.
 
-    def known(anchor: date) -> dict[str, bytes] | None:
-        path = f"models/{asset}/week={anchor}/model.json"
-        if not objects.exists(path):
-            return None
-        named = orjson.loads(objects.get(path))["files"]
-        return files_of(named, StoredBlobs(objects, f"models/{asset}")) or None
-
-    return known
-
-
-def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
-    """Return the asset of one model group; all of them differ in nothing but the algorithm."""
-
-    @dg.asset(
-        name=f"{algorithm}_model",
-        description=f"""{what} Refitted every {SCHEDULE.update_weeks} weeks on the last
-        {SCHEDULE.training_window_weeks} weeks; between, a week carries the newest fit.
-
-        Grain: one document per week: the model of the week, and the week's inspections as scored by the model that was
-        in force when its list was made. Source: feature_matrix of the training window.""",
-        partitions_def=WEEKLY,
-        backfill_policy=SINGLE_RUN,
-        ins={
-            "feature_matrix": dg.AssetIn(
-                # The week's own scores need the fit before its own, up to two updates back.
-                partition_mapping=trailing(SCHEDULE.training_window_weeks + 2 * SCHEDULE.update_weeks),
-                metadata={"columns": ROW_COLUMNS},
+                Grain: one document per week: the model of the week, and the week's inspections as scored by the model
+                that was in force when its list was made. Source: feature_matrix of the training window.""",
+                {"recipe": spec},
+                ALGORITHMS[spec.algorithm].kind,
+            )
+            for entry, spec in groups.items()
+        ),
+        group="training",
+        inputs={
+            # The week's own scores need the fit before its own, up to two updates back.
+            "feature_matrix": Input(
+                FEATURE_MATRIX, trailing(schedule.training_window_weeks + 2 * schedule.update_weeks), ROW_COLUMNS
             )
         },
-        group_name="training",
-        owners=OWNERS,
-        kinds={"python", "xgboost" if algorithm == "xgboost" else "scikitlearn"},
-        code_version=VERSION,
-        io_manager_key="documents",
-        metadata={"prefix": "models", "name": "model.json"},
+        reads={"schedule": schedule, "label": label},
+        rules=[rule for entry in groups for rule in rules_of(entry)],
+        separable=True,
     )
-    def model(
-        context: dg.AssetExecutionContext,
-        objects: ObjectStore,
-        settings: dg.ResourceParam[Settings],
-        feature_matrix: pd.DataFrame,
-    ) -> WeeklyDocuments:
-        weeks = weeks_of(context)
-        spec = settings.recipe(algorithm)
-        known = known_models(objects, f"{algorithm}_model")
-        trained = train_and_backtest(
-            spec,
-            settings.training_schedule,
-            settings.models.label,
-            INPUTS,
-            feature_matrix,
-            weeks,
-            VERSION,
-            known,
-        )
-        documents, blobs = to_documents(trained)
-        for week, document in documents.items():
-            rows = {"dagster/row_count": len(document["backtest"]["rows"]["score"])}
-            said = {key: document[key] or "none" for key in ("model_id", "anchor", "reason")}
-            log_week(context, week, {**rows, **said})
-        context.add_output_metadata({"models": len(trained.models), "fitted_now": len(trained.fitted)})
-        return WeeklyDocuments(documents, blobs)
+    def models(
+        weeks: Sequence[date], asked: set[str], stored: dg.ResourceParam[Stored], feature_matrix: pd.DataFrame
+    ) -> Made:
+        values, weekly, run = {}, {}, {}
+        for entry, spec in groups.items():
+            if entry.asset in asked:
+                known = known_files(lambda week, entry=entry: stored.documents(entry, [week]), stored.blobs(entry))
+                trained = train_and_backtest(
+                    spec, schedule, label, INPUTS, feature_matrix, weeks, models.code_version, known
+                )
+                documents, blobs = to_documents(trained)
+                rows = {week: len(document["backtest"]["rows"]["score"]) for week, document in documents.items()}
+                values[entry.asset] = WeeklyDocuments(documents, blobs, rows)
+                weekly[entry.asset] = {
+                    week: {key: document[key] or "none" for key in ("model_id", "anchor", "reason")}
+                    for week, document in documents.items()
+                }
+                run[entry.asset] = {"models": len(trained.models), "fitted_now": len(trained.fitted)}
+        return Made(values, weekly, run)
 
-    return model
-
-
-models = [model_asset(algorithm, what) for algorithm, what in ALGORITHMS.items()]
+    return [models]

@@ -1,0 +1,143 @@
+"""Every stored thing once: where it lies, its key and its columns.
+
+Assets, IO managers, checks, reports, documentation and services take addresses from here; nobody else writes a
+path or the name of a table. An entry's ``asset`` is the key of the asset that makes it.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from food_inspections_dagster import schemas
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.inspections import schemas as domain
+from food_inspections_dagster.modeling import schemas as method
+from food_inspections_dagster.schemas import Schema
+
+RAW, PROCESSED, MODELS = "raw", "processed", "models"
+ZONES = (RAW, PROCESSED, MODELS)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as one Parquet object a week: ``<zone>/<folder>/week=2011-09-05/rows.parquet``.
+
+    Attributes:
+        schema: None where rows are kept as they were received.
+    """
+
+    asset: str
+    zone: str
+    folder: str
+    schema: Schema | None = None
+    file: str = "rows.parquet"
+
+    @property
+    def prefix(self) -> str:
+        """The folder in the object store."""
+        return f"{self.zone}/{self.folder}"
+
+    def path(self, week: date) -> str:
+        """Return the path of a week's object."""
+        return f"{self.prefix}/week={week}/{self.file}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in Postgres, ``<database_schema>.<name>``.
+
+    Attributes:
+        key: its primary key; empty where rows have none.
+        mirror: the same rows as Parquet, for what computes on them; None where nothing does.
+    """
+
+    asset: str
+    database_schema: str
+    schema: Schema
+    key: tuple[str, ...]
+    mirror: Rows | None = None
+
+    @property
+    def name(self) -> str:
+        """The table's name, which is the asset's."""
+        return self.asset
+
+    def __str__(self) -> str:
+        return f"{self.database_schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Documents:
+    """One JSON document a week and the files that documents name, below ``<zone>/<asset>``."""
+
+    asset: str
+    zone: str
+    file: str
+    schema: None = None
+
+    @property
+    def prefix(self) -> str:
+        """The folder in the object store."""
+        return f"{self.zone}/{self.asset}"
+
+    def path(self, week: date) -> str:
+        """Return the path of a week's document."""
+        return f"{self.prefix}/week={week}/{self.file}"
+
+
+Entry = Rows | Table | Documents
+
+
+def _clean(schema: Schema) -> Table:
+    name = str(schema.name)
+    key = tuple(schema.unique or ())
+    return Table(name, "clean", schema, key, Rows(name, PROCESSED, name, schema))
+
+
+RAW_INSPECTIONS = Rows("raw_inspections", RAW, "inspections")
+INSPECTIONS = _clean(domain.INSPECTIONS)
+VIOLATIONS = _clean(domain.VIOLATIONS)
+REJECTED_INSPECTIONS = _clean(domain.REJECTED_INSPECTIONS)
+FEATURE_MATRIX = Rows("feature_matrix", PROCESSED, "feature_matrix", domain.FEATURE_MATRIX)
+SELECTED_MODEL = Documents("selected_model", MODELS, "decision.json")
+BIAS_REPORT = Table("bias_report", "monitoring", method.BIAS_REPORT, ("week", "attribute", "group", "metric"))
+BIAS_VERDICTS = Table("bias_verdicts", "monitoring", method.BIAS_VERDICTS, ("week", "attribute", "group"))
+SCORES = Table("scores", "predictions", method.SCORES, ("week", "establishment_id"))
+
+
+def model(group: str) -> Documents:
+    """Return the entry of a model group's asset."""
+    return Documents(f"{group}_model", MODELS, "model.json")
+
+
+FIXED: dict[str, Entry] = {
+    entry.asset: entry
+    for entry in (
+        RAW_INSPECTIONS,
+        INSPECTIONS,
+        VIOLATIONS,
+        REJECTED_INSPECTIONS,
+        FEATURE_MATRIX,
+        SELECTED_MODEL,
+        BIAS_REPORT,
+        BIAS_VERDICTS,
+        SCORES,
+    )
+}
+TABLES = {str(entry): entry for entry in FIXED.values() if isinstance(entry, Table)}
+
+
+def stored_rows(entry: Entry) -> Rows:
+    """Return where an entry's rows lie as Parquet.
+
+    Raises:
+        FoodInspectionsError: for an entry that is not kept as Parquet.
+    """
+    rows = entry.mirror if isinstance(entry, Table) else entry
+    if not isinstance(rows, Rows):
+        raise FoodInspectionsError(f"{entry.asset} is not kept as Parquet: give its entry in the catalog a mirror.")
+    return rows
+
+
+def columns_of(entry: Entry) -> tuple[str, ...]:
+    """Return the columns of an entry that has a schema, in order."""
+    return tuple(schemas.arrow_types(entry.schema)) if entry.schema is not None else ()

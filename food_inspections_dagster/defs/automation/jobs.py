@@ -1,0 +1,50 @@
+"""The job of the UI that makes whatever is not current, and the job over all assets that backfills use."""
+
+import dagster as dg
+
+from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration.partitions import WEEKLY
+from food_inspections_dagster.orchestration.stages import Graph
+from food_inspections_dagster.resources.ledger import Ledger
+from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.settings import Settings
+
+UP_TO_DATE = "bring_up_to_date"
+
+weekly_job = dg.define_asset_job(
+    planner.WEEKLY_JOB,
+    selection=dg.AssetSelection.all(),
+    partitions_def=WEEKLY,
+    description="The whole graph, for one week or any range of weeks.",
+)
+
+
+def bring_up_to_date_job(settings: Settings, graph: Graph, stages: dg.Definitions) -> dg.JobDefinition:
+    """Return the job whose one step runs the planner; the runs that it makes stand beside it in the UI."""
+
+    @dg.op(out=dg.Out(dg.Nothing), description="Make every week of every stage that is not current, upstream first.")
+    def plan_and_make(context: dg.OpExecutionContext, portal: PortalClient, ledger: dg.ResourceParam[Ledger]) -> None:
+        weeks = planner.wanted_weeks(portal, ledger.snapshot())
+        targets = planner.targets(graph, ledger.snapshot(), weeks, settings.scores.run_weeks)
+        report = planner.bring_up_to_date(
+            graph,
+            stages,
+            context.instance,
+            ledger,
+            portal,
+            targets,
+            announce=lambda run: context.log.info(f"Making {run}"),
+        )
+        for warning in report.warnings:
+            context.log.warning(warning)
+        context.log.info(f"{len(report.run_ids)} runs made; every week is current now.")
+
+    @dg.job(
+        name=UP_TO_DATE,
+        executor_def=dg.in_process_executor,
+        description="Bring up to date: make every week that is missing, or whose code, settings or input have changed.",
+    )
+    def bring_up_to_date() -> None:
+        plan_and_make()
+
+    return bring_up_to_date

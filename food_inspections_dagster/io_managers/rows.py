@@ -1,0 +1,113 @@
+"""Frames as Parquet in the object store, one object a week; in Postgres too where people ask for them."""
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dagster import InputContext
+
+from food_inspections_dagster import frames, schemas
+from food_inspections_dagster.catalog import Rows, Table
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.io_managers.weekly import WeeklyIOManager, asset_name, wanted_columns
+from food_inspections_dagster.resources.database import WeekLoad, week_loads
+from food_inspections_dagster.resources.object_store import ObjectStore
+
+
+class RowsIOManager(WeeklyIOManager):
+    """Stores a frame as the Parquet objects of its weeks. A week without a row is an object without rows."""
+
+    def store(
+        self, asset: str, value: Any, weeks: Sequence[date], audit: Mapping[str, Any], opened: int
+    ) -> tuple[Sequence[WeekLoad], Mapping[str, Any]]:
+        """Write one object for each week, each atomic, then the audit rows."""
+        entry = self.graph.output(asset).entry
+        assert isinstance(entry, Rows)
+        rows = frames.storable(asset, checked_frame(asset, value), _order(entry))
+        bounds = frames.week_bounds(asset, rows, weeks)
+        sizes = put_weeks(self.stored.objects, entry, rows, bounds)
+        loads = week_loads(rows, bounds)
+        self.ledger.record(asset, loads, close=opened, **audit)
+        smallest = min(sizes, default=0)
+        return loads, {"run_bytes": sum(sizes), "smallest_object_bytes": smallest, "path": entry.prefix}
+
+    def load_input(self, context: InputContext) -> pd.DataFrame:
+        """Return the rows of the input's weeks that are stored, in their order."""
+        entry = self.graph.output(asset_name(context)).entry
+        return self.stored.rows(entry, self.stored_weeks(context), wanted_columns(context))
+
+
+class TablesIOManager(WeeklyIOManager):
+    """Stores a frame as a table in Postgres, the run's weeks replaced in one transaction, and as its Parquet mirror.
+
+    The mirror is what other stages read.
+    """
+
+    def store(
+        self, asset: str, value: Any, weeks: Sequence[date], audit: Mapping[str, Any], opened: int
+    ) -> tuple[Sequence[WeekLoad], Mapping[str, Any]]:
+        """Write the mirror, then rows and audit in one transaction."""
+        entry = self.graph.output(asset).entry
+        assert isinstance(entry, Table)
+        frame = checked_frame(asset, value)
+        if entry.mirror is not None:
+            rows = frames.storable(asset, frame, entry.key)
+            put_weeks(self.stored.objects, entry.mirror, rows, frames.week_bounds(asset, rows, weeks))
+        loads = self.stored.database.replace_range(
+            str(entry),
+            frame,
+            weeks,
+            asset=asset,
+            primary_key=entry.key,
+            descriptions={name: column.description or "" for name, column in entry.schema.columns.items()},
+            close=opened,
+            **audit,
+        )
+        return loads, {"table": str(entry)}
+
+    def load_input(self, context: InputContext) -> pd.DataFrame:
+        """Return the rows of the input's weeks that are stored, from the mirror where there is one."""
+        entry = self.graph.output(asset_name(context)).entry
+        assert isinstance(entry, Table)
+        weeks, columns = self.stored_weeks(context), wanted_columns(context)
+        if entry.mirror is not None:
+            return self.stored.rows(entry, weeks, columns)
+        if not weeks:
+            return schemas.empty(entry.schema)[columns or list(entry.schema.columns)]
+        return self.stored.database.stored_range(str(entry), weeks[0], weeks[-1], columns)
+
+
+def put_weeks(objects: ObjectStore, entry: Rows, rows: pa.Table, bounds: Mapping[date, tuple[int, int]]) -> list[int]:
+    """Write the Parquet object of each week; return their bytes."""
+
+    def write(item: tuple[date, tuple[int, int]]) -> int:
+        week, (start, stop) = item
+        sink = io.BytesIO()
+        # No dictionaries for numbers of a few hundred rows: they cost more to build than they save.
+        texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+        pq.write_table(rows.slice(start, stop - start), sink, compression="zstd", use_dictionary=texts)
+        objects.put(entry.path(week), sink.getvalue())
+        return len(sink.getbuffer())
+
+    return objects.map(write, bounds.items())
+
+
+def checked_frame(asset: str, value: object) -> pd.DataFrame:
+    """Return the value when it is a frame with ``week``, else refuse it."""
+    if not isinstance(value, pd.DataFrame):
+        raise FoodInspectionsError(
+            f"{asset} returned {type(value).__name__}, and a pandas DataFrame is stored: return one."
+        )
+    if "week" not in value.columns:
+        raise FoodInspectionsError(f"{asset} returned rows without a column week: add it.")
+    return value
+
+
+def _order(entry: Rows) -> Sequence[str]:
+    if entry.schema is None:
+        return [":id"]
+    return [name for name in entry.schema.unique or () if name != "week"]

@@ -1,0 +1,98 @@
+"""What the IO managers share: whose weeks are stored or loaded, and the ledger around it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from time import perf_counter
+from typing import Any
+
+from dagster import InputContext, IOManager, MetadataValue, OutputContext
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.orchestration.current import Currency
+from food_inspections_dagster.orchestration.stages import Graph, Stage
+from food_inspections_dagster.resources.database import WeekLoad
+from food_inspections_dagster.resources.ledger import Ledger, Snapshot
+from food_inspections_dagster.resources.stored import Stored
+
+
+class WeeklyIOManager(IOManager):
+    """Stores weeks of an asset and their audit rows; subclasses say how."""
+
+    def __init__(self, graph: Graph, stored: Stored, ledger: Ledger) -> None:
+        self.graph = graph
+        self.stored = stored
+        self.ledger = ledger
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        """Store the weeks of this run with their audit rows."""
+        started = perf_counter()
+        asset, weeks = asset_name(context), output_weeks(context)
+        stage = self.graph.by_asset[asset]
+        audit = {
+            "run_id": context.run_id,
+            "code_version": stage.code_version,
+            "settings_digest": stage.outputs[asset].settings_digest,
+            "input_hashes": self._input_hashes(context, stage, weeks),
+        }
+        with self.ledger.opened(asset, weeks, context.run_id) as opened:
+            loads, metadata = self.store(asset, obj, weeks, audit, opened)
+        for load in loads:
+            context.step_context.add_asset_metadata(
+                {"dagster/row_count": load.rows, "content_hash": MetadataValue.text(load.content_hash)},
+                asset_key=context.asset_key,
+                partition_key=load.week.isoformat(),
+            )
+        context.add_output_metadata(
+            {
+                "run_rows": sum(load.rows for load in loads),
+                "run_weeks": len(loads),
+                "run_seconds": round(perf_counter() - started, 3),
+                **metadata,
+            }
+        )
+
+    def store(
+        self, asset: str, value: Any, weeks: Sequence[date], audit: Mapping[str, Any], opened: int
+    ) -> tuple[Sequence[WeekLoad], Mapping[str, Any]]:
+        """Store the weeks, close the load, and return what was stored and metadata for people."""
+        raise NotImplementedError
+
+    def stored_weeks(self, context: InputContext) -> list[date]:
+        """Return the weeks that an input asks for and that were stored when the step began to read."""
+        if not context.has_asset_partitions:
+            raise FoodInspectionsError(
+                f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY."
+            )
+        loads = _snapshot(self.ledger, context).loads.get(asset_name(context), {})
+        wanted = sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
+        return [week for week in wanted if week in loads]
+
+    def _input_hashes(self, context: OutputContext, stage: Stage, weeks: Sequence[date]) -> dict[date, str]:
+        snapshot = _snapshot(self.ledger, context)
+        sources = {stage.name: self.ledger.source_states(context.run_id, stage.name)} if stage.source else {}
+        currency = Currency(self.graph, snapshot, sources)
+        return {week: currency.input_hash(stage, week) for week in weeks}
+
+
+def _snapshot(ledger: Ledger, context: InputContext | OutputContext) -> Snapshot:
+    step = context.step_context
+    return ledger.of_step(step.run_id, step.step.key, step.previous_attempt_count)
+
+
+def output_weeks(context: OutputContext) -> list[date]:
+    """Return the weeks that this run materializes, in order."""
+    if not context.has_asset_partitions:
+        raise FoodInspectionsError(f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY.")
+    return sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
+
+
+def asset_name(context: InputContext | OutputContext) -> str:
+    """Return the asset's name."""
+    return context.asset_key.to_user_string()
+
+
+def wanted_columns(context: InputContext) -> list[str] | None:
+    """Return the columns that the input asks for by its own metadata ``{"columns": [...]}``; None for all."""
+    columns = (context.definition_metadata or {}).get("columns")
+    value = columns.value if isinstance(columns, MetadataValue) else columns
+    return list(value) if value is not None else None  # type: ignore[call-overload]

@@ -1,0 +1,173 @@
+"""What was loaded, from what, and what the checks said: the tables of ``metadata``.
+
+A load of objects cannot be one transaction. So it is opened here before the first object is written and closed
+with its audit rows after the last; weeks of a load that never ended count as not made.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import NamedTuple
+
+import orjson
+
+from food_inspections_dagster.resources.database import Database, WeekLoad, audit_rows
+from food_inspections_dagster.weeks import WEEK
+
+
+class Load(NamedTuple):
+    """The newest load of one week of one asset."""
+
+    load_id: int
+    rows: int
+    content_hash: str
+    column_hashes: Mapping[str, str]
+    run_id: str
+    code_version: str | None
+    settings_digest: str | None
+    input_hash: str | None
+
+
+class CheckResult(NamedTuple):
+    """What a check said of the weeks from ``first`` to ``last``."""
+
+    asset: str
+    check: str
+    blocking: bool
+    first: date
+    last: date
+    failing: tuple[date, ...]
+    description: str
+
+
+class Judgement(NamedTuple):
+    """The newest word of a blocking check on one week."""
+
+    failed: bool
+    after_load: int
+    description: str
+
+
+class Snapshot(NamedTuple):
+    """What the ledger held at one moment.
+
+    Attributes:
+        loads: by asset and week; weeks whose load is open are left out.
+        judgements: by asset, check and week, of blocking checks.
+    """
+
+    loads: Mapping[str, Mapping[date, Load]]
+    judgements: Mapping[str, Mapping[str, Mapping[date, Judgement]]]
+
+
+_LOADS = """
+    select distinct on (asset, week) load_id, asset, week, rows, content_hash, column_hashes, run_id, code_version,
+        settings_digest, input_hash
+    from metadata.partition_loads order by asset, week, load_id desc
+"""
+_OPEN = "select asset, unnest(weeks) as week from metadata.open_loads"
+_CHECKS = """
+    select asset, check_name, first_week, last_week, failing, description, after_load
+    from metadata.check_results where blocking order by result_id
+"""
+
+
+class Ledger:
+    """The record of loads and checks, in the application's database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._snapshots: dict[tuple[str, str, int], Snapshot] = {}
+        self._sources: dict[tuple[str, str], Mapping[date, str]] = {}
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest load of each week of each asset, and the newest word of each blocking check on it."""
+        with self.database.connect() as connection:
+            rows = connection.execute(_LOADS).fetchall()
+            opened = set(connection.execute(_OPEN).fetchall())
+            results = connection.execute(_CHECKS).fetchall()
+        loads: dict[str, dict[date, Load]] = {}
+        for load_id, asset, week, count, content, columns, *rest in rows:
+            if (asset, week) not in opened:
+                parsed = orjson.loads(columns) if columns else {}
+                loads.setdefault(asset, {})[week] = Load(load_id, count, content, parsed, *rest)
+        judgements: dict[str, dict[str, dict[date, Judgement]]] = {}
+        for asset, check, first, last, failing, description, after_load in results:
+            failed = set(failing)
+            of_check = judgements.setdefault(asset, {}).setdefault(check, {})
+            for number in range((last - first).days // 7 + 1):
+                week = first + number * WEEK
+                of_check[week] = Judgement(week in failed, after_load, description)
+        return Snapshot(loads, judgements)
+
+    def of_step(self, run_id: str, step: str, attempt: int) -> Snapshot:
+        """Return the ledger as it was when a step began to read.
+
+        Taken before the first input is read: what changes afterwards shows as a changed input, never the reverse.
+        """
+        key = (run_id, step, attempt)
+        if key not in self._snapshots:
+            for old in [other for other in self._snapshots if other[0] == run_id]:
+                del self._snapshots[old]
+            self._snapshots[key] = self.snapshot()
+        return self._snapshots[key]
+
+    def note_source(self, run_id: str, stage: str, states: Mapping[date, str]) -> None:
+        """Keep what a source outside held before a step read it."""
+        self._sources[run_id, stage] = states
+
+    def source_states(self, run_id: str, stage: str) -> Mapping[date, str]:
+        """Return what :meth:`note_source` kept."""
+        return self._sources.get((run_id, stage), {})
+
+    @contextmanager
+    def opened(self, asset: str, weeks: Sequence[date], run_id: str) -> Iterator[int]:
+        """Open a load of weeks, one at a time per asset; yield its number, with which it is to be closed.
+
+        Where the block fails the load stays open: some of its objects may be there.
+        """
+        with self.database.connect() as connection:
+            connection.autocommit = True
+            # A second writer of the asset waits here; the lock ends with this connection, whatever happens.
+            connection.execute("SELECT pg_advisory_lock(hashtextextended('objects of ' || %s, 0))", [asset])
+            row = connection.execute(
+                "INSERT INTO metadata.open_loads (asset, weeks, run_id) VALUES (%s, %s, %s) RETURNING open_id",
+                [asset, list(weeks), run_id],
+            ).fetchone()
+            yield row[0] if row else 0
+            # What a broken load of these weeks left open is whole now.
+            connection.execute("DELETE FROM metadata.open_loads WHERE asset = %s AND weeks <@ %s", [asset, list(weeks)])
+
+    def record(
+        self,
+        asset: str,
+        loads: Sequence[WeekLoad],
+        *,
+        run_id: str,
+        code_version: str | None,
+        settings_digest: str | None,
+        input_hashes: Mapping[date, str],
+        close: int,
+    ) -> None:
+        """Write the audit rows of a load of objects and close it."""
+        audit = audit_rows(asset, loads, run_id, code_version, settings_digest, input_hashes)
+        self.database.append("metadata.partition_loads", audit, close)
+
+    def newest_load(self) -> int:
+        """Return the number of the newest load of all; 0 before the first."""
+        with self.database.connect() as connection:
+            row = connection.execute("SELECT coalesce(max(load_id), 0) FROM metadata.partition_loads").fetchone()
+        return row[0] if row else 0
+
+    def record_checks(self, results: Sequence[CheckResult], run_id: str, after_load: int) -> None:
+        """Add results of checks; ``after_load`` is the newest load when they began."""
+        values = [
+            (r.asset, r.check, r.blocking, r.first, r.last, list(r.failing), r.description, after_load, run_id)
+            for r in results
+        ]
+        with self.database.connect() as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO metadata.check_results (asset, check_name, blocking, first_week, last_week, failing,"
+                " description, after_load, run_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                values,
+            )
