@@ -125,8 +125,10 @@ def portal_updates(
     stored_rows = dict(zip(stored["week"], stored["rows"], strict=True))
 
     row_cursor = cursor.row_cursor or stored["updated_at"].max()
-    changes = portal.weeks_changed_since(row_cursor)
-    portal_rows = portal.week_counts(min(stored_rows), ended)
+    # For deletion: the sensor compares states with what is stored, without a cursor.
+    states = portal.week_states(min(stored_rows), ended)
+    changes = {week: state for week, state in states.items() if state.newest > row_cursor}
+    portal_rows = {week: state.rows for week, state in states.items()}
     newest = max((week for week, rows in portal_rows.items() if rows), default=max(stored_rows))
     update = plan_update(changes, portal_rows, stored_rows, newest)
     latest = max([row_cursor, *(change.newest for change in changes.values())])
