@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from food_inspections_dagster.command_line.portal import READY, SIMULATED, City, answers, choose, serving
+from food_inspections_dagster.command_line.portal import Serving, answers, choose, serving
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.settings import load_settings, project_root
 from food_inspections_dagster.weeks import parse_week
+from food_inspections_portal.command import SIMULATED, serve_source
+from food_inspections_portal.identity import City
 
 app = typer.Typer(
     help="Which of Chicago's food establishments to inspect first, every Monday, from public data.",
@@ -56,7 +58,8 @@ def run(
     from_week, to_week = (parse_week(text) if text else None for text in (first, last))
     choice = choose(portal, City(seed, scale, weeks))
     os.environ.setdefault("DAGSTER_HOME", str(project_root()))
-    with serving(choice, _portal_log()):
+    with serving(choice, load_settings(), _portal_log()) as served:
+        _point_settings_at(served)
         # Imported here: the code location reads the settings, which `serving` has just pointed at the portal.
         from food_inspections_dagster.command_line import run as commands
 
@@ -75,8 +78,9 @@ def dev(
     root = project_root()
     choice = choose(portal, City(seed, scale, weeks))
     typer.echo("Starting the portal and Dagster's UI; stop both with Ctrl-C.")
-    with serving(choice, _portal_log()) as url:
-        typer.echo(f"Portal: {url}   Dagster: http://127.0.0.1:{port}")
+    with serving(choice, load_settings(), _portal_log()) as served:
+        _point_settings_at(served)
+        typer.echo(f"Portal: {served.url}   Dagster: http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
         ui = subprocess.Popen(command, cwd=root, env={**os.environ, "DAGSTER_HOME": str(root)})  # noqa: S603
         try:
@@ -105,25 +109,10 @@ def serve_portal(
     ] = None,
 ) -> None:
     """Serve food inspections over HTTP as a Socrata portal does: a simulated city, or rows from files."""
-    from food_inspections_portal.app import Throttle
-    from food_inspections_portal.server import serve
-    from food_inspections_portal.sources import PortalSource
-
     choice = choose(source, City(seed, scale, weeks))
     if choice.is_remote:
         raise FoodInspectionsError(f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve.")
-    if choice.is_simulated:
-        cache = project_root() / ".local" / "portal"
-        rows = PortalSource.simulated_city(cache, choice.city.complete_weeks, seed, scale)
-    else:
-        rows = PortalSource.files(choice.path)
-    serve(
-        rows,
-        port=port,
-        app_tokens=app_token or (),
-        throttle=Throttle(throttle, 60) if throttle else None,
-        on_start=lambda server: typer.echo(f"{READY}{server.url} serving {choice.description}; stop it with Ctrl-C."),
-    )
+    serve_source(source, choice.city, _portal_log().parent, port, app_token or (), throttle)
 
 
 @app.command()
@@ -145,6 +134,13 @@ def stop() -> None:
 
     stopped = EmbeddedPostgres(load_settings().embedded_directory).stop()
     typer.echo("Embedded Postgres stopped." if stopped else "Embedded Postgres was not running.")
+
+
+def _point_settings_at(served: Serving) -> None:
+    """For deletion: settings are to be built with overrides, not by the environment."""
+    os.environ["FOOD_INSPECTIONS__PORTAL__URL"] = served.url
+    if served.name:
+        os.environ["FOOD_INSPECTIONS__PORTAL__NAME"] = served.name
 
 
 def _portal_log() -> Path:

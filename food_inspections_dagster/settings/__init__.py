@@ -9,7 +9,6 @@ file or the variable that is wrong, and a key that nobody knows is refused where
 
 import dataclasses
 import difflib
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping

@@ -27,8 +27,8 @@ def test_sodapy_reads_pages_counts_and_metadata(portal, rows):
     assert len({row[":id"] for row in everything}) == len(rows)
 
 
-def test_sodapy_writes(own_portal, rows):
-    client = sodapy(own_portal.server)
+def test_sodapy_writes(edited_portal, rows):
+    client = sodapy(edited_portal.server)
     number = rows["inspection_id"].iloc[0]
     assert client.upsert(INSPECTIONS, [{"inspection_id": number, "risk": "All"}])["Rows Updated"] == 1
     assert client.get(INSPECTIONS, inspection_id=number)[0]["risk"] == "All"
