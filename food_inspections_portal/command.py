@@ -12,6 +12,7 @@ from food_inspections_portal.server import PortalServer, serve
 from food_inspections_portal.sources import PortalSource
 
 READY = "Portal ready at "  # begins the line that says that requests are answered, and where
+ERROR = "Error: "
 SIMULATED = "simulated"
 
 
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve_source(chosen.source, city, chosen.cache, chosen.port, chosen.app_token, chosen.throttle)
     except FoodInspectionsError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(f"{ERROR}{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass

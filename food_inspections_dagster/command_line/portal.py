@@ -15,7 +15,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.resources.socrata import LOOPBACK
 from food_inspections_dagster.settings import Settings
-from food_inspections_portal.command import READY, SIMULATED
+from food_inspections_portal.command import ERROR, READY, SIMULATED
 from food_inspections_portal.identity import City
 
 
@@ -160,12 +160,12 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, tell: Callable
         for line in lines[told:]:
             if line.startswith(READY):
                 return line.removeprefix(READY).split()[0]
-            if not ended:
+            if not line.startswith(ERROR):
                 tell(line)
         told = len(lines)
         if ended:
             words = text.strip().splitlines() or [f"The portal server ended at once: see {log}."]
-            raise FoodInspectionsError(words[-1].removeprefix("Error: "))
+            raise FoodInspectionsError(words[-1].removeprefix(ERROR))
         time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-import time
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -17,11 +17,23 @@ def test_a_status_comes_after_some_requests_and_a_number_of_times(edited_portal)
     assert answer.json()["error"] is True
 
 
-def test_slow_is_slow(edited_portal):
-    edited_portal.fault(kind="slow", seconds=0.4)
-    start = time.perf_counter()
-    edited_portal.get(limit=1)
-    assert time.perf_counter() - start >= 0.4
+def test_slow_waits_before_it_answers(edited_portal, monkeypatch):
+    waits = []
+
+    async def sleep(seconds):
+        waits.append(seconds)
+
+    monkeypatch.setattr("food_inspections_portal.app.anyio", SimpleNamespace(sleep=sleep))
+    edited_portal.fault(kind="slow", seconds=40)
+    assert len(edited_portal.get(limit=1)) == 1
+    assert waits == [40]
+
+
+def test_a_lone_surrogate_is_sent_as_json_spells_it(edited_portal):
+    edited_portal.fault(kind="lone_surrogate", column="results")
+    answer = edited_portal.ask(limit=300)
+    assert answer.content.count(rb'"results":"\ud800') == 300
+    assert all(row["results"].startswith("\ud800") for row in answer.json())
 
 
 def test_a_cut_body_is_shorter_than_promised(edited_portal):

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pandas as pd
+import pyarrow as pa
 import requests
 
 from food_inspections_portal.server import PortalServer
@@ -24,6 +25,46 @@ def test_an_edit_changes_the_fields_given_and_moves_the_system_fields(edited_por
     assert after[":updated_at"] == EDITED and after[":created_at"] == before[":created_at"]
     assert after[":id"] == before[":id"] and after[":version"] != before[":version"]
     assert edited_portal.metadata()["rowsUpdatedAt"] == int(pd.Timestamp(EDITED).timestamp())
+
+
+def test_edits_within_one_tick_of_the_clock_move_strictly_forward(edited_portal, rows):
+    """The metadata tell whole seconds only, so a client compares these moments."""
+    number = rows["inspection_id"].iloc[5]
+    moments = []
+    for result in ("Fail", "Pass", "Fail"):
+        edited_portal.post([{"inspection_id": number, "results": result}])
+        moments.append(one(edited_portal, number)[0][":updated_at"])
+    assert moments == ["2030-05-06T07:08:09.000Z", "2030-05-06T07:08:09.001Z", "2030-05-06T07:08:09.002Z"]
+    assert edited_portal.get(select="max(:updated_at) as newest") == [{"newest": moments[-1]}]
+
+
+def test_an_edit_is_newer_than_a_row_of_the_future(city):
+    table = city.slice(0, 5)
+    late = pa.array(["2090-01-01T00:00:00.000Z"] * 5)
+    table = table.set_column(table.column_names.index(":updated_at"), ":updated_at", late)
+    with PortalServer(PortalSource.simulated(table)) as server:
+        url = f"{server.url}/resource/{INSPECTIONS}.json"
+        requests.post(url, json=[{"inspection_id": 1}], timeout=10)
+        (newest,) = requests.get(url, params={"$select": "max(:updated_at) as newest"}, timeout=10).json()
+    assert newest == {"newest": "2090-01-01T00:00:00.001Z"}
+
+
+def test_a_week_is_emptied_by_a_condition(edited_portal, rows):
+    days = rows["inspection_date"].iloc[:300]
+    week = days.iloc[0][:10]
+    condition = f"inspection_date = '{week}'"
+    url = f"{edited_portal.server.url}/control/rows/{INSPECTIONS}.json"
+    version = edited_portal.metadata()["rowsUpdatedAt"]
+    gone = requests.delete(url, params={"$where": condition}, timeout=10)
+    count = int((days == days.iloc[0]).sum())
+    assert gone.json() == {"Rows Deleted": count} and count > 0
+    assert edited_portal.get(select="count(*)") == [{"count": str(300 - count)}]
+    assert edited_portal.get(where=condition) == []
+    assert edited_portal.metadata()["rowsUpdatedAt"] > version
+    assert requests.delete(url, params={"$where": condition}, timeout=10).json() == {"Rows Deleted": 0}
+    for refused in ({}, {"$where": "nothing = 1"}, {"$where": condition, "$limit": "1"}):
+        assert requests.delete(url, params=refused, timeout=10).status_code == 400
+    assert edited_portal.get(select="count(*)") == [{"count": str(300 - count)}]
 
 
 def test_a_new_row_may_have_a_location_and_special_characters(edited_portal):
