@@ -22,9 +22,11 @@ from statistics import median
 import numpy as np
 
 from benchmarks.processes import WORK, Usage, fresh_home, portal_variables
-from food_inspections_dagster.command_line.portal import City, choose, serving
+from food_inspections_dagster.command_line.portal import choose, serving
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.settings import load_settings
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
+from food_inspections_portal.identity import City
 
 README = Path(__file__).with_name("README.md")
 PARTS = {
@@ -63,8 +65,8 @@ def portal_of(city: City) -> Iterator[Portal]:
     say(f"portal of scale {city.scale:g} ({city.complete_weeks} weeks)")
     WORK.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    with serving(choose("simulated", city), WORK / "portal.log") as url:
-        yield Portal(url, city, time.perf_counter() - began)
+    with serving(choose("simulated", city), load_settings(), WORK / "portal.log") as served:
+        yield Portal(served.url, city, time.perf_counter() - began)
 
 
 def load(portal: Portal) -> Usage:

@@ -6,7 +6,17 @@ from typing import Any, Literal, get_args
 
 from food_inspections_portal.errors import SodaError
 
-Kind = Literal["status", "slow", "cut_body", "broken_json", "html", "repeated_page", "missing_rows", "changed_schema"]
+Kind = Literal[
+    "status",
+    "slow",
+    "cut_body",
+    "broken_json",
+    "html",
+    "repeated_page",
+    "missing_rows",
+    "changed_schema",
+    "lone_surrogate",
+]
 Target = Literal["rows", "counts", "metadata", "any"]
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "kind": str,
@@ -20,6 +30,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "drop": list,
     "add": dict,
     "retype": dict,
+    "column": str,
 }
 
 
@@ -32,7 +43,7 @@ class Fault:
             ``seconds``), ``cut_body`` (promises a length, sends half), ``broken_json``, ``html``,
             ``repeated_page`` (answers the page before), ``missing_rows`` (leaves ``rows`` rows out),
             ``changed_schema`` (``drop``: names; ``add``: name to constant; ``retype``: name to "number" or
-            "text").
+            "text"), ``lone_surrogate`` (begins each text of ``column`` with half of a surrogate pair).
         on: requests it is for: ``rows``, ``counts`` (aggregates), ``metadata`` or ``any``.
         times: answers it spoils; None for all until cleared (the default of ``changed_schema``; else 1).
         after: requests it lets pass first.
@@ -49,6 +60,7 @@ class Fault:
     drop: list[str] = field(default_factory=list)
     add: dict[str, str] = field(default_factory=dict)
     retype: dict[str, str] = field(default_factory=dict)
+    column: str = "dba_name"
 
 
 def read_fault(body: Any) -> Fault:
@@ -75,7 +87,7 @@ def read_fault(body: Any) -> Fault:
     if set(body.get("retype", {}).values()) - {"number", "text"}:
         raise SodaError(400, "invalid_request", 'A fault retypes a column to "number" or "text".')
     defaults: dict[str, Any] = {"times": None} if body["kind"] == "changed_schema" else {}
-    if body["kind"] in ("repeated_page", "missing_rows"):
+    if body["kind"] in ("repeated_page", "missing_rows", "lone_surrogate"):
         defaults = {"on": "rows"}
     return Fault(**{**defaults, **body})
 
@@ -99,15 +111,15 @@ class Faults:
 
     def due(self, target: Target) -> dict[Kind, Fault]:
         """Return the faults that spoil this request, by kind, and count it against them."""
-        found: dict[Kind, Fault] = {}
+        due: dict[Kind, Fault] = {}
         with self._lock:
             for fault in self._faults:
-                if fault.on not in ("any", target) or fault.kind in found:
+                if fault.on not in ("any", target) or fault.kind in due:
                     continue
                 if fault.after > 0:
                     fault.after -= 1
                 elif fault.times is None or fault.times > 0:
                     if fault.times is not None:
                         fault.times -= 1
-                    found[fault.kind] = fault
-        return found
+                    due[fault.kind] = fault
+        return due

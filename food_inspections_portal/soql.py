@@ -328,8 +328,8 @@ class _Compiler:
 
     def bind(self, value: object) -> str:
         """Return the parameter that holds a value; the same value is the same parameter."""
-        for name, held in self.parameters.items():
-            if type(held) is type(value) and held == value:
+        for name, bound in self.parameters.items():
+            if type(bound) is type(value) and bound == value:
                 return f"${name}"
         name = f"p{len(self.parameters)}"
         self.parameters[name] = value

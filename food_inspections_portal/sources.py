@@ -18,8 +18,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_portal.city.simulate import DEFAULT_SEED, cached_city
+from food_inspections_portal.city.simulate import Progress, cached_city
 from food_inspections_portal.identifiers import number_of, row_ids, row_versions
+from food_inspections_portal.identity import City, data_name_of_files
 
 SYSTEM_TYPES = {
     ":id": "row_identifier",
@@ -111,48 +112,58 @@ class PortalDataset:
 
 @dataclass(frozen=True)
 class PortalSource:
-    """The datasets to serve, and the files that were left out with the reason why."""
+    """The datasets to serve.
+
+    Attributes:
+        datasets: what to serve.
+        skipped: the files that were left out, with the reason why.
+        identity: the name that tells these data from any other's, for the metadata; None publishes none.
+    """
 
     datasets: tuple[PortalDataset, ...]
     skipped: tuple[tuple[Path, str], ...] = field(default=())
+    identity: str | None = None
 
     @classmethod
-    def simulated(cls, table: pa.Table) -> "PortalSource":
+    def simulated(cls, table: pa.Table, identity: str | None = None) -> "PortalSource":
         """Serve rows of the simulated city, named as such."""
-        return cls((_dataset(KINDS[0], lambda: table, SIMULATED_NAME, SIMULATED_ATTRIBUTION),))
+        return cls((_dataset(KINDS[0], lambda: table, SIMULATED_NAME, SIMULATED_ATTRIBUTION),), identity=identity)
 
     @classmethod
-    def simulated_city(
-        cls, cache_dir: Path, weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0
-    ) -> "PortalSource":
-        """Serve a simulated city from its file in the cache, which is made if need be; never held whole in
-        memory.
+    def simulated_city(cls, cache_dir: Path, city: City, progress: Progress | None = None) -> "PortalSource":
+        """Serve a simulated city from its file in the cache, which is made if need be; never whole in memory.
+
+        Args:
+            cache_dir: folder of simulated cities.
+            city: which one.
+            progress: called with a line that says how far the simulation is.
 
         Raises:
             FoodInspectionsError: for arguments that make no city, or a cache that cannot be written.
         """
-        path = cached_city(cache_dir, weeks, seed, scale)
+        path = cached_city(cache_dir, city.complete_weeks, city.seed, city.scale, progress=progress)
 
         def read() -> pa.RecordBatchReader:
             file = pq.ParquetFile(path)
             return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(batch_size=20_000))
 
-        return cls((_dataset(KINDS[0], read, SIMULATED_NAME, SIMULATED_ATTRIBUTION),))
+        dataset = _dataset(KINDS[0], read, SIMULATED_NAME, SIMULATED_ATTRIBUTION)
+        return cls((dataset,), identity=city.name)
 
     @classmethod
-    def of_tables(cls, *tables: pa.Table) -> "PortalSource":
+    def of_tables(cls, *tables: pa.Table, identity: str | None = None) -> "PortalSource":
         """Serve tables of rows with the portal's columns; system fields are derived where they are missing.
 
         Raises:
             FoodInspectionsError: for a table whose columns are those of no known dataset.
         """
-        found: list[PortalDataset] = []
+        datasets: list[PortalDataset] = []
         for table in tables:
             kind = _kind(table.column_names)
             if kind is None:
                 raise FoodInspectionsError(f"A table was given whose columns {_UNKNOWN}.")
-            found.append(_dataset(kind, partial(_rows, [table], kind)))
-        return cls(tuple(found))
+            datasets.append(_dataset(kind, partial(_rows, [table], kind)))
+        return cls(tuple(datasets), identity=identity)
 
     @classmethod
     def files(cls, path: Path) -> "PortalSource":
@@ -187,7 +198,7 @@ class PortalSource:
         datasets = tuple(
             _dataset(kind, partial(_read_files, groups[kind.id], kind)) for kind in KINDS if kind.id in groups
         )
-        return cls(datasets, tuple(skipped))
+        return cls(datasets, tuple(skipped), data_name_of_files(path))
 
 
 _UNKNOWN = (
@@ -307,22 +318,22 @@ def _calendar_dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def with_system_fields(table: pa.Table, kind: DatasetKind) -> pa.Table:
     """Add the system fields that rows lack: ids from the row itself, times from the day after its date."""
-    held = set(table.column_names)
-    if ":id" in held and (table[":id"].null_count or pc.count_distinct(table[":id"]).as_py() != len(table)):
-        table, held = table.drop_columns([":id"]), held - {":id"}
-    if ":id" not in held or ":version" not in held:
+    present = set(table.column_names)
+    if ":id" in present and (table[":id"].null_count or pc.count_distinct(table[":id"]).as_py() != len(table)):
+        table, present = table.drop_columns([":id"]), present - {":id"}
+    if ":id" not in present or ":version" not in present:
         keys = _keys(table, kind)
         numbers = number_of(keys)
         if len(np.unique(numbers)) != len(numbers):
             raise FoodInspectionsError(f"Two rows of {kind.name} gave the same :id: give the rows an :id column.")
-        if ":id" not in held:
+        if ":id" not in present:
             table = table.append_column(":id", pa.array(row_ids(numbers)))
-        if ":version" not in held:
+        if ":version" not in present:
             table = table.append_column(":version", pa.array(row_versions(numbers)))
     days = pd.to_datetime(table[kind.date].to_pandas(), errors="coerce", format="%Y-%m-%dT%H:%M:%S.%f")
     after = (days.fillna(pd.Timestamp("2010-01-01")) + pd.Timedelta(days=1)).dt.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     for name in (":created_at", ":updated_at"):
-        if name not in held:
+        if name not in present:
             table = table.append_column(name, pa.array(after, pa.string()))
     computed = [name for name in table.column_names if name.startswith(":@")]
     plain = [name for name in table.column_names if not name.startswith(":")]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -27,6 +27,7 @@ from food_inspections_portal.soql import (
     Column,
     Output,
     Query,
+    compile_query,
     quote,
 )
 from food_inspections_portal.sources import SYSTEM_TYPES, PortalDataset
@@ -60,7 +61,8 @@ class DatasetTable:
         connection: DuckDB connection; each use takes a cursor of its own, so threads may share it.
         table: name of the table to make.
         dataset: what to hold.
-        clock: gives the aware moment of an edit.
+        clock: gives the aware moment of an edit. Each edit is later than all before it, if only by a millisecond:
+            a client that compares times must see two edits within one tick of the clock.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: str, dataset: PortalDataset, clock: Clock) -> None:
@@ -150,9 +152,9 @@ class DatasetTable:
     def upsert(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Insert, change or delete rows as a publisher's POST does, all of them or none.
 
-        A row is found by ``:id`` where it is given, else by the dataset's row identifier, and then only the
+        A row is known by ``:id`` where it is given, else by the dataset's row identifier, and then only the
         fields given are changed (null clears one); ``":deleted": true`` deletes it. A ``:id`` that is not
-        held makes a new row even where the row identifier repeats, because the portal, rarely, repeats
+        stored makes a new row even where the row identifier repeats, because the portal, rarely, repeats
         rows.
 
         Returns:
@@ -183,6 +185,21 @@ class DatasetTable:
                 raise SodaError(404, "not_found", f"No row with {name} = {key}", {"row": key})
         return len(gone)
 
+    def delete_where(self, condition: str) -> int:
+        """Delete all rows for which a SoQL condition holds, such as those of a week; return how many there were.
+
+        Raises:
+            SodaError: for a condition that is none.
+        """
+        query = compile_query({"$where": condition}, self.columns, self.dataset.id)
+        used = {name: query.parameters[name] for name in set(_PARAMETER.findall(query.where))}
+        with self._writing() as (cursor, _):
+            gone = cursor.execute(
+                f"DELETE FROM {self._table} WHERE {query.where} RETURNING seq",  # noqa: S608
+                used,
+            ).fetchall()
+        return len(gone)
+
     def _key(self) -> str:
         if self.dataset.row_identifier is None:
             raise SodaError(400, "invalid_request", f"{self.dataset.id} has no row identifier: name the :id.")
@@ -197,15 +214,15 @@ class DatasetTable:
         if not key:
             raise SodaError(400, "invalid_request", f"Each row must name its {name}.", {"row": row})
         condition = f"{self._table} WHERE {quote(name)} = ?"
-        held = cursor.execute(f'SELECT ":id", ":version" FROM {condition}', [key]).fetchall()  # noqa: S608
+        stored = cursor.execute(f'SELECT ":id", ":version" FROM {condition}', [key]).fetchall()  # noqa: S608
         if row.get(":deleted") is True:
-            if not held:
+            if not stored:
                 raise SodaError(404, "not_found", f"No row with {name} = {key}", {"row": key})
             cursor.execute(f"DELETE FROM {condition}", [key])  # noqa: S608
             return "Rows Deleted"
-        if held:
+        if stored:
             fields.pop(":id", None)
-            for row_id, version in held:
+            for row_id, version in stored:
                 values = {
                     **fields,
                     ":updated_at": now,
@@ -246,10 +263,10 @@ class DatasetTable:
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
-        """One writer at a time, one transaction; the clock's moment becomes the dataset's newest edit."""
+        """One writer at a time, one transaction; its moment becomes the dataset's newest edit."""
         with self._lock:
             cursor = self._connection.cursor()
-            now = stamp(self._clock())
+            now = max(stamp(self._clock()), stamp(self.rows_updated_at + timedelta(milliseconds=1)))
             cursor.begin()
             try:
                 yield cursor, now
@@ -257,7 +274,7 @@ class DatasetTable:
                 cursor.rollback()
                 raise
             cursor.commit()
-            self._updated = max(self._updated, now)
+            self._updated = now
 
 
 def _derived(make: Callable[..., Any], *parts: str) -> str:

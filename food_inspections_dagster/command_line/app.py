@@ -25,6 +25,8 @@ from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings, load_settings, project_root
 from food_inspections_dagster.weeks import parse_week
+from food_inspections_portal.command import SIMULATED, serve_source
+from food_inspections_portal.identity import City, data_name_of_files
 
 app = typer.Typer(
     help="Which of Chicago's food establishments to inspect first, every Monday, from public data.",
@@ -91,7 +93,7 @@ def dev(
     with _serving(choice, console()) as settings:
         typer.echo(f"Portal: {settings.portal.url}   Dagster: http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-        variables = {**os.environ, **variables_of(_overrides(settings)), "DAGSTER_HOME": str(root)}
+        variables = {**os.environ, **override_variables(_portal(settings.portal.url, settings.portal.name)), "DAGSTER_HOME": str(root)}
         ui = subprocess.Popen(command, cwd=root, env=variables)  # noqa: S603
         try:
             code = ui.wait()
@@ -107,12 +109,12 @@ def _serving(choice: PortalChoice, out: Console) -> Iterator[Settings]:
     teller = Teller(out)
     with ExitStack() as stack:
         with teller.showing("starting the portal"):
-            served = stack.enter_context(serving(choice, _portal_log(), on_line=teller.at))
-        yield load_settings({"portal": {"url": served.url, "name": served.name}})
+            served = stack.enter_context(serving(choice, load_settings(), _portal_log(), teller.at))
+        yield load_settings(_portal(served.url, served.name))
 
 
-def _overrides(settings: Settings) -> dict[str, dict[str, str]]:
-    return {"portal": {"url": settings.portal.url, "name": settings.data_name}}
+def _portal(url: str, name: str | None) -> dict[str, dict[str, str]]:
+    return {"portal": {"url": url, **({"name": name} if name else {})}}
 
 
 @app.command("portal")
@@ -133,60 +135,53 @@ def serve_portal(
     ] = None,
 ) -> None:
     """Serve food inspections over HTTP as a Socrata portal does: a simulated city, or rows from files."""
-    from food_inspections_portal.app import Throttle
-    from food_inspections_portal.server import serve
-    from food_inspections_portal.sources import PortalSource
-
     choice = choose(source, City(seed, scale, weeks))
     if choice.is_remote:
         raise FoodInspectionsError(f"{source} is a portal already: name '{SIMULATED}', a file or a folder to serve.")
-    if choice.is_simulated:
-        cache = project_root() / ".local" / "portal"
-        rows = PortalSource.simulated_city(cache, choice.city.complete_weeks, seed, scale)
-    else:
-        rows = PortalSource.files(choice.path)
-    serve(
-        rows,
-        port=port,
-        app_tokens=app_token or (),
-        throttle=Throttle(throttle, 60) if throttle else None,
-        on_start=lambda server: typer.echo(f"{READY}{server.url} serving {choice.description}; stop it with Ctrl-C."),
-    )
+    serve_source(source, choice.city, _portal_log().parent, port, app_token or (), throttle)
 
 
 @app.command()
-def status(
-    portal: Annotated[str | None, typer.Option("--portal", help="URL of the portal to compare with.")] = None,
-) -> None:
+def status(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, weeks: Weeks = None) -> None:
     """Say per stage which weeks are current, which are not, and why."""
-    commands.status(console(), _settings(portal))
+    commands.status(console(), _settings(portal, City(seed, scale, weeks)))
 
 
 @app.command()
 def trace(
     establishment: Annotated[str, typer.Argument(help="An establishment_id, such as L1234.")],
     week: Annotated[str | None, typer.Argument(help="The list's week (a Monday).  [default: its newest]")] = None,
+    portal: Portal = SIMULATED,
 ) -> None:
     """Print the way of one score back to the raw objects: hashes, code, model and runs."""
-    settings = load_settings()
-    stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
-    graph = definitions.graph_for(settings)
-    tracing.trace(console(), stored, graph, establishment, parse_week(week) if week else None)
+    stored = _stored(portal)
+    tracing.trace(console(), stored, establishment, parse_week(week) if week else None)
 
 
 @app.command("sql")
 def ask_sql(
     statement: Annotated[str, typer.Argument(help='A SELECT, such as "select count(*) from clean.inspections".')],
     form: Annotated[sql.Format, typer.Option("--format", help="How the answer is printed.")] = sql.Format.TABLE,
+    portal: Portal = SIMULATED,
 ) -> None:
     """Answer one SELECT over the zones raw and processed and the tables of Postgres, without changing anything."""
-    settings = load_settings()
-    stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
-    sql.show(console(), sql.ask(stored, Ledger(stored.database).snapshot(), statement), sql.Format(form))
+    stored = _stored(portal)
+    sql.show(console(), sql.ask(stored, Ledger(stored.database).snapshot(), statement), form)
 
 
-def _settings(portal: str | None) -> Settings:
-    return load_settings({"portal": {"url": portal}} if portal else None)
+def _stored(portal: str) -> Stored:
+    settings = _settings(portal, City())
+    return Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+
+
+def _settings(portal: str, city: City) -> Settings:
+    """Return the settings of the data that PORTAL names, without serving it."""
+    choice = choose(portal, city)
+    if choice.is_remote:
+        return load_settings({"portal": {"url": choice.text}})
+    if choice.is_simulated and city == City():
+        return load_settings()  # as the files and variables say
+    return load_settings({"portal": {"name": city.name if choice.is_simulated else data_name_of_files(choice.path)}})
 
 
 @app.command()

@@ -1,42 +1,22 @@
-"""Chooses the portal that a command works with, and runs our own server beside it where it is not the City's."""
+"""Chooses the portal that a command works with, and runs our server beside it where it is not the City's."""
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.settings import data_name_of_files, load_settings
-from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, last_complete_week, week_range
-
-SIMULATED = "simulated"
-_START_TIMEOUT_SECONDS = 600  # a city at ten times the scale takes minutes to simulate for the first time
-
-
-@dataclass(frozen=True)
-class City:
-    """Size of the simulated city; ``weeks`` None is every complete week until now."""
-
-    seed: int = 2010
-    scale: float = 1.0
-    weeks: int | None = None
-
-    @property
-    def complete_weeks(self) -> int:
-        return self.weeks or len(week_range(FIRST_WEEK, last_complete_week(datetime.now(CHICAGO))))
-
-    @property
-    def name(self) -> str:
-        size = "" if self.scale == 1.0 else f"-x{self.scale:g}".replace(".", "-")
-        return f"simulated-{self.seed}{size}" + (f"-w{self.weeks}" if self.weeks else "")
+from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.resources.socrata import LOOPBACK
+from food_inspections_dagster.settings import Settings
+from food_inspections_portal.command import ERROR, READY, SIMULATED
+from food_inspections_portal.identity import City
 
 
 @dataclass(frozen=True)
@@ -59,10 +39,6 @@ class PortalChoice:
         return Path(self.text).expanduser().resolve()
 
     @property
-    def name(self) -> str:
-        return self.city.name if self.is_simulated else data_name_of_files(self.path)
-
-    @property
     def description(self) -> str:
         if self.is_simulated:
             return (
@@ -75,14 +51,39 @@ class PortalChoice:
         return "" if self.is_simulated else f" PORTAL={self.text}"
 
 
+@dataclass(frozen=True)
+class Serving:
+    """A portal that answers.
+
+    Attributes:
+        url: its base URL, without a slash at the end.
+        name: the name of its data (``portal.name`` of the settings); None where the portal publishes none: then the
+            host names the data, or for a loopback address the settings.
+    """
+
+    url: str
+    name: str | None
+
+
 def choose(text: str, city: City) -> PortalChoice:
     """Read PORTAL.
 
     Raises:
-        FoodInspectionsError: when it is neither ``simulated``, nor a URL, nor an existing file or folder.
+        FoodInspectionsError: when it is neither ``simulated``, nor a URL that may be used, nor an existing file or
+            folder.
     """
     choice = PortalChoice(text, city)
-    if not choice.is_remote and not choice.is_simulated and not choice.path.exists():
+    if choice.is_remote:
+        parts = urlsplit(text)
+        if parts.username or parts.password:
+            raise FoodInspectionsError(
+                "PORTAL must not carry a user or password: the token belongs in portal.app_token."
+            )
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise FoodInspectionsError(
+                f"PORTAL is {text}, which must begin with https:// unless it is a loopback address."
+            )
+    elif not choice.is_simulated and not choice.path.exists():
         raise FoodInspectionsError(
             f"PORTAL is '{text}', which is no existing file or folder: name a Parquet or CSV file, a folder of "
             f"them, a URL such as https://data.cityofchicago.org, or {SIMULATED}."
@@ -91,66 +92,87 @@ def choose(text: str, city: City) -> PortalChoice:
 
 
 @contextmanager
-def serving(choice: PortalChoice, log: Path) -> Iterator[str]:
-    """Point the settings at the chosen portal, with our server running where one is needed; yield its URL."""
+def serving(
+    choice: PortalChoice, settings: Settings, log: Path, tell: Callable[[str], None] = lambda line: None
+) -> Iterator[Serving]:
+    """Yield the chosen portal, with our server running where one is needed; it ends with the block.
+
+    There is no limit on how long it may take: a slow machine is slow, and a server that fails ends and says why.
+
+    Args:
+        choice: what PORTAL named.
+        settings: how to ask a portal. Its URL and name are not looked at.
+        log: file for what the server prints.
+        tell: called with each new line that the server prints until it is ready, such as
+            "Simulating 880 weeks: 40 %".
+
+    Raises:
+        FoodInspectionsError: when the portal does not answer or our server cannot start, in one sentence.
+    """
     if choice.is_remote:
-        os.environ["FOOD_INSPECTIONS__PORTAL__URL"] = choice.text
-        yield load_settings().portal.url
+        url = choice.text.rstrip("/")
+        yield Serving(url, name_of_portal(url, settings))
         return
-    load_settings()  # a wrong one is told before half a minute is spent on simulating a city
-    os.environ["FOOD_INSPECTIONS__PORTAL__NAME"] = choice.name
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         server = subprocess.Popen(  # noqa: S603
-            [
-                sys.executable,
-                "-m",
-                "food_inspections_dagster.command_line.app",
-                "portal",
-                *_arguments(choice),
-                "--port",
-                "0",
-            ],
+            [sys.executable, "-m", "food_inspections_portal", *_arguments(choice, log.parent), "--port", "0"],
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
-        url = _wait_until_ready(server, log)
-        os.environ["FOOD_INSPECTIONS__PORTAL__URL"] = url
-        yield url
+        url = _wait_until_ready(server, log, tell)
+        yield Serving(url, name_of_portal(url, settings))
     finally:
         # Not terminate: a graceful shutdown waits for the client's idle connections, and the server keeps nothing.
         server.kill()
         server.wait()
 
 
-def _arguments(choice: PortalChoice) -> list[str]:
+def name_of_portal(url: str, settings: Settings) -> str | None:
+    """Return the name of the data that a portal on this machine publishes; None for any other portal.
+
+    Raises:
+        FoodInspectionsError: when it does not answer.
+    """
+    if urlsplit(url).hostname not in LOOPBACK:
+        return None  # its host is its name
+    portal = settings.portal.model_copy(update={"url": url})
+    return PortalClient.from_settings(settings.model_copy(update={"portal": portal})).identity()
+
+
+def _arguments(choice: PortalChoice, cache: Path) -> list[str]:
     city = choice.city
     weeks = ["--weeks", str(city.weeks)] if city.weeks else []
     source = SIMULATED if choice.is_simulated else str(choice.path)
-    return ["--source", source, "--seed", str(city.seed), "--scale", str(city.scale), *weeks]
+    return [
+        *("--source", source, "--seed", str(city.seed), "--scale", str(city.scale), "--cache", str(cache)),
+        *weeks,
+    ]
 
 
-READY = "Portal ready at "
-
-
-def _wait_until_ready(server: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
+def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, tell: Callable[[str], None]) -> str:
+    told = 0
+    while True:
+        ended = server.poll() is not None  # asked before the log is read, so that the last words are in it
         text = log.read_text()
-        for line in text.splitlines():
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        for line in lines[told:]:
             if line.startswith(READY):
                 return line.removeprefix(READY).split()[0]
-        if server.poll() is not None:
+            if not line.startswith(ERROR):
+                tell(line)
+        told = len(lines)
+        if ended:
             words = text.strip().splitlines() or [f"The portal server ended at once: see {log}."]
-            raise FoodInspectionsError(words[-1].removeprefix("Error: "))
+            raise FoodInspectionsError(words[-1].removeprefix(ERROR))
         time.sleep(0.1)
-    raise FoodInspectionsError(f"The portal server was not ready after {_START_TIMEOUT_SECONDS} s: see {log}.")
 
 
 def answers(url: str, dataset: str) -> bool:
     """Return whether a SODA server answers at ``url``."""
     try:
-        return requests.get(f"{url}/api/views/{dataset}.json", timeout=5).ok
+        # A connection is made in no time where somebody listens; the answer may take as long as a slow machine needs.
+        return requests.get(f"{url}/api/views/{dataset}.json", timeout=(5, 60)).ok
     except requests.RequestException:
         return False

@@ -5,8 +5,8 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
+from food_inspections_dagster.catalog import RAW_INSPECTIONS
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.stored import Stored
 
 # One question: the score; of its week the loads of the list, the decision and the model behind it; and of every week
@@ -41,7 +41,7 @@ TRACE = """
 """
 
 
-def trace(console: Console, stored: Stored, graph: Graph, establishment: str, week: date | None) -> None:
+def trace(console: Console, stored: Stored, establishment: str, week: date | None) -> None:
     """Print the way of a score.
 
     Raises:
@@ -51,7 +51,7 @@ def trace(console: Console, stored: Stored, graph: Graph, establishment: str, we
     if rows.empty:
         on = f"the list of week {week}" if week else "any list"
         raise FoodInspectionsError(
-            f"'{establishment}' is not on {on}: name an establishment_id of the table predictions.scores, such as L1234."
+            f"'{establishment}' is not on {on}: name an establishment_id of predictions.scores."
         )
     first = rows.iloc[0]
     console.print(
@@ -70,5 +70,5 @@ def trace(console: Console, stored: Stored, graph: Graph, establishment: str, we
             str(row.loaded_at)[:16],
         )
     console.print(table)
-    path = graph.output("raw_inspections").entry.path(rows.iloc[-1].week)
+    path = RAW_INSPECTIONS.path(rows.iloc[-1].week)
     console.print(f"Raw objects lie at paths such as {path}.", soft_wrap=True)

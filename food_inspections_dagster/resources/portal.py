@@ -12,10 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import numpy as np
-import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,23 +21,25 @@ import requests
 import tenacity
 from dagster import ConfigurableResource, ResourceDependency
 from pydantic import PrivateAttr, SecretStr
-from sodapy import Socrata
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.frames import sorted_by
+from food_inspections_dagster.frames import sorted_by, to_pandas
+from food_inspections_dagster.resources.socrata import Body, NotJsonError, PortalSession
+from food_inspections_dagster.resources.soda_rows import parse_rows
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK, monday, week_range
 
 SYSTEM_FIELDS = (":id", ":created_at", ":updated_at", ":version")
 _LONGEST_WAIT_SECONDS = 300.0  # a portal that asks for more is closed for now: say so, and let a later run try
 _LONGEST_BACKOFF_SECONDS = 30.0
+_IDENTITY = ("metadata", "custom_fields", "food_inspections", "identity")  # where our server publishes its name
 _GROUP_ROWS = 50_000  # the most rows that SODA 2.1 gives at once; there are 6,000 days
 _T = TypeVar("_T")
 Progress = Callable[[int, int], None]
 
 
-class WeekChange(NamedTuple):
-    """Rows of a week that changed since a cursor, and the newest ``:updated_at`` among them."""
+class WeekState(NamedTuple):
+    """Number of a week's rows, and the newest ``:updated_at`` among them (with milliseconds), "" without rows."""
 
     rows: int
     newest: str
@@ -62,12 +62,15 @@ class _Transient(Exception):
 
 
 class PortalClient(ConfigurableResource):
-    """Inspections of one dataset of a SODA 2.1 portal.
+    """Rows of one dataset of a SODA 2.1 portal, by week.
 
     Attributes:
         url: base URL; http for a loopback address only.
         dataset: four-by-four id.
+        date_column: the column whose date decides in which week a row lies.
         app_token: of the portal; empty for none. Never shown.
+        timeout_seconds: longest wait for a connection, and longest silence of the portal, not of an answer as a whole.
+            After each failure the silence may be twice as long: a slow machine is slow, not broken.
         page_rows: most rows of one answer.
         retries: how often a failed request is repeated.
         backoff_seconds: pause before the first repetition; it doubles, with jitter.
@@ -75,20 +78,24 @@ class PortalClient(ConfigurableResource):
 
     url: str
     dataset: str
+    date_column: str = "inspection_date"
     app_token: ResourceDependency[SecretStr] = SecretStr("")  # type: ignore[assignment]
     timeout_seconds: float = 60.0
     page_rows: int = 50_000
     retries: int = 5
     backoff_seconds: float = 0.5
-    _client: Socrata | None = PrivateAttr(None)
+    _session: PortalSession | None = PrivateAttr(None)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "PortalClient":
-        """Return the client for the portal that the settings name."""
+    def from_settings(
+        cls, settings: Settings, dataset: str | None = None, date_column: str = "inspection_date"
+    ) -> "PortalClient":
+        """Return the client for the portal that the settings name; without ``dataset``, for the inspections."""
         portal = settings.portal
         return cls(
             url=portal.url,
-            dataset=portal.dataset,
+            dataset=dataset or portal.dataset,
+            date_column=date_column,
             app_token=portal.app_token or SecretStr(""),
             timeout_seconds=portal.timeout_seconds,
             page_rows=portal.page_rows,
@@ -104,8 +111,9 @@ class PortalClient(ConfigurableResource):
             progress: called with the rows so far and the rows to come.
 
         Returns:
-            One row per inspection, every column text and Arrow-backed as in the portal's answer, and ``week``
-            (date32); sorted by week and ``:id``. What was no JSON string is kept as its JSON text.
+            One row per row of the portal, every column text and Arrow-backed as in its answer, and ``week`` (date32);
+            sorted by week and ``:id``. What was no JSON string is kept as its JSON text; half of a surrogate pair,
+            which no UTF-8 can hold, becomes U+FFFD.
 
         Raises:
             FoodInspectionsError: when the portal cannot be read, or its rows differ from its own counts.
@@ -128,62 +136,65 @@ class PortalClient(ConfigurableResource):
         united = pa.concat_tables([columns.empty_table(), *tables], promote_options="default")
         more = sorted(set(united.column_names) - set(columns.names))
         united = united.select([*columns.names, *more])
-        return united.to_pandas(types_mapper=pd.ArrowDtype)
+        return to_pandas(united)
+
+    def week_states(self, first: date, last: date) -> dict[date, WeekState]:
+        """Return what the portal holds of each week, in one request.
+
+        A row that is added, changed, moved or deleted changes the state of a week, unless a deleted row is not the
+        newest of its week and another comes at the same time without being newer.
+
+        Args:
+            first, last: Mondays, both included.
+        """
+        rows = self._get(
+            select=f"date_trunc_ymd({self.date_column}) as day, count(*) as rows, max(:updated_at) as newest",
+            where=self._between(first, last),
+            group="day",
+            order="day",
+            limit=_GROUP_ROWS,
+        )
+        states = dict.fromkeys(week_range(first, last), WeekState(0, ""))
+        for row in rows:
+            week = monday(date.fromisoformat(row["day"][:10]))
+            before = states[week]
+            states[week] = WeekState(before.rows + int(row["rows"]), max(before.newest, row.get("newest", "")))
+        return states
 
     def week_counts(self, first: date, last: date) -> dict[date, int]:
         """Return the portal's own number of rows for each week, 0 where it has none."""
-        rows = self._get(
-            select="date_trunc_ymd(inspection_date) as day, count(*) as rows",
-            where=_between(first, last),
-            group="day",
-            order="day",
-            limit=_GROUP_ROWS,
-        )
-        counts = dict.fromkeys(week_range(first, last), 0)
-        for row in rows:
-            counts[monday(date.fromisoformat(row["day"][:10]))] += int(row["rows"])
-        return counts
-
-    def weeks_changed_since(self, cursor: str) -> dict[date, WeekChange]:
-        """Return the weeks that hold rows changed after ``cursor``.
-
-        A row that was deleted does not show here; compare :meth:`week_counts` with what is stored.
-
-        Args:
-            cursor: a value of ``:updated_at``, e.g. ``2024-01-02T03:04:05.678Z``.
-        """
-        _check_moment(cursor)
-        rows = self._get(
-            select="date_trunc_ymd(inspection_date) as day, count(*) as rows, max(:updated_at) as newest",
-            where=f":updated_at > '{cursor}' AND inspection_date IS NOT NULL",
-            group="day",
-            order="day",
-            limit=_GROUP_ROWS,
-        )
-        changes: dict[date, WeekChange] = {}
-        for row in rows:
-            week = monday(date.fromisoformat(row["day"][:10]))
-            before = changes.get(week, WeekChange(0, ""))
-            changes[week] = WeekChange(before.rows + int(row["rows"]), max(before.newest, row["newest"]))
-        return changes
+        return {week: state.rows for week, state in self.week_states(first, last).items()}
 
     def undated_rows(self) -> int:
-        """Return the number of rows without ``inspection_date``: no week holds them, so no fetch brings them."""
-        return int(self._get(select="count(*) as rows", where="inspection_date IS NULL")[0]["rows"])
+        """Return the number of rows without a date: no week holds them, so no fetch brings them."""
+        return int(self._get(select="count(*) as rows", where=f"{self.date_column} IS NULL")[0]["rows"])
 
     def updated_at(self) -> datetime:
-        """Return when the dataset's rows were last changed, in UTC."""
+        """Return when the dataset's rows were last changed, in UTC, in whole seconds.
+
+        Two edits within a second look the same here: compare :meth:`week_states` to miss none.
+        """
         return datetime.fromtimestamp(int(self._metadata()["rowsUpdatedAt"]), UTC)
 
+    def identity(self) -> str | None:
+        """Return the name by which the portal tells its data from any other's, such as ``simulated-2010``.
+
+        Our own server publishes one; of any other portal it is None, and the host names the data.
+        """
+        part: Any = self._metadata()
+        for name in _IDENTITY:
+            part = part.get(name) if isinstance(part, dict) else None
+        return part if isinstance(part, str) and part else None
+
     def date_range(self) -> tuple[date, date]:
-        """Return the first and the last day that has an inspection.
+        """Return the first and the last day that has a row.
 
         Raises:
             FoodInspectionsError: when the dataset is empty.
         """
-        rows = self._get(select="min(inspection_date) as first, max(inspection_date) as last")
+        rows = self._get(select=f"min({self.date_column}) as first, max({self.date_column}) as last")
         if not rows or not rows[0].get("first"):
-            raise FoodInspectionsError(f"The dataset {self.dataset} of {self.url} holds no inspection yet.")
+            raise FoodInspectionsError(f"The dataset {self.dataset} of {self.url} holds no row with a date yet.")
         return date.fromisoformat(rows[0]["first"][:10]), date.fromisoformat(rows[0]["last"][:10])
 
     def schema(self) -> dict[str, str]:  # type: ignore[override]
@@ -191,7 +202,7 @@ class PortalClient(ConfigurableResource):
         return {str(c["fieldName"]): str(c["dataTypeName"]) for c in self._metadata()["columns"]}
 
     def _metadata(self) -> dict[str, Any]:
-        answer = self._ask(lambda client: client.get_metadata(self.dataset))
+        answer = self._ask(lambda session: session.get_metadata(self.dataset).value())
         if not isinstance(answer, dict) or "columns" not in answer:
             raise FoodInspectionsError(f"{self.url} gives no metadata for {self.dataset}: is it a SODA portal?")
         return answer
@@ -206,7 +217,7 @@ class PortalClient(ConfigurableResource):
         return table
 
     def _try_chunk(self, select: str, weeks: Sequence[date], counts: Mapping[date, int]) -> tuple[pa.Table, str]:
-        pages = list(self._pages(select, _between(weeks[0], weeks[-1]), sum(counts.values())))
+        pages = list(self._pages(select, self._between(weeks[0], weeks[-1]), sum(counts.values())))
         table = pa.concat_tables(pages, promote_options="default")
         table = sorted_by(table, ["week", ":id"])
         ids = table[":id"]
@@ -226,26 +237,58 @@ class PortalClient(ConfigurableResource):
     def _pages(self, select: str, where: str, expected: int) -> Iterator[pa.Table]:
         offset = 0
         while True:
-            rows = self._get(select=select, where=where, order=":id", limit=self.page_rows, offset=offset)
-            yield _to_arrow(rows, self.url)
-            offset += len(rows)
+            rows = self._rows(select=select, where=where, order=":id", limit=self.page_rows, offset=offset)
+            yield self._with_weeks(rows)
+            offset += rows.num_rows
             # A full page may be the last one; the count says so and saves a request.
-            if len(rows) < self.page_rows or offset == expected:
+            if rows.num_rows < self.page_rows or offset == expected:
                 return
 
+    def _between(self, first: date, last: date) -> str:
+        column, end = self.date_column, last + WEEK
+        return f"{column} >= '{first}T00:00:00.000' AND {column} < '{end}T00:00:00.000'"
+
+    def _with_weeks(self, rows: pa.Table) -> pa.Table:
+        for name in (self.date_column, ":id"):
+            if name not in rows.column_names:
+                rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        try:
+            days = pc.cast(pc.utf8_slice_codeunits(rows[self.date_column], 0, 10), pa.date32())
+        except pa.ArrowInvalid:
+            raise FoodInspectionsError(
+                f"{self.url} sent a {self.date_column} that is no date: its schema has changed, so nothing was stored."
+            ) from None
+        if days.null_count or rows[":id"].null_count:
+            raise FoodInspectionsError(
+                f"{self.url} sent rows without :id or {self.date_column}, so nothing was stored."
+            )
+        # 1970-01-05 was a Monday.
+        numbers = days.cast(pa.int32()).to_numpy()
+        return rows.add_column(0, "week", pa.array(numbers - (numbers - 4) % 7, pa.int32()).cast(pa.date32()))
+
+    def _rows(self, **clauses: Any) -> pa.Table:
+        """Ask for rows; every column is text."""
+
+        def ask(session: PortalSession) -> pa.Table:
+            body: Body = session.get(self.dataset, **clauses)
+            return parse_rows(body.text, body.fields)
+
+        return self._ask(ask)
+
     def _get(self, **clauses: Any) -> list[dict[str, Any]]:
-        def ask(client: Socrata) -> list[dict[str, Any]]:
-            rows = client.get(self.dataset, **clauses)
-            if not isinstance(rows, list):  # an empty body, or text in place of JSON
+        """Ask for a few rows, such as counts."""
+
+        def ask(session: PortalSession) -> list[dict[str, Any]]:
+            rows = session.get(self.dataset, **clauses).value()
+            if not isinstance(rows, list):
                 raise _Transient("an answer that is no list of rows")
             return rows
 
         return self._ask(ask)
 
-    def _ask(self, request: Callable[[Socrata], _T]) -> _T:
-        if self._client is None:
-            self._client = self._connect()
-        client = self._client
+    def _ask(self, request: Callable[[PortalSession], _T]) -> _T:
+        if self._session is None:
+            self._session = PortalSession(self.url, self.app_token.get_secret_value())
         attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.retries + 1),
             retry=tenacity.retry_if_exception_type(_Transient),
@@ -254,33 +297,37 @@ class PortalClient(ConfigurableResource):
             reraise=True,
         )
         try:
-            return attempts(self._once, client, request)
+            for attempt in attempts:
+                with attempt:
+                    silence = self.timeout_seconds * 2 ** (attempt.retry_state.attempt_number - 1)
+                    self._session.wait_at_most(self.timeout_seconds, silence)
+                    return self._once(self._session, request)
         except _Transient as error:
             tries = f"{self.retries + 1} attempts" if self.retries else "one attempt"
             raise FoodInspectionsError(
                 f"{self.url} cannot be read after {tries} ({error}): check the address and the network, or try later."
             ) from None
+        raise AssertionError("tenacity ends with a result or an error")
 
-    def _once(self, client: Socrata, request: Callable[[Socrata], _T]) -> _T:
+    def _once(self, session: PortalSession, request: Callable[[PortalSession], _T]) -> _T:
         try:
-            return request(client)
+            return request(session)
         except requests.HTTPError as error:
             raise self._refusal(error) from None
+        except requests.ConnectTimeout:
+            raise _Transient(f"no connection within {self.timeout_seconds:g} s") from None
         except requests.Timeout:
-            raise _Transient(f"no answer within {self.timeout_seconds:g} s") from None
+            raise _Transient("no answer in time") from None
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
             raise _Transient("the answer broke off") from None
         except requests.ConnectionError as error:
             raise _Transient(_connection_words(error)) from None
+        except NotJsonError:
+            raise _Transient("an answer that is no JSON") from None
         except (ValueError, requests.exceptions.InvalidJSONError):
             raise _Transient("broken JSON") from None
         except requests.RequestException as error:
             raise FoodInspectionsError(f"{self.url} cannot be asked ({type(error).__name__}): check it.") from None
-        except Exception as error:
-            # sodapy raises a bare Exception for a content type it does not know, such as a proxy's HTML page.
-            if type(error) is not Exception or not str(error).startswith("Unknown response format"):
-                raise
-            raise _Transient("an answer that is no JSON") from None
 
     def _refusal(self, error: requests.HTTPError) -> Exception:
         status = error.response.status_code
@@ -315,17 +362,6 @@ class PortalClient(ConfigurableResource):
         backoff *= random.uniform(0.5, 1.5)  # noqa: S311 - no secret depends on it
         return max(backoff, getattr(error, "wait", None) or 0.0)
 
-    def _connect(self) -> Socrata:
-        parts = urlsplit(self.url)
-        token = self.app_token.get_secret_value()
-        # Without a token sodapy warns through the root logger, on every start of every process.
-        client = Socrata(parts.netloc + parts.path, token or "none", timeout=self.timeout_seconds)
-        if not token:
-            del client.session.headers["X-App-token"]
-        client.uri_prefix = f"{parts.scheme}://"
-        client.session.hooks["response"].append(_as_utf8)
-        return client
-
 
 def compare_schema(expected: Mapping[str, str], received: Mapping[str, str]) -> SchemaDifference:
     """Compare the columns a portal has with those that are expected; both map names to types."""
@@ -342,62 +378,20 @@ def _select(columns: Sequence[str]) -> str:
     return ", ".join([":*", "*", *sorted(name for name in columns if name.startswith(":@"))])
 
 
-def _between(first: date, last: date) -> str:
-    end = last + WEEK
-    return f"inspection_date >= '{first}T00:00:00.000' AND inspection_date < '{end}T00:00:00.000'"
-
-
 def _chunks(counts: Mapping[date, int], rows: int) -> Iterator[list[date]]:
     """Group consecutive weeks so that a chunk fits one page; a larger week stands alone, empty ones are
     skipped."""
     chunk: list[date] = []
-    held = 0
+    total = 0
     for week in sorted(counts):
-        if chunk and held + counts[week] > rows:
+        if chunk and total + counts[week] > rows:
             yield chunk
-            chunk, held = [], 0
-        if counts[week] or (chunk and held < rows):
+            chunk, total = [], 0
+        if counts[week] or (chunk and total < rows):
             chunk.append(week)
-            held += counts[week]
-    if held:
+            total += counts[week]
+    if total:
         yield chunk
-
-
-def _to_arrow(rows: list[dict[str, Any]], url: str) -> pa.Table:
-    names = dict.fromkeys(("inspection_date", ":id"))
-    for row in rows:
-        names.update(dict.fromkeys(row))
-    columns: dict[str, pa.Array] = {}
-    for name in names:
-        values = [row.get(name) for row in rows]
-        try:
-            columns[name] = pa.array(values, pa.string())
-        except (pa.ArrowTypeError, pa.ArrowInvalid):
-            columns[name] = pa.array([_as_text(v) for v in values], pa.string())
-    days = pc.utf8_slice_codeunits(columns["inspection_date"], 0, 10)
-    try:
-        day_numbers = pc.cast(days, pa.date32()).cast(pa.int32())
-    except pa.ArrowInvalid:
-        raise FoodInspectionsError(
-            f"{url} sent an inspection_date that is no date: its schema has changed, so nothing was stored."
-        ) from None
-    if day_numbers.null_count or columns[":id"].null_count:
-        raise FoodInspectionsError(f"{url} sent rows without :id or inspection_date, so nothing was stored.")
-    # 1970-01-05 was a Monday.
-    numbers = day_numbers.to_numpy()
-    weeks = pa.array(numbers - (numbers - 4) % 7, pa.int32()).cast(pa.date32())
-    return pa.table({"week": weeks, **columns})
-
-
-def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _as_utf8(response: requests.Response, *_: Any, **__: Any) -> None:
-    # JSON is UTF-8. Where the header does not say so, requests guesses over the whole body: minutes for a
-    # page.
-    if response.encoding is None:
-        response.encoding = "utf-8"
 
 
 def _retry_after(header: str | None) -> float | None:
@@ -425,8 +419,3 @@ def _connection_words(error: requests.ConnectionError) -> str:
         if sign in text:
             return words
     return "the connection failed"
-
-
-def _check_moment(cursor: str) -> None:
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?", cursor):
-        raise FoodInspectionsError(f"'{cursor}' is no moment of the portal, such as 2024-01-02T03:04:05.678Z.")

@@ -9,7 +9,6 @@ file or the variable that is wrong, and a key that nobody knows is refused where
 
 import dataclasses
 import difflib
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -34,6 +33,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.rules import AlgorithmSpec, AuditRule, Schedule, SelectionRule
+from food_inspections_portal.identity import slug
 
 Environment = Literal["local", "production"]
 ENVIRONMENT_VARIABLE = "FOOD_INSPECTIONS_ENV"
@@ -313,34 +313,6 @@ class Credentials(Section):
             url = f"postgresql://{user}:{password}@{c.host}:{c.port}/{quote(c.database, safe='')}"
             layer["database"] = {"url": SecretStr(url)}
         return layer
-
-
-def slug(text: str) -> str:
-    """Return ``text`` as lower-case letters, digits and single hyphens, at most 31 of them."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:31].strip("-")
-
-
-def data_name_of_files(path: Path) -> str:
-    """Name the data of a file, or of a folder's Parquet and CSV files: stem and 8 hex digits of the content.
-
-    By content, not by path: another file under an old name must not meet the old file's database.
-
-    Raises:
-        FoodInspectionsError: where there is nothing to read.
-    """
-    files = sorted(p for p in path.iterdir() if p.suffix in (".parquet", ".csv")) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    try:
-        for file in files:
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-    except OSError as error:
-        raise FoodInspectionsError(
-            f"The portal's rows cannot be read from {path} ({error.strerror}): name a Parquet or CSV file."
-        ) from None
-    if not files:
-        raise FoodInspectionsError(f"{path} holds no Parquet or CSV file: name a folder that does.")
-    return f"{slug(path.stem) or 'file'}-{digest.hexdigest()[:8]}"
 
 
 def project_root() -> Path:

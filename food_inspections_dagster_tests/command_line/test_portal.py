@@ -6,10 +6,21 @@ import shutil
 import pytest
 import requests
 
-from food_inspections_dagster.command_line.portal import SIMULATED, City, PortalChoice, answers, choose, serving
+from food_inspections_dagster.command_line.portal import (
+    PortalChoice,
+    Serving,
+    answers,
+    choose,
+    name_of_portal,
+    serving,
+)
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.settings import load_settings
 from food_inspections_dagster_tests.world import ROOT, variables_of
+from food_inspections_portal.command import SIMULATED
+from food_inspections_portal.identity import City, data_name_of_files
+from food_inspections_portal.server import PortalServer
+from food_inspections_portal.sources import PortalSource
 
 ROWS = """Inspection ID,DBA Name,Inspection Date,Inspection Type,Results
 1,A,01/05/2010,Canvass,Pass
@@ -19,14 +30,12 @@ ROWS = """Inspection ID,DBA Name,Inspection Date,Inspection Type,Results
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A project folder; what `serving` sets in the environment is undone."""
+    """A project folder."""
     shutil.copytree(ROOT / "conf/base", tmp_path / "home/conf/base")
     for name in os.environ.keys() - variables_of(os.environ).keys():
         monkeypatch.delenv(name)
     monkeypatch.setenv("FOOD_INSPECTIONS_HOME", str(tmp_path / "home"))
-    for name in ("URL", "NAME"):
-        monkeypatch.setenv(f"FOOD_INSPECTIONS__PORTAL__{name}", "")
-        monkeypatch.delenv(f"FOOD_INSPECTIONS__PORTAL__{name}")
+    monkeypatch.setenv("FOOD_INSPECTIONS__PORTAL__RETRIES", "0")
     return tmp_path / "home"
 
 
@@ -37,21 +46,6 @@ def rows(tmp_path):
     return file
 
 
-@pytest.mark.parametrize(
-    ("city", "name"),
-    [
-        (City(), "simulated-2010"),
-        (City(seed=7), "simulated-7"),
-        (City(scale=0.05), "simulated-2010-x0-05"),
-        (City(scale=10, weeks=52), "simulated-2010-x10-w52"),
-    ],
-)
-def test_each_city_has_a_name_of_its_own_that_the_settings_take(city, name, home, monkeypatch):
-    assert PortalChoice(SIMULATED, city).name == name
-    monkeypatch.setenv("FOOD_INSPECTIONS__PORTAL__NAME", name)
-    assert load_settings().data_name == name
-
-
 def test_a_choice_says_what_it_is(rows):
     simulated, file = choose(SIMULATED, City()), choose(str(rows), City())
     remote = choose("https://data.cityofchicago.org", City())
@@ -59,53 +53,80 @@ def test_a_choice_says_what_it_is(rows):
     assert (simulated.is_remote, file.is_remote, remote.is_remote) == (False, False, True)
     assert "SIMULATED" in simulated.description
     assert file.description == "My Rows.csv, served by our own portal"
-    assert file.name.startswith("my-rows-")
     assert [c.make_argument for c in (simulated, file)] == ["", f" PORTAL={rows}"]
     with pytest.raises(FoodInspectionsError, match="no existing file or folder"):
         choose("simulatd", City())
 
 
-def test_a_file_is_served_and_the_settings_point_at_it(home, rows):
-    choice = choose(str(rows), City())
-    with serving(choice, home / ".local/portal/server.log") as url:
-        settings = load_settings()
-        assert settings.portal.url == url and settings.data_name == choice.name
-        assert answers(url, settings.portal.dataset)
-        sent = requests.get(f"{url}/resource/{settings.portal.dataset}.json", timeout=10).json()
+def test_a_file_is_served_and_no_variable_is_set(home, rows):
+    before = dict(os.environ)
+    log = home / ".local/portal/server.log"
+    with serving(choose(str(rows), City()), load_settings(), log) as served:
+        assert dict(os.environ) == before
+        assert served.name == data_name_of_files(rows)
+        dataset = load_settings().portal.dataset
+        assert answers(served.url, dataset)
+        sent = requests.get(f"{served.url}/resource/{dataset}.json", timeout=60).json()
         assert sorted(row["inspection_id"] for row in sent) == ["1", "2"]
-    assert not answers(url, settings.portal.dataset), "the server ends with the command"
+        with serving(choose(served.url + "/", City()), load_settings(), home / "no.log") as again:
+            assert again == served, "a running portal tells its name itself"
+    assert not answers(served.url, dataset), "the server ends with the command"
+    assert not (home / "no.log").exists()
+
+
+def test_a_city_tells_how_far_it_is_and_has_the_name_that_the_settings_take(home, monkeypatch):
+    told = []
+    choice = PortalChoice(SIMULATED, City(seed=5, scale=0.05, weeks=10))
+    with serving(choice, load_settings(), home / ".local/portal/server.log", told.append) as served:
+        assert served.name == "simulated-5-x0-05-w10"
+    assert [line for line in told if line.startswith("Simulating")][:2] == [
+        "Simulating 10 weeks: 0 %",
+        "Simulating 10 weeks: 10 %",
+    ]
+    assert not any("ready" in line for line in told)
+    monkeypatch.setenv("FOOD_INSPECTIONS__PORTAL__NAME", served.name)
+    assert load_settings().data_name == served.name
 
 
 def test_a_server_that_cannot_start_says_why_in_its_own_words(home, tmp_path):
     file = tmp_path / "shopping.csv"
     file.write_text("bread\n1\n")
+    told = []
     with (
-        pytest.raises(FoodInspectionsError, match=r"shopping\.csv.*inspection_id") as told,
-        serving(choose(str(file), City()), home / ".local/portal/server.log"),
+        pytest.raises(FoodInspectionsError, match=r"shopping\.csv.*inspection_id") as refusal,
+        serving(choose(str(file), City()), load_settings(), home / ".local/portal/server.log", told.append),
     ):
         pass
-    assert "\n" not in str(told.value)
-    assert not str(told.value).startswith("Error: "), "the command line says that once itself"
+    assert "\n" not in str(refusal.value)
+    assert not str(refusal.value).startswith("Error: "), "the command line says that once itself"
+    assert not any("Error" in line for line in told)
 
 
-def test_a_wrong_setting_is_told_before_a_server_is_started(home, monkeypatch):
-    monkeypatch.setenv("FOOD_INSPECTIONS__PORTAL__RETRIES", "many")
-    monkeypatch.setattr("food_inspections_dagster.command_line.portal.subprocess.Popen", None)
-    with (
-        pytest.raises(FoodInspectionsError, match="FOOD_INSPECTIONS__PORTAL__RETRIES"),
-        serving(choose(SIMULATED, City()), home / ".local/portal/server.log"),
-    ):
-        pass
-    assert not (home / ".local").exists()
-
-
-def test_a_remote_portal_is_taken_as_it_is(home):
-    with serving(choose("https://data.cityofchicago.org/", City()), home / "log") as url:
-        assert url == "https://data.cityofchicago.org"
-        assert load_settings().data_name == "data-cityofchicago-org"
+def test_a_remote_portal_is_taken_as_it_is_and_not_asked(home):
+    choice = choose("https://data.cityofchicago.org/", City())
+    with serving(choice, load_settings(), home / "log") as served:
+        assert served == Serving("https://data.cityofchicago.org", None)
     assert not (home / "log").exists()
-    with (
-        pytest.raises(FoodInspectionsError, match="must begin with https://"),
-        serving(choose("http://data.cityofchicago.org", City()), home / "log"),
-    ):
-        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://data.cityofchicago.org", "must begin with https://"),
+        ("https://me:secret-word@data.cityofchicago.org", "must not carry a user or password"),
+    ],
+)
+def test_a_url_that_is_unsafe_is_refused(url, words):
+    with pytest.raises(FoodInspectionsError, match=words) as refusal:
+        choose(url, City())
+    assert "secret-word" not in str(refusal.value)
+
+
+def test_a_portal_on_this_machine_is_asked_for_its_name(home, rows):
+    source = PortalSource.files(rows)
+    with PortalServer(source) as server:
+        assert name_of_portal(server.url, load_settings()) == data_name_of_files(rows)
+    with PortalServer(PortalSource(source.datasets)) as server:
+        assert name_of_portal(server.url, load_settings()) is None
+    with pytest.raises(FoodInspectionsError, match="cannot be read"):
+        name_of_portal(server.url, load_settings())

@@ -72,7 +72,7 @@ def portal(city: pa.Table) -> Iterator[Client]:
 
 
 @pytest.fixture
-def own_portal(city: pa.Table) -> Iterator[Client]:
+def edited_portal(city: pa.Table) -> Iterator[Client]:
     """A server of the test's own with 300 rows and a clock that stands still."""
     with PortalServer(PortalSource.simulated(city.slice(0, 300)), clock=lambda: EDITED_AT) as server:
         yield Client(server)

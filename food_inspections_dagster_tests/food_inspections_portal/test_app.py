@@ -22,16 +22,16 @@ def test_computed_regions_vanish_under_an_order_unless_they_are_named(portal):
 
 
 def test_values_are_strings_absent_values_are_missing_and_location_is_nested(portal, rows):
-    held = rows[rows["aka_name"].isna() & rows["latitude"].notna()].iloc[0]
-    (row,) = portal.get(where=f":id = '{held[':id']}'", select="*")
+    unnamed = rows[rows["aka_name"].isna() & rows["latitude"].notna()].iloc[0]
+    (row,) = portal.get(where=f":id = '{unnamed[':id']}'", select="*")
     assert "aka_name" not in row
     location = row.pop("location")
     assert location == {
-        "latitude": held["latitude"],
-        "longitude": held["longitude"],
+        "latitude": unnamed["latitude"],
+        "longitude": unnamed["longitude"],
         "human_address": '{"address": "", "city": "", "state": "", "zip": ""}',
     }
-    assert row == {name: value for name, value in held.items() if not pd.isna(value) and name not in SYSTEM}
+    assert row == {name: value for name, value in unnamed.items() if not pd.isna(value) and name not in SYSTEM}
     bare = rows[rows["latitude"].isna()].iloc[0]
     (row,) = portal.get(where=f":id = '{bare[':id']}'")
     assert "location" not in row
@@ -46,43 +46,45 @@ def test_limit_is_1000_unless_given_and_offset_skips(portal, rows):
 
 
 def test_pages_under_id_are_the_whole_dataset_once(portal, rows):
-    found: list[str] = []
-    while page := portal.get(select=":id", order=":id", limit=700, offset=len(found)):
-        found += [row[":id"] for row in page]
-    assert found == sorted(rows[":id"])
+    received: list[str] = []
+    while page := portal.get(select=":id", order=":id", limit=700, offset=len(received)):
+        received += [row[":id"] for row in page]
+    assert received == sorted(rows[":id"])
 
 
 @pytest.mark.parametrize("order", [None, "inspection_date"])
 def test_pages_without_a_total_order_are_not(portal, rows, order):
     clauses = {} if order is None else {"order": order}
-    found = [
+    received = [
         row[":id"]
         for offset in range(0, len(rows), 50)
         for row in portal.get(select=":id", limit=50, offset=offset, **clauses)
     ]
-    assert len(found) == len(rows) and len(set(found)) < len(rows)
+    assert len(received) == len(rows) and len(set(received)) < len(rows)
     again = portal.get(select=":id", limit=50, **clauses)
-    assert [row[":id"] for row in again] == found[:50]
+    assert [row[":id"] for row in again] == received[:50]
 
 
 def test_order_is_by_type_and_direction(portal, rows):
     numbers = pd.to_numeric(rows["inspection_id"]).dropna().astype(int)
-    found = portal.get(select="inspection_id", order="inspection_id", limit=50_000)
-    assert [int(row["inspection_id"]) for row in found if row] == sorted(numbers)
-    found = portal.get(select="inspection_date,inspection_id", order="inspection_date DESC, inspection_id", limit=2000)
-    keys = [(row["inspection_date"], -int(row["inspection_id"])) for row in found]
+    received = portal.get(select="inspection_id", order="inspection_id", limit=50_000)
+    assert [int(row["inspection_id"]) for row in received if row] == sorted(numbers)
+    received = portal.get(
+        select="inspection_date,inspection_id", order="inspection_date DESC, inspection_id", limit=2000
+    )
+    keys = [(row["inspection_date"], -int(row["inspection_id"])) for row in received]
     assert keys == sorted(keys, reverse=True)
 
 
 def test_groups_with_aggregates_aliases_and_having(portal, rows):
-    found = portal.get(
+    received = portal.get(
         select="date_trunc_ymd(inspection_date) as day,count(*) as count,max(:updated_at) as updated",
         group="day",
         order="day",
         limit=50_000,
     )
     days = rows.groupby("inspection_date")[":updated_at"].agg(["size", "max"])
-    assert [(row["day"], row["count"], row["updated"]) for row in found] == [
+    assert [(row["day"], row["count"], row["updated"]) for row in received] == [
         (day, str(size), newest) for day, size, newest in days.itertuples()
     ]
     few = portal.get(select="results,count(*)", group="results", having="count(*) > 100", order="count(*) desc")
@@ -92,23 +94,23 @@ def test_groups_with_aggregates_aliases_and_having(portal, rows):
 
 def test_aggregates_without_groups(portal, rows):
     numbers = pd.to_numeric(rows["inspection_id"])
-    (found,) = portal.get(
+    (received,) = portal.get(
         select="count(*),count(aka_name),count(distinct zip) as zips,min(inspection_id),sum(inspection_id),"
         "avg(inspection_id) as mean,max(inspection_date)"
     )
-    assert found["count"] == str(len(rows))
-    assert found["count_aka_name"] == str(rows["aka_name"].notna().sum())
-    assert found["zips"] == str(rows["zip"].nunique())
-    assert found["min_inspection_id"] == str(numbers.min())
-    assert float(found["sum_inspection_id"]) == numbers.sum()
-    assert float(found["mean"]) == pytest.approx(numbers.mean())
-    assert found["max_inspection_date"] == rows["inspection_date"].max()
+    assert received["count"] == str(len(rows))
+    assert received["count_aka_name"] == str(rows["aka_name"].notna().sum())
+    assert received["zips"] == str(rows["zip"].nunique())
+    assert received["min_inspection_id"] == str(numbers.min())
+    assert float(received["sum_inspection_id"]) == numbers.sum()
+    assert float(received["mean"]) == pytest.approx(numbers.mean())
+    assert received["max_inspection_date"] == rows["inspection_date"].max()
     assert portal.get(select="count(*)", where="zip = '00000'") == [{"count": "0"}]
 
 
 def test_functions_and_plain_filters(portal, rows):
-    (found,) = portal.get(select="upper(results) as loud,lower(city) as low", limit=1, where="city is not null")
-    assert found["loud"].isupper() and found["low"].islower()
+    (received,) = portal.get(select="upper(results) as loud,lower(city) as low", limit=1, where="city is not null")
+    assert received["loud"].isupper() and received["low"].islower()
     years = portal.get(select="date_trunc_y(inspection_date) as y,date_extract_m(inspection_date) as m", limit=1)
     assert years[0]["y"].endswith("-01-01T00:00:00.000") and 1 <= int(years[0]["m"]) <= 12
     answer = requests.get(portal.url, params={"results": "Fail", "$limit": "50000"}, timeout=10).json()

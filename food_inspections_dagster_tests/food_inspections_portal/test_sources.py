@@ -32,16 +32,16 @@ def served(source: PortalSource, dataset: str = INSPECTIONS) -> list[dict[str, s
 def test_a_parquet_file_gets_system_fields_and_loses_what_is_not_the_portals(tmp_path):
     path = tmp_path / "rows.parquet"
     pq.write_table(ROWS, path)
-    found = served(PortalSource.files(path))
-    assert len(found) == 3
-    assert len({row[":id"] for row in found}) == 3, "repeated rows have ids of their own"
-    assert all("x_note" not in row for row in found)
-    assert {row["inspection_date"]: row[":updated_at"] for row in found} == {
+    received = served(PortalSource.files(path))
+    assert len(received) == 3
+    assert len({row[":id"] for row in received}) == 3, "repeated rows have ids of their own"
+    assert all("x_note" not in row for row in received)
+    assert {row["inspection_date"]: row[":updated_at"] for row in received} == {
         "2012-01-05T00:00:00.000": "2012-01-06T00:00:00.000Z",
         "2012-01-06T00:00:00.000": "2012-01-07T00:00:00.000Z",
     }
     again = served(PortalSource.files(path))
-    assert sorted(row[":id"] for row in again) == sorted(row[":id"] for row in found)
+    assert sorted(row[":id"] for row in again) == sorted(row[":id"] for row in received)
 
 
 def test_a_csv_export_of_the_portal_is_read_as_text_with_its_own_headers(tmp_path):

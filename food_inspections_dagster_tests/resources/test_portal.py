@@ -16,10 +16,11 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.portal import (
     PortalClient,
     SchemaDifference,
-    WeekChange,
+    WeekState,
     _chunks,
     compare_schema,
 )
+from food_inspections_dagster.resources.socrata import PortalSession
 from food_inspections_dagster.weeks import WEEK, monday, week_range
 from food_inspections_portal.server import PortalServer
 from food_inspections_portal.sources import PortalSource
@@ -61,8 +62,8 @@ def server(module_server):
 
 
 def client(server, **changed):
-    options = {"timeout_seconds": 5.0, "page_rows": 100, "retries": 3, "backoff_seconds": 0.01, **changed}
-    return PortalClient(url=getattr(server, "url", server), dataset="4ijn-s7e5", **options)
+    options = {"dataset": "4ijn-s7e5", "timeout_seconds": 5.0, "page_rows": 100, "retries": 3, "backoff_seconds": 0.01}
+    return PortalClient(url=getattr(server, "url", server), **options | changed)
 
 
 def fault(server, **body):
@@ -106,10 +107,11 @@ def test_the_size_of_a_page_changes_nothing(server, page_rows):
 def test_a_range_is_asked_for_by_ranges_and_not_by_weeks(server, monkeypatch):
     asked = []
     portal = client(server, page_rows=150)
-    ask = PortalClient._get
-    monkeypatch.setattr(PortalClient, "_get", lambda self, **c: asked.append(c) or ask(self, **c))
+    ask = PortalSession.get
+    monkeypatch.setattr(PortalSession, "get", lambda self, *a, **c: asked.append(c) or ask(self, *a, **c))
     portal.fetch_weeks(FIRST, LAST)
     assert len([c for c in asked if c.get("order") == ":id"]) == 4, "400 rows, whole weeks, 150 rows a page"
+    assert len(asked) == 5, "and one request for the counts"
 
 
 def test_part_of_the_weeks_and_weeks_without_rows(server):
@@ -132,32 +134,88 @@ def test_counts_ranges_and_metadata(server):
     assert not {":id", ":updated_at"} & set(schema)
 
 
-def test_edits_show_in_the_weeks_that_hold_them_and_deletions_in_the_counts():
+def test_every_edit_shows_in_the_state_of_its_weeks():
     with PortalServer(PortalSource.of_tables(rows())) as server:
         portal = client(server)
-        before = portal.fetch_weeks(FIRST, LAST)
-        cursor = before[":updated_at"].max()
-        assert portal.weeks_changed_since(cursor) == {}
-        edited = before[before["week"] == WEEKS[2]].iloc[:2]
-        body = [{"inspection_id": i, "results": "Fail"} for i in edited["inspection_id"]]
-        requests.post(f"{server.url}/resource/4ijn-s7e5.json", json=body, timeout=5).raise_for_status()
-        changes = portal.weeks_changed_since(cursor)
-        assert list(changes) == [WEEKS[2]]
-        assert changes[WEEKS[2]].rows == 2
-        assert isinstance(changes[WEEKS[2]], WeekChange)
-        newest = changes[WEEKS[2]].newest
-        assert newest > cursor
-        assert portal.weeks_changed_since(newest) == {}
-        row = before[before["week"] == WEEKS[6]].iloc[0]
-        gone = f"{server.url}/resource/4ijn-s7e5/{row['inspection_id']}.json"
-        requests.delete(gone, timeout=5).raise_for_status()
-        assert portal.weeks_changed_since(newest) == {}, "a deleted row has no :updated_at"
-        assert portal.week_counts(WEEKS[6], WEEKS[6])[WEEKS[6]] == expected_counts()[WEEKS[6]] - 1
+        url = f"{server.url}/resource/4ijn-s7e5.json"
+
+        def changed(edit):
+            before = portal.week_states(FIRST, LAST)
+            requests.post(url, json=[edit], timeout=5).raise_for_status()
+            after = portal.week_states(FIRST, LAST)
+            return {week for week in WEEKS if before[week] != after[week]}
+
+        fetched = portal.fetch_weeks(FIRST, LAST)
+        newest = fetched.groupby("week")[":updated_at"].max()
+        assert portal.week_states(FIRST, LAST) == {
+            week: WeekState(expected_counts()[week], newest.get(week, "")) for week in WEEKS
+        }
+        number = fetched[fetched["week"] == WEEKS[2]]["inspection_id"].iloc[0]
+        assert changed({"inspection_id": number, "results": "Fail"}) == {WEEKS[2]}
+        assert changed({"inspection_id": number, "results": "Pass"}) == {WEEKS[2]}, "within the same second"
+        assert changed({"inspection_id": number, "inspection_date": f"{WEEKS[7]}T00:00:00.000"}) == {WEEKS[2], WEEKS[7]}
+        assert changed({"inspection_id": number, ":deleted": True}) == {WEEKS[7]}
+        assert changed({"inspection_id": 1, "inspection_date": f"{WEEKS[4]}T00:00:00.000"}) == {WEEKS[4]}
+        condition = f"inspection_date >= '{WEEKS[4]}' and inspection_date < '{WEEKS[5]}'"
+        gone = requests.delete(f"{server.url}/control/rows/4ijn-s7e5.json", params={"$where": condition}, timeout=5)
+        assert gone.json() == {"Rows Deleted": 1}
+        assert portal.week_states(WEEKS[4], WEEKS[4]) == {WEEKS[4]: WeekState(0, "")}
 
 
-def test_a_cursor_that_is_no_moment_is_refused(server):
-    with pytest.raises(FoodInspectionsError, match="no moment"):
-        client(server).weeks_changed_since("' OR 1=1 --")
+def test_states_of_all_weeks_are_one_request(server, monkeypatch):
+    asked = []
+    ask = PortalSession.get
+    monkeypatch.setattr(PortalSession, "get", lambda self, *a, **c: asked.append(c) or ask(self, *a, **c))
+    client(server).week_states(FIRST, LAST)
+    assert len(asked) == 1
+
+
+def test_another_weekly_source_is_one_data_set_and_one_date_column():
+    days = [f"2012-03-{day:02}T00:00:00.000" for day in range(5, 19)]
+    complaints = pa.table(
+        {
+            "service_request_number": [f"12-{number:08}" for number in range(14)],
+            "creation_date": days,
+            "type_of_service_request": ["Sanitation Code Violation"] * 14,
+        }
+    )
+    with PortalServer(PortalSource.of_tables(complaints)) as server:
+        portal = client(server, dataset="me59-5fac", date_column="creation_date")
+        first, last = date(2012, 3, 5), date(2012, 3, 12)
+        assert portal.date_range() == (first, date(2012, 3, 18))
+        assert portal.week_counts(first, last) == {first: 7, last: 7}
+        assert portal.undated_rows() == 0
+        fetched = portal.fetch_weeks(last, last)
+        assert sorted(fetched["creation_date"]) == days[7:]
+        assert set(fetched["week"]) == {last}
+
+
+@pytest.mark.parametrize("identity", ["simulated-2010", None])
+def test_a_portal_tells_whose_data_it_serves(identity):
+    with PortalServer(PortalSource.of_tables(rows(20), identity=identity)) as server:
+        assert client(server).identity() == identity
+
+
+@pytest.mark.parametrize(
+    "metadata", [b"[]", b'{"custom_fields": {"food_inspections": "x"}}', b'{"custom_fields": null}']
+)
+def test_metadata_without_an_identity_of_ours_give_none(metadata):
+    with odd_portal([(200, {}, b'{"columns": [], "metadata": ' + metadata + b"}")]) as url:
+        assert client(url).identity() is None
+
+
+def test_half_of_a_surrogate_pair_becomes_the_replacement_character(server):
+    whole = client(server).fetch_weeks(FIRST, LAST)
+    fault(server, kind="lone_surrogate", column="dba_name", times=None)
+    fetched = client(server).fetch_weeks(FIRST, LAST)
+    assert fetched["dba_name"].tolist() == ["\ufffd" + name for name in whole["dba_name"]]
+    others = whole.columns.drop("dba_name")
+    pd.testing.assert_frame_equal(fetched[others], whole[others])
+
+
+def test_a_column_that_nobody_knows_is_kept(server):
+    fault(server, kind="changed_schema", add={"inspector": "o'hara"})
+    assert set(client(server).fetch_weeks(FIRST, LAST)["inspector"]) == {"o'hara"}
 
 
 @pytest.mark.parametrize(
@@ -191,11 +249,27 @@ def test_a_range_whose_rows_differ_from_the_counts_twice_is_refused_naming_both(
     assert "nothing was stored" in str(refusal.value)
 
 
-def test_retry_after_is_honoured(server):
-    fault(server, kind="status", status=429, retry_after=1, times=1)
-    started = datetime.now(UTC)
+@pytest.fixture
+def waits(monkeypatch):
+    """Seconds that the client would have slept."""
+    seconds = []
+    monkeypatch.setattr("food_inspections_dagster.resources.portal.time.sleep", seconds.append)
+    return seconds
+
+
+def test_retry_after_is_honoured(server, waits):
+    fault(server, kind="status", status=429, retry_after=100, times=1)
     client(server).date_range()
-    assert datetime.now(UTC) - started >= timedelta(seconds=1)
+    assert waits == [100]
+
+
+def test_the_silence_allowed_doubles_with_each_failure(server, monkeypatch, waits):
+    allowed = []
+    wait = PortalSession.wait_at_most
+    monkeypatch.setattr(PortalSession, "wait_at_most", lambda self, *a: allowed.append(a) or wait(self, *a))
+    fault(server, kind="status", status=503, times=3)
+    client(server, timeout_seconds=7).date_range()
+    assert allowed == [(7, 7), (7, 14), (7, 28), (7, 56)]
 
 
 def test_a_portal_that_asks_for_too_long_a_wait_is_left_alone(server):
@@ -267,13 +341,12 @@ def odd_portal(answers):
         server.server_close()
 
 
-def test_retry_after_may_be_a_date():
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+def test_retry_after_may_be_a_date(waits):
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=200), usegmt=True)
     dates = orjson.dumps([{"first": "2011-01-03T00:00:00.000", "last": "2011-01-09T00:00:00.000"}])
     with odd_portal([(429, {"Retry-After": later}, b"{}"), (200, {}, dates)]) as url:
-        started = datetime.now(UTC)
         assert client(url).date_range() == (date(2011, 1, 3), date(2011, 1, 9))
-        assert datetime.now(UTC) - started >= timedelta(seconds=0.9)
+    assert waits[0] > 100
 
 
 @pytest.mark.parametrize("body", [b"", b'{"a": 1}', b"null"])
@@ -288,7 +361,7 @@ def test_an_answer_that_is_no_list_of_rows_is_refused(body):
 def test_an_empty_dataset_has_no_dates():
     with (
         odd_portal([(200, {}, b"[{}]")]) as url,
-        pytest.raises(FoodInspectionsError, match="holds no inspection"),
+        pytest.raises(FoodInspectionsError, match="holds no row with a date"),
     ):
         client(url).date_range()
 

@@ -6,7 +6,7 @@ import yaml
 
 from food_inspections_dagster import settings as module
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.settings import data_name_of_files, load_settings, slug
+from food_inspections_dagster.settings import load_settings
 
 ROOT = Path(module.__file__).resolve().parents[2]
 
@@ -140,27 +140,6 @@ def test_a_loopback_portal_is_named_and_any_other_names_itself(home, monkeypatch
     assert load_settings().data_name == "myrows-0a1b2c3d"
     monkeypatch.setenv("FOOD_INSPECTIONS__PORTAL__URL", "https://data.cityofchicago.org/")
     assert load_settings().data_name == "data-cityofchicago-org"
-
-
-def test_data_of_a_file_is_named_by_stem_and_content(tmp_path):
-    file = tmp_path / "Inspections 2011.csv"
-    file.write_text("a\n1\n")
-    name = data_name_of_files(file)
-    assert name.startswith("inspections-2011-")
-    assert len(name) == len("inspections-2011-") + 8
-    file.write_text("a\n2\n")
-    assert data_name_of_files(file) != name
-    assert data_name_of_files(tmp_path) != data_name_of_files(file)
-    with pytest.raises(FoodInspectionsError, match="cannot be read"):
-        data_name_of_files(tmp_path / "absent.csv")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FoodInspectionsError, match="no Parquet or CSV file"):
-        data_name_of_files(tmp_path / "empty")
-
-
-def test_slugs():
-    assert slug("data.cityofchicago.org") == "data-cityofchicago-org"
-    assert len(slug("x" * 99)) <= 31
 
 
 def test_a_home_without_settings_is_refused(tmp_path, monkeypatch):

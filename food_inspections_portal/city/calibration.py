@@ -34,12 +34,12 @@ def calibration(table: pa.Table, scale: float = 1.0) -> pd.DataFrame:
     rows = rows.sort_values(["day", "inspection_id"], kind="stable").reset_index(drop=True)
     old, recent = rows[rows["day"] < "2018-07-01"], rows[rows["day"] >= "2018-07-01"]
     window = old[old["day"].between(*_WINDOW)]
-    found: list[Row] = []
+    compared: list[Row] = []
     if len(window):
         licensed = window["license_"].notna() & (window["license_"] != "0")
         canvass = window[(window["inspection_type"] == "Canvass") & window["results"].isin(_DECISIONS) & licensed]
         canvass = canvass.join(_counts(canvass["violations"]))
-        found += [
+        compared += [
             *_volume(window, canvass, scale),
             *_kinds(window, canvass),
             *_results(old, canvass),
@@ -51,8 +51,8 @@ def calibration(table: pa.Table, scale: float = 1.0) -> pd.DataFrame:
             *_oddities(canvass),
         ]
     if len(recent):
-        found += _since_2018(recent)
-    report = pd.DataFrame(found, columns=["statistic", "simulated", "real", "tolerance"])
+        compared += _since_2018(recent)
+    report = pd.DataFrame(compared, columns=["statistic", "simulated", "real", "tolerance"])
     report["within"] = (report["simulated"] - report["real"]).abs() <= report["tolerance"]
     return report
 
@@ -63,7 +63,7 @@ def _share(condition: pd.Series) -> float:
 
 def _codes(violations: pd.Series) -> pd.Series:
     """Return the codes of each text, in its order."""
-    return violations.fillna("").str.findall(_CODE).map(lambda found: [int(code) for code in found])
+    return violations.fillna("").str.findall(_CODE).map(lambda codes: [int(code) for code in codes])
 
 
 def _counts(violations: pd.Series) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def _counts(violations: pd.Series) -> pd.DataFrame:
     flat = codes.explode().dropna().astype(np.int64).to_numpy()
     np.add.at(counts, (np.repeat(np.arange(len(codes)), codes.map(len)), flat), 1)
     table = pd.DataFrame(counts, index=violations.index, columns=[f"code_{code}" for code in range(71)])
-    sums = {"critical": (1, 15), "serious": (15, 30), "minor": (30, 45), "found": (1, 71)}
+    sums = {"critical": (1, 15), "serious": (15, 30), "minor": (30, 45), "violations_counted": (1, 71)}
     return table.assign(**{name: counts[:, low:high].sum(axis=1) for name, (low, high) in sums.items()})
 
 
@@ -131,15 +131,15 @@ def _results(old: pd.DataFrame, canvass: pd.DataFrame) -> Iterator[Row]:
         yield f"canvass: {name} %", _share(results == name), real, 1.6
     yield "canvass: any critical %", _share(canvass["critical"] > 0), 13.5, 1.6
     for name, real, tolerance in (("Grocery Store", 25.2, 4), ("Restaurant", 18.7, 2)):
-        held = canvass["facility_type"] == name
-        yield f"canvass: Fail % of {name}", _share(results[held] == "Fail"), real, tolerance
-    held = canvass["risk"] == "Risk 3 (Low)"
-    yield "canvass: Fail % of Risk 3 (Low)", _share(results[held] == "Fail"), 29.2, 6
+        chosen = canvass["facility_type"] == name
+        yield f"canvass: Fail % of {name}", _share(results[chosen] == "Fail"), real, tolerance
+    chosen = canvass["risk"] == "Risk 3 (Low)"
+    yield "canvass: Fail % of Risk 3 (Low)", _share(results[chosen] == "Fail"), 29.2, 6
     for name, months, real in (("summer", (6, 7, 8, 9), 21.5), ("winter", (12, 1, 2), 18.4)):
-        held = canvass["day"].dt.month.isin(months)
-        yield f"canvass: Fail % in {name}", _share(results[held] == "Fail"), real, 2.5
+        chosen = canvass["day"].dt.month.isin(months)
+        yield f"canvass: Fail % in {name}", _share(results[chosen] == "Fail"), real, 2.5
     by_zip = canvass.groupby("zip")["results"].agg(
-        n="size", fail=lambda found: (found == "Fail").mean()
+        n="size", fail=lambda results: (results == "Fail").mean()
     )  # fmt: skip
     by_zip = by_zip[by_zip["n"] >= 100]
     # What a zip's rate spreads beyond chance: 60 zips of 28 to 1,085 rows in the City's file.
@@ -168,7 +168,7 @@ def _results(old: pd.DataFrame, canvass: pd.DataFrame) -> Iterator[Row]:
 
 
 def _violations(canvass: pd.DataFrame) -> Iterator[Row]:
-    number = canvass["found"]
+    number = canvass["violations_counted"]
     for result, mean, spread, none in (
         ("Pass", 3.4, 1.8, 3.1),
         ("Fail", 6.11, 2.86, 2.2),
@@ -182,12 +182,12 @@ def _violations(canvass: pd.DataFrame) -> Iterator[Row]:
         ("Fail", (28.9, 94.7, 26.0), 0.439),
         ("Pass w/ Conditions", (58.2, 54.1, 13.1), 0.835),
     ):
-        held = canvass[canvass["results"] == result]
-        critical, serious = held["critical"] > 0, held["serious"] > 0
+        chosen = canvass[canvass["results"] == result]
+        critical, serious = chosen["critical"] > 0, chosen["serious"] > 0
         yield f"{result}: any critical %", _share(critical), shares[0], 4
         yield f"{result}: any serious %", _share(serious), shares[1], 4
         yield f"{result}: critical and serious %", _share(critical & serious), shares[2], 4
-        yield f"{result}: mean critical", held["critical"].mean(), mean, 0.12
+        yield f"{result}: mean critical", chosen["critical"].mean(), mean, 0.12
     frequency = {
         2: 3.67, 3: 7.14, 11: 1.54, 12: 1.82, 16: 3.92, 18: 11.91, 19: 2.35, 21: 7.18, 24: 2.17, 29: 4.33,
         30: 15.36, 31: 9.56, 32: 40.65, 33: 55.2, 34: 60.74, 35: 48.69, 36: 20.89, 38: 42.64, 40: 13.52,
@@ -205,7 +205,7 @@ def _memory(canvass: pd.DataFrame) -> Iterator[Row]:
     first = before["results"].isna()
     fail, critical = ordered["results"] == "Fail", ordered["critical"] > 0
     conditions = ordered["results"] == "Pass w/ Conditions"
-    for name, held, values in (
+    for name, chosen, values in (
         ("none", first, (21.8, 13.6, 13.9)),
         ("Pass", before["results"] == "Pass", (15.0, 11.3, 10.9)),
         ("Fail", before["results"] == "Fail", (27.6, 14.1, 17.2)),
@@ -218,7 +218,7 @@ def _memory(canvass: pd.DataFrame) -> Iterator[Row]:
         for label, outcome, real in zip(
             ("Fail", "conditions", "critical"), (fail, conditions, critical), values, strict=True
         ):
-            yield f"previous {name}: {label} %", _share(outcome[held]), real, 4.0
+            yield f"previous {name}: {label} %", _share(outcome[chosen]), real, 4.0
 
 
 def _agains(old: pd.DataFrame) -> Iterator[Row]:

@@ -111,8 +111,8 @@ class Population:
         """Append establishments and return their positions."""
         before = len(self)
         for name, values in newborn.items():
-            held = self.columns.get(name)
-            self.columns[name] = values if held is None else np.concatenate([held, values])
+            older = self.columns.get(name)
+            self.columns[name] = values if older is None else np.concatenate([older, values])
         return np.arange(before, len(self))
 
 
@@ -177,9 +177,9 @@ def _old_licenses(dice: np.ndarray) -> np.ndarray:
     number = np.empty(len(dice), dtype=np.int64)
     kinds = ((dice < 0.05, 100, 3), (dice < 0.33, 10_100, 25), (dice >= 0.33, 1_000_000, 900_000))
     for chosen, first, step in kinds:
-        held = chosen & ((dice >= 0.05) | (first == 100))
-        rank = np.arange(np.count_nonzero(held))
-        number[held] = first + rank * (max(1, step // max(1, len(rank))) if first == 1_000_000 else step)
+        members = chosen & ((dice >= 0.05) | (first == 100))
+        rank = np.arange(np.count_nonzero(members))
+        number[members] = first + rank * (max(1, step // max(1, len(rank))) if first == 1_000_000 else step)
     return number
 
 

@@ -6,6 +6,7 @@ leaves earlier rows as they are, save for corrections that happen in the weeks a
 
 import os
 import tempfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -24,9 +25,16 @@ from food_inspections_portal.identifiers import row_ids, row_versions
 
 VERSION = 3  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
 DEFAULT_SEED = 2010
+Progress = Callable[[str], None]
 
 
-def simulate(weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0, first_week: date = FIRST_WEEK) -> pa.Table:
+def simulate(
+    weeks: int,
+    seed: int = DEFAULT_SEED,
+    scale: float = 1.0,
+    first_week: date = FIRST_WEEK,
+    progress: Progress | None = None,
+) -> pa.Table:
     """Simulate a city's inspections as the portal would show them at the end of the last week.
 
     Args:
@@ -34,6 +42,7 @@ def simulate(weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0, first_wee
         seed: of everything random.
         scale: size of the city; 1 is Chicago.
         first_week: Monday on which it begins.
+        progress: called with a line now and then, such as "Simulating 880 weeks: 40 %".
 
     Returns:
         text columns: system fields, the portal's columns (without ``location``, which the server derives)
@@ -48,11 +57,21 @@ def simulate(weeks: int, seed: int = DEFAULT_SEED, scale: float = 1.0, first_wee
         raise FoodInspectionsError(f"A city cannot be simulated at scale {scale}: ask for more than 0, at most 100.")
     if first_week != monday(first_week):
         raise FoodInspectionsError(f"{first_week} is no Monday: begin with {monday(first_week)}.")
-    population, visits = simulate_visits(weeks, seed, scale, first_week)
+    tell = progress or (lambda line: None)
+    percent = -10
+
+    def tell_week(week: int) -> None:
+        nonlocal percent
+        if 100 * week // weeks >= percent + 10:
+            percent = 100 * week // weeks
+            tell(f"Simulating {weeks} weeks: {percent} %")
+
+    population, visits = simulate_visits(weeks, seed, scale, first_week, tell_week)
     count = len(visits)
+    tell(f"Writing the reports of {count:,} simulated inspections")
     if not count:
         raise FoodInspectionsError(f"Scale {scale} leaves no inspections in {weeks} weeks: ask for a larger one.")
-    texts = violations_text.write(visits.found, count, visits.new)
+    texts = violations_text.write(visits.findings, count, visits.new)
     changed = later.corrections(visits.words, visits.week, weeks, texts.is_valid().to_numpy())
     odd = later.oddities(visits.words)
     known = places.texts(population)
@@ -145,6 +164,7 @@ def cached_city(
     seed: int = DEFAULT_SEED,
     scale: float = 1.0,
     first_week: date = FIRST_WEEK,
+    progress: Progress | None = None,
 ) -> Path:
     """Return the Parquet file of a simulated city, made if need be; it appears whole or not at all.
 
@@ -155,7 +175,9 @@ def cached_city(
     path = cache_dir / name
     if path.exists():
         return path
-    table = simulate(weeks, seed, scale, first_week)
+    table = simulate(weeks, seed, scale, first_week, progress)
+    if progress:
+        progress(f"Storing {len(table):,} simulated rows")
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=cache_dir, prefix=name, suffix=".part")

@@ -55,7 +55,7 @@ _SERIOUS_SHARE = np.array([[0.002, 0.966, 0.981], [0.002, 0.900, 0.225]])
 
 
 @dataclass(frozen=True)
-class Found:
+class Findings:
     """Violations of some inspections, in the order in which they are written.
 
     Attributes:
@@ -79,7 +79,7 @@ def find_old(
     empty: np.ndarray,
     spread: float,
     handlers: bool,
-) -> Found:
+) -> Findings:
     """Draw violations of the codebook before July 2018.
 
     Args:
@@ -135,7 +135,7 @@ def find_old(
     rank = np.where(mode < 0.45, code, np.where(mode < 0.52, -code, 100 * shuffled))
     order = np.lexsort((rank, inspection))
     words = rng.integers(0, 2**62, len(code))
-    return Found(inspection[order], code[order], np.zeros(len(code), dtype=np.int64), words)
+    return Findings(inspection[order], code[order], np.zeros(len(code), dtype=np.int64), words)
 
 
 def find_new(
@@ -145,7 +145,7 @@ def find_new(
     critical: np.ndarray,
     empty: np.ndarray,
     spread: float,
-) -> Found:
+) -> Findings:
     """Draw violations of the codebook since July 2018; arguments as in ``find_old``.
 
     A Fail or Pass w/ Conditions has a priority or a priority foundation violation, a Pass has neither.
@@ -174,7 +174,7 @@ def find_new(
     first[1:] = inspection[1:] != inspection[:-1]
     mend = first & lacking[inspection]
     severity = np.where(mend, np.where(forced[inspection], PRIORITY, FOUNDATION), severity)
-    return Found(inspection, code, severity, rng.integers(0, 2**62, len(code)))
+    return Findings(inspection, code, severity, rng.integers(0, 2**62, len(code)))
 
 
 def _sigmoid(logit: np.ndarray) -> np.ndarray:
@@ -253,11 +253,11 @@ def _filled(rng: np.random.Generator, text: str) -> str:
     return text
 
 
-def write(found: Found, inspections: int, new: np.ndarray) -> pa.Array:
+def write(findings: Findings, inspections: int, new: np.ndarray) -> pa.Array:
     """Write the violations of all inspections.
 
     Args:
-        found: violations, sorted by inspection.
+        findings: violations, sorted by inspection.
         inspections: how many inspections there are.
         new: whether each inspection falls under the new codebook.
 
@@ -267,17 +267,19 @@ def write(found: Found, inspections: int, new: np.ndarray) -> pa.Array:
     heads, also, tails = _pools()
     titles = pa.array([f"{row['code']}. {row['title']} - Comments: " for row in (*_OLD, *_NEW)])
     topic_of = np.array([_TOPICS.index(row["topic"]) for row in (*_OLD, *_NEW)])
-    starts = np.searchsorted(found.inspection, np.arange(inspections + 1))
+    starts = np.searchsorted(findings.inspection, np.arange(inspections + 1))
     pieces = []
     step = 40_000  # inspections at a time: the whole city's comments would take several times their size
     for first in range(0, inspections, step):
         last = min(first + step, inspections)
         part = slice(starts[first], starts[last])
-        is_new = new[found.inspection[part]]
-        entry = found.code[part] + np.where(is_new, len(_OLD), 0)
+        is_new = new[findings.inspection[part]]
+        entry = findings.code[part] + np.where(is_new, len(_OLD), 0)
         texts = pc.binary_join_element_wise(
             titles.take(pa.array(entry)),
-            _comments(found.words[part], topic_of[entry], found.severity[part], is_new, entry, heads, also, tails),
+            _comments(
+                findings.words[part], topic_of[entry], findings.severity[part], is_new, entry, heads, also, tails
+            ),
             "",
         )
         offsets = pa.array((starts[first : last + 1] - starts[first]).astype(np.int32))

@@ -10,6 +10,7 @@ a district for the better part of a year. Only traces of them are visible, in ea
 results nearby.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -26,7 +27,7 @@ from food_inspections_portal.city.violations_text import (
     NOT_READY,
     OUT_OF_BUSINESS,
     PASS,
-    Found,
+    Findings,
 )
 
 RESULTS = (
@@ -211,7 +212,7 @@ class Visits:
         new: whether the codebook since July 2018 holds.
         number: the inspection's id.
         words: 62-bit numbers that decide on corrections and oddities.
-        found: the violations.
+        findings: the violations.
     """
 
     week: np.ndarray
@@ -222,7 +223,7 @@ class Visits:
     new: np.ndarray
     number: np.ndarray
     words: np.ndarray
-    found: Found
+    findings: Findings
 
     def __len__(self) -> int:
         return len(self.day)
@@ -295,29 +296,36 @@ def _gaps(rng: np.random.Generator, risk: np.ndarray) -> np.ndarray:
     level = rng.random(len(risk))
     days = np.empty(len(risk))
     for value in range(len(_GAPS)):
-        held = risk == value
-        days[held] = np.interp(level[held], _GAP_LEVELS, _GAPS[value])
+        of_risk = risk == value
+        days[of_risk] = np.interp(level[of_risk], _GAP_LEVELS, _GAPS[value])
     return days
 
 
-def simulate_visits(weeks: int, seed: int, scale: float, first_week: date) -> tuple[places.Population, Visits]:
-    """Run the city for some weeks and return its establishments and visits."""
+def simulate_visits(
+    weeks: int, seed: int, scale: float, first_week: date, begin: Callable[[int], None] = lambda week: None
+) -> tuple[places.Population, Visits]:
+    """Run the city for some weeks and return its establishments and visits; ``begin`` is told each week's number."""
     city = _City(seed, scale, first_week)
     parts: list[dict[str, np.ndarray]] = []
-    found: list[Found] = []
+    parts_of_findings: list[Findings] = []
     offset = 0
     for week in range(weeks):
+        begin(week)
         rng = np.random.default_rng(np.random.SeedSequence([seed, 1, week]))
         visits, violations = _one_week(city, rng, week)
         parts.append(visits)
-        found.append(Found(violations.inspection + offset, violations.code, violations.severity, violations.words))
+        parts_of_findings.append(
+            Findings(violations.inspection + offset, violations.code, violations.severity, violations.words)
+        )
         offset += len(visits["day"])
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    every = Found(*(np.concatenate([getattr(part, name) for part in found]) for name in Found.__dataclass_fields__))
-    return city.population, Visits(**merged, found=every)
+    every = Findings(
+        *(np.concatenate([getattr(part, name) for part in parts_of_findings]) for name in Findings.__dataclass_fields__)
+    )
+    return city.population, Visits(**merged, findings=every)
 
 
-def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[str, np.ndarray], Found]:
+def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[str, np.ndarray], Findings]:
     monday = city.first_week + timedelta(weeks=week)
     start = 7 * week
     closed_days = holidays(monday.year) | holidays(monday.year + 1)
@@ -332,7 +340,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
     weight = _WEEKDAYS * working
     day = start + rng.choice(5, len(kind), p=weight / weight.sum())
     batches: list[dict[str, np.ndarray]] = []
-    findings: list[Found] = []
+    findings: list[Findings] = []
     total = 0
     while True:
         arranged_day, arranged_place, arranged_kind = _arranged(city, start, working)
@@ -342,7 +350,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
         if not len(day):
             break
         batch, violations = _visit(city, rng, monday, establishment, kind, day, new_book)
-        findings.append(Found(violations.inspection + total, violations.code, violations.severity, violations.words))
+        findings.append(Findings(violations.inspection + total, violations.code, violations.severity, violations.words))
         batches.append(batch)
         total += len(day)
         # A re-inspection may fall into the same week as the failure: those are visited in another round.
@@ -351,17 +359,19 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
         empty = np.empty(0, dtype=np.int64)
         names = ("week", "day", "establishment", "kind", "result", "number", "words")
         nothing = dict.fromkeys(names, empty) | {"new": np.empty(0, dtype=bool)}
-        return nothing, Found(empty, empty, empty, empty)
+        return nothing, Findings(empty, empty, empty, empty)
     merged = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     merged["week"] = np.full(total, week, dtype=np.int64)
-    every = Found(*(np.concatenate([getattr(part, name) for part in findings]) for name in Found.__dataclass_fields__))
+    every = Findings(
+        *(np.concatenate([getattr(part, name) for part in findings]) for name in Findings.__dataclass_fields__)
+    )
     # In the order of days, so that no reader takes the rounds for something real.
     order = np.argsort(merged["day"], kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(total)
     moved = place[every.inspection]
     by_visit = np.argsort(moved, kind="stable")
-    every = Found(moved[by_visit], every.code[by_visit], every.severity[by_visit], every.words[by_visit])
+    every = Findings(moved[by_visit], every.code[by_visit], every.severity[by_visit], every.words[by_visit])
     merged = {name: values[order] for name, values in merged.items()}
     merged["number"] = _numbers(city, rng, merged.pop("inspector"))
     merged["words"] = rng.integers(0, 2**62, total)
@@ -452,13 +462,13 @@ def _visit(
     kind: np.ndarray,
     day: np.ndarray,
     new_book: bool,
-) -> tuple[dict[str, np.ndarray], Found]:
+) -> tuple[dict[str, np.ndarray], Findings]:
     people = city.population
     count = len(day)
     zips = people["zip"][establishment]
     district = places.ZIP_DISTRICT[zips]
-    own = city.of_district[district, rng.integers(0, 2, count)]
-    inspector = np.where(rng.random(count) < _KEEPS_DISTRICT, own, rng.integers(0, city.inspectors, count))
+    regular = city.of_district[district, rng.integers(0, 2, count)]
+    inspector = np.where(rng.random(count) < _KEEPS_DISTRICT, regular, rng.integers(0, city.inspectors, count))
 
     drift = _drifted(people, rng, establishment, day)
     around = city.area_fixed[zips] + _AREA_MOVING * city.area[zips] + city.strict[inspector]
@@ -491,7 +501,7 @@ def _visit(
     gone = closed & (canvass | (kind == CANVASS_AGAIN))
     result = np.where(gone & (missed < 0.96), OUT_OF_BUSINESS, result)
 
-    found = _found(city, rng, monday, establishment, kind, result, around, new_book)
+    findings = _findings(city, rng, monday, establishment, kind, result, around, new_book)
     _arrange(city, rng, establishment, kind, result, day, new_book)
     batch = {
         "day": day.astype(np.int64),
@@ -501,7 +511,7 @@ def _visit(
         "new": np.full(count, new_book),
         "inspector": inspector,
     }
-    return batch, found
+    return batch, findings
 
 
 def _canvass_fail(monday: date) -> float:
@@ -529,10 +539,10 @@ def _drifted(
     return _DRIFT * value
 
 
-def _found(
+def _findings(
     city: _City, rng: np.random.Generator, monday: date, establishment: np.ndarray, kind: np.ndarray,
     result: np.ndarray, around: np.ndarray, new_book: bool,
-) -> Found:  # fmt: skip
+) -> Findings:  # fmt: skip
     people = city.population
     decided = result < DECIDED
     bounded = np.where(decided, result, PASS)

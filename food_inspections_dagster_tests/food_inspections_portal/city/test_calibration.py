@@ -21,9 +21,9 @@ def test_every_count_is_within_its_tolerance(report):
 
 
 def test_every_count_of_the_codebook_since_2018_is_within_its_tolerance():
-    found = calibration(simulate(80, scale=0.3, first_week=date(2018, 7, 2)), scale=0.3)
-    assert len(found) == 9
-    assert found["within"].all(), found.to_string()
+    report = calibration(simulate(80, scale=0.3, first_week=date(2018, 7, 2)), scale=0.3)
+    assert len(report) == 9
+    assert report["within"].all(), report.to_string()
 
 
 def test_tolerances_could_fail(report):

@@ -76,9 +76,9 @@ def test_both_codebooks_are_written_as_the_city_wrote_them():
     new = decided[decided["inspection_date"] >= "2018-07-01"]
     for part, most in ((old, 70), (new, 64)):
         violations = part["violations"].dropna().str.split(r" \| (?=\d{1,2}\. )", regex=True).explode()
-        found = violations.str.extract(r"^(\d{1,2})\. (.+?) - Comments: ?")
-        assert found.notna().all(axis=None)
-        assert found[0].astype(int).between(1, most).all()
+        parts = violations.str.extract(r"^(\d{1,2})\. (.+?) - Comments: ?")
+        assert parts.notna().all(axis=None)
+        assert parts[0].astype(int).between(1, most).all()
     assert not old["violations"].str.contains("PRIORITY VIOLATION", na=False).any()
     marked = new["violations"].str.contains("PRIORITY", na=False)
     written = new["violations"].notna()

@@ -13,11 +13,11 @@ def result():
 
 def test_old_violations_agree_with_the_result(result):
     flat = np.zeros(COUNT)
-    found = texts.find_old(np.random.default_rng(1), result, flat, flat, np.zeros(COUNT, bool), 0.0, True)
-    codes = texts.OLD_CODES[found.code]
-    assert (np.diff(found.inspection) >= 0).all()
+    findings = texts.find_old(np.random.default_rng(1), result, flat, flat, np.zeros(COUNT, bool), 0.0, True)
+    codes = texts.OLD_CODES[findings.code]
+    assert (np.diff(findings.inspection) >= 0).all()
     graver = np.zeros(COUNT, bool)
-    graver[found.inspection[codes < 30]] = True
+    graver[findings.inspection[codes < 30]] = True
     assert graver[result == texts.FAIL].mean() > 0.95
     assert graver[result == texts.CONDITIONS].mean() > 0.95
     assert graver[result == texts.PASS].mean() < 0.01
@@ -25,9 +25,9 @@ def test_old_violations_agree_with_the_result(result):
 
 def test_new_violations_agree_with_the_result(result):
     flat = np.zeros(COUNT)
-    found = texts.find_new(np.random.default_rng(1), result, flat, flat, np.zeros(COUNT, bool), 0.0)
+    findings = texts.find_new(np.random.default_rng(1), result, flat, flat, np.zeros(COUNT, bool), 0.0)
     worst = np.zeros(COUNT, dtype=int)
-    np.maximum.at(worst, found.inspection, found.severity)
+    np.maximum.at(worst, findings.inspection, findings.severity)
     assert (worst[result != texts.PASS] > texts.CORE).all()
     assert (worst[result == texts.PASS] == texts.CORE).all()
     assert (worst == texts.PRIORITY)[result == texts.FAIL].mean() > (worst == texts.PRIORITY)[
@@ -38,8 +38,8 @@ def test_new_violations_agree_with_the_result(result):
 def test_empty_inspections_have_no_text():
     result = np.full(4, texts.FAIL)
     empty = np.array([True, False, True, False])
-    found = texts.find_old(np.random.default_rng(1), result, np.zeros(4), np.zeros(4), empty, 0.0, False)
-    written = texts.write(found, 4, np.zeros(4, bool)).to_pylist()
+    findings = texts.find_old(np.random.default_rng(1), result, np.zeros(4), np.zeros(4), empty, 0.0, False)
+    written = texts.write(findings, 4, np.zeros(4, bool)).to_pylist()
     assert [text is None for text in written] == empty.tolist()
 
 
@@ -47,8 +47,8 @@ def test_titles_keep_their_double_blanks_and_stars():
     codes = {f"{code}" for code in texts.OLD_CODES}
     assert len(texts.OLD_CODES) == 46 and "70" in codes
     assert texts.NEW_CODES.tolist() == list(range(1, 65))
-    found = texts.Found(*(np.array(values) for values in ([0, 0], [3, 20], [0, 0], [5, 7])))
-    (text,) = texts.write(found, 1, np.array([False])).to_pylist()
+    findings = texts.Findings(*(np.array(values) for values in ([0, 0], [3, 20], [0, 0], [5, 7])))
+    (text,) = texts.write(findings, 1, np.array([False])).to_pylist()
     assert "CUTTING BOARDS, FOOD  HANDLERS" in text
     assert "21. * CERTIFIED FOOD MANAGER ON SITE WHEN POTENTIALLY HAZARDOUS FOODS ARE  PREPARED" in text
     assert " | 21. " in text
