@@ -1,0 +1,43 @@
+"""What its last two inspections with a decision found."""
+
+from collections.abc import Callable, Iterator
+
+from food_inspections_dagster.inspections.features.declarations import COUNT, Family, Feature, categorical, numeric
+from food_inspections_dagster.inspections.features.past import Past
+from food_inspections_dagster.inspections.timelines import Ints
+
+Which = Callable[[Past], Ints]
+
+INSPECTIONS: dict[str, tuple[str, Which]] = {
+    "last": ("last inspection with a decision", lambda past: past.last(past.records.decided)),
+    "previous": ("inspection before the last", lambda past: past.last_but_one(past.records.decided)),
+}
+
+
+def _features() -> Iterator[Feature]:
+    for name, (words, which) in INSPECTIONS.items():
+        yield categorical(
+            f"{name}_result",
+            f"Result of its {words}",
+            f"its {words} ended with: {{value}}",
+            lambda past, which=which: past.text("results", which(past)),
+        )
+        for severity in ("critical", "serious", "minor"):
+            yield numeric(
+                f"{name}_{severity}_count",
+                f"Violations listed, {severity}, at its {words}",
+                f"{{value:{severity} violations}} at its {words}",
+                COUNT,
+                lambda past, which=which, severity=severity: past.pick(
+                    past.records.violation_count(severity), which(past)
+                ),
+            )
+    yield categorical(
+        "last_inspection_type",
+        "Type of its last visit",
+        "its last visit was: {value}",
+        lambda past: past.text("inspection_type", past.last(past.records.every)),
+    )
+
+
+FAMILY = Family("last", tuple(_features()), order=50)
