@@ -329,7 +329,7 @@ def _rejected(raw: pd.DataFrame, week: pa.Array, text: dict[str, pa.Array], reje
             "inspection_id": _storable(text["inspection_id"].take(positions)),
             "reason": pa.array([rejects.why[i][0] for i in rows], pa.string()),
             "detail": _storable(pa.array([rejects.why[i][1] for i in rows], pa.string())),
-            "row": pa.array([_json(row) for row in records], pa.string()),
+            "row": pa.array([_json({str(name): value for name, value in row.items()}) for row in records], pa.string()),
         }
     )
     return to_pandas(table.sort_by([(name, "ascending") for name in ("week", "row_id", "row", "detail")]))

@@ -1,8 +1,8 @@
 r"""Violations: from the portal's one text per inspection to one row per violation.
 
 The portal joins violations by `` | ``, each written ``<code>. <TITLE> - Comments: <free text>``. A comment may hold
-bars, newlines and numbers, even `` | 2. `` as a violation would begin. So a text is cut before each `` | <code>. ``, and
-a piece that is no violation is given back to the comment before it. A piece is one if it is
+bars, newlines and numbers, even `` | 2. `` as a violation would begin. So a text is cut before each `` | <code>. ``,
+and a piece that is no violation is given back to the comment before it. A piece is one if it is
 
 - ``<code>. <TITLE> - Comments:``, the title in capitals; it need not be the codebook's, because a title that the City
   has reworded must not vanish in a comment, and a code that the codebook lacks is an error to be seen;

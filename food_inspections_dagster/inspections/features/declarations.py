@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from food_inspections_dagster.inspections.features.past import Past
+from food_inspections_dagster.inspections.features.past import Past, ratio
 
 Values = Callable[[Past], Any]
 """Computes a feature: from the past of each question, one value per question. NaN and null mean unknown."""
@@ -66,6 +66,16 @@ def numeric(
 def categorical(name: str, description: str, phrase: str, values: Values) -> Feature:
     """Return a feature that is a text."""
     return Feature(name, "categorical", description, phrase, values, None)
+
+
+def count(what: Values, window_days: int | None) -> Values:
+    """Return the function that adds up a flag or whole number of the records over a window; None means ever."""
+    return lambda past: past.count(what(past), window_days)
+
+
+def share(part: Values, whole: Values, window_days: int | None) -> Values:
+    """Return the function that divides two counts over a window, NaN over none."""
+    return lambda past: ratio(past.count(part(past), window_days), past.count(whole(past), window_days))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from food_inspections_dagster.inspections.features.declarations import Feature
 from food_inspections_dagster.inspections.features.past import Past, Records
 from food_inspections_dagster.inspections.timelines import Ints, Questions, day_numbers, encode_together
 
-Rows = pd.DataFrame | pa.Table
+Rows: TypeAlias = pd.DataFrame | pa.Table
 
 
 def compute_features(spine: Rows, inspections: Rows, violations: Rows) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def _active(past: Past, window_days: int) -> Any:
 
 
 def _columns(past: Past, back: Ints) -> dict[str, pa.Array]:
-    columns = {}
+    columns: dict[str, pa.Array] = {}
     for family in registry.FAMILIES:
         of_family = past.for_next_family()
         columns |= {feature.name: _column(feature, of_family, back) for feature in family.features}

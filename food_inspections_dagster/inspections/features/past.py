@@ -134,10 +134,6 @@ class Past:
         sums = self._sums[id(what)][1]
         return sums[self.questions.end] - sums[self.questions.since(window_days)]
 
-    def share(self, part: npt.NDArray[Any], whole: npt.NDArray[Any], window_days: int | None) -> Any:
-        """Return the ratio of two counts, NaN over none."""
-        return ratio(self.count(part, window_days), self.count(whole, window_days))
-
     def last(self, mask: Mask) -> Ints:
         """Return positions in the table of the last record for which ``mask`` holds, -1 for none."""
         return self._position("last", mask, self.questions.last)

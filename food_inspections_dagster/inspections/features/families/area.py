@@ -7,6 +7,7 @@ establishments remember. A small area is drawn towards the city's rate in the sa
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ def _features() -> Iterator[Feature]:
                 f"Share of inspections {where} that failed in the last {days} days, drawn towards the city's",
                 f"{{value:.0%}} of inspections {where} failed in the last {days} days",
                 SHARE,
-                lambda past, area=area, days=days: _rate(past, area, "fail", days),
+                partial(_rate, name=area, label="fail", days=days),
             )
             yield numeric(
                 f"{area}_critical_rate_{days}d",
@@ -141,7 +142,7 @@ def _features() -> Iterator[Feature]:
                 "drawn towards the city's",
                 f"{{value:.0%}} of inspections {where} found a critical violation in the last {days} days",
                 SHARE,
-                lambda past, area=area, days=days: _rate(past, area, "critical", days),
+                partial(_rate, name=area, label="critical", days=days),
             )
         if area != CITY:
             yield numeric(
@@ -149,7 +150,7 @@ def _features() -> Iterator[Feature]:
                 f"Inspections {where} in the last {windows[-1]} days",
                 f"{{value:inspections}} {where} in the last {windows[-1]} days",
                 COUNT,
-                lambda past, area=area, days=windows[-1]: _count(past, area, days),
+                partial(_count, name=area, days=windows[-1]),
             )
 
 

@@ -1,6 +1,7 @@
 """Which violations its inspections cite again and again, re-inspections aside."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from food_inspections_dagster.inspections.features.declarations import (
     WINDOWS,
     Family,
     Feature,
+    count,
     numeric,
 )
 from food_inspections_dagster.inspections.features.past import Past, Records
@@ -70,7 +72,7 @@ def _features() -> Iterator[Feature]:
             f"Inspections with violation {code} of the {book} codebook {words}: {entry.title.strip('* ').lower()}",
             f"{{value:inspections}} {words} found {entry.summary}",
             COUNT,
-            lambda past, book=book, code=code: past.count(_cited(past, book, code), days),
+            count(partial(_cited, book=book, code=code), days),
             codebook=book,
         )
 

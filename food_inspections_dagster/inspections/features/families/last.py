@@ -1,6 +1,10 @@
 """What its last two inspections with a decision found."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
 
 from food_inspections_dagster.inspections.features.declarations import COUNT, Family, Feature, categorical, numeric
 from food_inspections_dagster.inspections.features.past import Past
@@ -14,13 +18,25 @@ INSPECTIONS: dict[str, tuple[str, Which]] = {
 }
 
 
+def _result(past: Past, which: Which) -> pa.Array:
+    return past.text("results", which(past))
+
+
+def _violations(past: Past, which: Which, severity: str) -> Any:
+    return past.pick(past.records.violation_count(severity), which(past))
+
+
+def _last_type(past: Past) -> pa.Array:
+    return past.text("inspection_type", past.last(past.records.every))
+
+
 def _features() -> Iterator[Feature]:
     for name, (words, which) in INSPECTIONS.items():
         yield categorical(
             f"{name}_result",
             f"Result of its {words}",
             f"its {words} ended with: {{value}}",
-            lambda past, which=which: past.text("results", which(past)),
+            partial(_result, which=which),
         )
         for severity in ("critical", "serious", "minor"):
             yield numeric(
@@ -28,16 +44,9 @@ def _features() -> Iterator[Feature]:
                 f"Violations listed, {severity}, at its {words}",
                 f"{{value:{severity} violations}} at its {words}",
                 COUNT,
-                lambda past, which=which, severity=severity: past.pick(
-                    past.records.violation_count(severity), which(past)
-                ),
+                partial(_violations, which=which, severity=severity),
             )
-    yield categorical(
-        "last_inspection_type",
-        "Type of its last visit",
-        "its last visit was: {value}",
-        lambda past: past.text("inspection_type", past.last(past.records.every)),
-    )
+    yield categorical("last_inspection_type", "Type of its last visit", "its last visit was: {value}", _last_type)
 
 
 FAMILY = Family("last", tuple(_features()), order=50)

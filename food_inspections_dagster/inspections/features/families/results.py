@@ -9,7 +9,9 @@ from food_inspections_dagster.inspections.features.declarations import (
     WINDOWS,
     Family,
     Feature,
+    count,
     numeric,
+    share,
 )
 from food_inspections_dagster.inspections.features.past import Past
 from food_inspections_dagster.inspections.timelines import Mask
@@ -27,7 +29,7 @@ def _features() -> Iterator[Feature]:
             f"Inspections with a decision {words}",
             f"{{value:inspections}} {words}",
             COUNT,
-            lambda past, days=days: past.count(past.records.decided, days),
+            count(lambda past: past.records.decided, days),
             place=place,
         )
         yield numeric(
@@ -35,7 +37,7 @@ def _features() -> Iterator[Feature]:
             f"Failed inspections {words}",
             f"failed {{value:times}} {words}",
             COUNT,
-            lambda past, days=days: past.count(past.records.failed, days),
+            count(lambda past: past.records.failed, days),
             place=place,
         )
         if window in ("3y", "ever"):
@@ -44,7 +46,7 @@ def _features() -> Iterator[Feature]:
                 f"Passes with conditions {words}",
                 f"passed only with conditions {{value:times}} {words}",
                 COUNT,
-                lambda past, days=days: past.count(_conditional(past), days),
+                count(_conditional, days),
                 place=place,
             )
         yield numeric(
@@ -52,7 +54,7 @@ def _features() -> Iterator[Feature]:
             f"Share of inspections with a decision that failed {words}",
             f"failed {{value:.0%}} of its inspections {words}",
             SHARE,
-            lambda past, days=days: past.share(past.records.failed, past.records.decided, days),
+            share(lambda past: past.records.failed, lambda past: past.records.decided, days),
             place=place,
         )
 

@@ -1,6 +1,7 @@
 """How grave the violations were that its inspections found, re-inspections aside."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from food_inspections_dagster.inspections.features.declarations import (
     COUNT,
@@ -9,7 +10,9 @@ from food_inspections_dagster.inspections.features.declarations import (
     WINDOWS,
     Family,
     Feature,
+    count,
     numeric,
+    share,
 )
 from food_inspections_dagster.inspections.features.past import Past
 from food_inspections_dagster.inspections.timelines import Ints
@@ -34,7 +37,7 @@ def _features() -> Iterator[Feature]:
                 f"Violations found, {meaning}, {words}",
                 f"{{value:{severity} violations}} {words}",
                 COUNT,
-                lambda past, severity=severity, days=days: past.count(_violations(past, severity), days),
+                count(partial(_violations, severity=severity), days),
                 place=place,
             )
         yield numeric(
@@ -42,7 +45,7 @@ def _features() -> Iterator[Feature]:
             f"Share of inspections, re-inspections aside, with a critical violation {words}",
             f"a critical violation in {{value:.0%}} of its inspections {words}",
             SHARE,
-            lambda past, days=days: past.share(past.records.critical, past.records.initial, days),
+            share(lambda past: past.records.critical, lambda past: past.records.initial, days),
             place=place,
         )
 

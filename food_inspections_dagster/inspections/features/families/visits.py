@@ -8,6 +8,7 @@ from food_inspections_dagster.inspections.features.declarations import (
     WINDOWS,
     Family,
     Feature,
+    count,
     numeric,
 )
 from food_inspections_dagster.inspections.features.past import Past
@@ -27,49 +28,49 @@ def _features() -> Iterator[Feature]:
             f"Inspections after a complaint {words}",
             f"{{value:inspections}} after complaints {words}",
             COUNT,
-            lambda past, days=days: past.count(past.records.complaint, days),
+            count(lambda past: past.records.complaint, days),
         )
         yield numeric(
             f"reinspections_{window}",
             f"Re-inspections {words}",
             f"{{value:re-inspections}} {words}",
             COUNT,
-            lambda past, days=days: past.count(past.records.reinspection, days),
+            count(lambda past: past.records.reinspection, days),
         )
         yield numeric(
             f"license_visits_{window}",
             f"Inspections for a licence {words}",
             f"{{value:inspections}} for a licence {words}",
             COUNT,
-            lambda past, days=days: past.count(_licence(past), days),
+            count(_licence, days),
         )
     yield numeric(
         "failed_complaints_3y",
         "Failed inspections after a complaint in the last 3 years",
         "failed {value:inspections} after complaints in the last 3 years",
         COUNT,
-        lambda past: past.count(past.records.complaint & past.records.failed, WINDOWS["3y"]),
+        count(lambda past: past.records.complaint & past.records.failed, WINDOWS["3y"]),
     )
     yield numeric(
         "failed_reinspections_3y",
         "Failed re-inspections in the last 3 years",
         "failed {value:re-inspections} in the last 3 years",
         COUNT,
-        lambda past: past.count(past.records.reinspection & past.records.failed, WINDOWS["3y"]),
+        count(lambda past: past.records.reinspection & past.records.failed, WINDOWS["3y"]),
     )
     yield numeric(
         "unreached_3y",
         "Visits that found no entry or a place not ready in the last 3 years",
         "{value:visits} without entry in the last 3 years",
         COUNT,
-        lambda past: past.count(past.records.where("results", "No Entry", "Not Ready"), WINDOWS["3y"]),
+        count(lambda past: past.records.where("results", "No Entry", "Not Ready"), WINDOWS["3y"]),
     )
     yield numeric(
         "closures_ever",
         "Visits that found it closed or gone, ever",
         "found closed {value:times} before",
         COUNT,
-        lambda past: past.count(past.records.closed, None),
+        count(lambda past: past.records.closed, None),
     )
 
 
