@@ -12,7 +12,12 @@ the families, ``past`` is what they may read, ``matrix`` puts their columns toge
 from food_inspections_dagster.inspections.features.declarations import WINDOWS, Family, Feature, categorical, numeric
 from food_inspections_dagster.inspections.features.families.area import AREAS, SMOOTHING
 from food_inspections_dagster.inspections.features.families.codes import CODES
-from food_inspections_dagster.inspections.features.matrix import compute_features, feature_matrix, seconds_per_family
+from food_inspections_dagster.inspections.features.matrix import (
+    compute_features,
+    feature_matrix,
+    matrix_of,
+    seconds_per_family,
+)
 from food_inspections_dagster.inspections.features.past import VIOLATION_COLUMNS, Past, Records
 from food_inspections_dagster.inspections.features.registry import (
     FAMILIES,
@@ -22,6 +27,11 @@ from food_inspections_dagster.inspections.features.registry import (
     MATRIX_COLUMNS,
     ROW_COLUMNS,
     SPINE_COLUMNS,
+)
+from food_inspections_dagster.inspections.features.rules import (
+    changed_by_the_future,
+    constant_features,
+    differing_rows,
 )
 
 __all__ = [
@@ -42,8 +52,12 @@ __all__ = [
     "Past",
     "Records",
     "categorical",
+    "changed_by_the_future",
     "compute_features",
+    "constant_features",
+    "differing_rows",
     "feature_matrix",
+    "matrix_of",
     "numeric",
     "seconds_per_family",
 ]

@@ -55,6 +55,12 @@ def feature_matrix(
     chosen = pa.array(sorted(set(weeks)), pa.date32())
     rows = to_arrow(inspections, registry.ROW_COLUMNS, "inspections")
     rows = rows.filter(pc.is_in(rows["week"], value_set=chosen))
+    return matrix_of(rows, inspections, violations, window_days)
+
+
+def matrix_of(rows: Rows, inspections: Rows, violations: Rows, window_days: int = cohorts.WINDOW_DAYS) -> pd.DataFrame:
+    """Build the feature matrix of the inspections ``rows`` from a history; see ``feature_matrix``."""
+    rows = to_arrow(rows, registry.ROW_COLUMNS, "inspections")
     rows = rows.sort_by([("week", "ascending"), ("inspection_id", "ascending")])
     spine = pa.table({"establishment_id": rows["establishment_id"], "as_of_date": rows["week"]})
     past, back = _past(spine, inspections, violations)

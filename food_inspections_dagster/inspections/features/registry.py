@@ -16,17 +16,17 @@ def find_families() -> tuple[Family, ...]:
     Raises:
         FoodInspectionsError: for a module without a family, or a feature that two families declare.
     """
-    found = []
+    declared = []
     for module in pkgutil.iter_modules(families.__path__, f"{families.__name__}."):
         family = getattr(import_module(module.name), "FAMILY", None)
         if not isinstance(family, Family):
             raise FoodInspectionsError(f"The module {module.name} declares no features: give it a constant FAMILY.")
-        found.append(family)
-    names = [feature.name for family in found for feature in family.features]
+        declared.append(family)
+    names = [feature.name for family in declared for feature in family.features]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise FoodInspectionsError(f"Features are declared twice: {', '.join(repeated)}. Give each a name of its own.")
-    return tuple(sorted(found, key=lambda family: (family.order, family.name)))
+    return tuple(sorted(declared, key=lambda family: (family.order, family.name)))
 
 
 def in_column_order(of: tuple[Family, ...]) -> tuple[Feature, ...]:
