@@ -204,13 +204,13 @@ def _loads(texts: Mapping[str, Any]) -> list[str]:
 
 def _vocabularies(texts: Mapping[str, Any]) -> list[str]:
     from food_inspections_dagster.inspections import vocabulary
-    from food_inspections_dagster.inspections.cleaning import REASONS
+    from food_inspections_dagster.inspections.cleaning import REJECTION_REASONS
     from food_inspections_dagster.inspections.codebooks import SEVERITIES_2010, SEVERITIES_2018
 
     def listed(values: Iterable[str]) -> str:
         return ", ".join(f"`{value}`" for value in values)
 
-    words = described("reasons", REASONS, texts)
+    words = described("reasons", REJECTION_REASONS, texts)
     return [
         "## Vocabularies",
         f"`facility_type` ({len(vocabulary.FACILITY_TYPES)}): {listed(vocabulary.FACILITY_TYPES)}.",

@@ -17,20 +17,23 @@ import pyarrow.compute as pc
 from food_inspections_dagster.errors import FoodInspectionsError
 
 
-def to_arrow(frame: pd.DataFrame, columns: Iterable[str], what: str) -> pa.Table:
-    """Return the named columns of ``frame`` as an Arrow table, one chunk a column, without its index.
+def to_arrow(rows: pd.DataFrame | pa.Table, columns: Iterable[str], what: str) -> pa.Table:
+    """Return the named columns of a frame or an Arrow table as an Arrow table, without an index; nothing is copied.
 
     Raises:
         FoodInspectionsError: if columns are missing, naming them and ``what`` lacks them.
     """
     names = list(columns)
-    missing = [name for name in names if name not in frame.columns]
+    present = rows.column_names if isinstance(rows, pa.Table) else rows.columns
+    missing = [name for name in names if name not in present]
     if missing:
         raise FoodInspectionsError(
             f"The {what} lack the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
             "check which columns the portal sends, or build the table again."
         )
-    return pa.Table.from_pandas(frame[names], preserve_index=False)
+    if isinstance(rows, pa.Table):
+        return rows.select(names)
+    return pa.Table.from_pandas(rows[names], preserve_index=False)
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -38,20 +41,14 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     return table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
 
 
-def as_array(values: Any) -> pa.Array:
-    """Return Arrow or pandas strings, or a list of them, as one Arrow array."""
-    array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.string())
+def arrow(values: Any, kind: pa.DataType | None = None) -> pa.Array:
+    """Return a column (Arrow, pandas or a list) as one Arrow array; ``kind`` is the type of what is not Arrow yet."""
+    array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def arrow(column: pd.Series) -> pa.Array:
-    """Return the column as one Arrow array."""
-    array = pa.array(column)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def days(column: pd.Series) -> np.ndarray:
-    """Return a column of dates without nulls as datetime64[D]."""
+def days(column: Any) -> np.ndarray:
+    """Return a column of dates without nulls (Arrow, pandas or a list) as datetime64[D]."""
     return np.asarray(arrow(column).cast(pa.date32()).cast(pa.int32())).astype("datetime64[D]")
 
 

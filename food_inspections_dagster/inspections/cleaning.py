@@ -19,19 +19,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from food_inspections_dagster.frames import to_arrow, to_pandas
+from food_inspections_dagster.frames import arrow, to_arrow, to_pandas
 from food_inspections_dagster.inspections import labels, vocabulary
 from food_inspections_dagster.inspections.codebooks import CODEBOOKS, SWITCH_DATE
 from food_inspections_dagster.inspections.establishments import establishment_ids
 from food_inspections_dagster.inspections.violations import PARSED, parse_violations
 
-PORTAL_COLUMNS = (
+# The portal's fields that cleaning reads; it sends more, which stay in the raw rows.
+NEEDED_FIELDS = (
     "inspection_id", "dba_name", "aka_name", "license_", "facility_type", "risk", "address", "city", "state",
     "zip", "inspection_date", "inspection_type", "results", "violations", "latitude", "longitude",
 )  # fmt: skip
-NEEDED_COLUMNS = ("week", *PORTAL_COLUMNS, ":id", ":updated_at")
+NEEDED_COLUMNS = ("week", *NEEDED_FIELDS, ":id", ":updated_at")
 
-REASONS = (
+REJECTION_REASONS = (
     "exact_duplicate",
     "missing_inspection_id",
     "bad_inspection_id",
@@ -44,6 +45,7 @@ REASONS = (
 )
 
 _BLOCK = 50_000  # violation texts parsed at once: bounds the memory, whatever the range
+_NUL, _REPLACED = "\x00", "\ufffd"
 _BLANKS = r"[\s\x00-\x1f\x7f\x{a0}]+"
 _SEVERITY_COUNTS = {
     "critical_count": ("critical", "priority"),
@@ -71,8 +73,9 @@ def clean(raw: pd.DataFrame) -> Cleaned:
         Tables in the order of week and ``inspection_id``, whatever the order of the raw rows.
 
     Raises:
-        FoodInspectionsError: if a column that cleaning needs is missing. A bad row never raises.
+        FoodInspectionsError: if a column that cleaning needs is missing. A bad row never raises, whatever is in it.
     """
+    raw = _readable(raw)
     table = to_arrow(raw, NEEDED_COLUMNS, "raw rows")
     week = pc.cast(table["week"], pa.date32()).combine_chunks()
     text = {name: _strings(table[name]) for name in NEEDED_COLUMNS if name not in ("week", "violations")}
@@ -152,13 +155,13 @@ def clean(raw: pd.DataFrame) -> Cleaned:
         "row_updated_at": _storable(text[":updated_at"]),
     }
     inspections = pa.table({name: column.take(kept) for name, column in columns.items()})
-    at = pc.is_in(parsed["row"], value_set=kept)
-    found = parsed.filter(at) if len(rows) < len(order) else parsed
+    if len(rows) < len(order):
+        parsed = parsed.filter(pc.is_in(parsed["row"], value_set=kept))
     violations = pa.table(
         {
-            "week": week.take(found["row"]),
-            "inspection_id": inspection_id.take(found["row"]),
-            **{name: found[name] for name in ("ordinal", "code", "codebook", "title", "severity", "comment")},
+            "week": week.take(parsed["row"]),
+            "inspection_id": inspection_id.take(parsed["row"]),
+            **{name: parsed[name] for name in ("ordinal", "code", "codebook", "title", "severity", "comment")},
         }
     )
     return Cleaned(
@@ -188,13 +191,44 @@ class _Rejects:
         return rows[~self.out[rows]]
 
 
+def _readable(raw: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with what is no Unicode, such as half of a surrogate pair, replaced by U+FFFD.
+
+    Arrow and JSON refuse it, and one such text must not stop all weeks of a run.
+    """
+    mended = {name: column for name in raw.columns if (column := _mended(raw[name])) is not None}
+    return raw.assign(**mended) if mended else raw
+
+
+def _mended(column: pd.Series) -> pd.Series | None:
+    """Return a column of texts as Unicode, None where it is that already."""
+    if not isinstance(column.dtype, pd.ArrowDtype):
+        texts = [_unicode(value) if isinstance(value, str) else value for value in column]
+        return pd.Series(texts, column.index, dtype=column.dtype)
+    array = arrow(column)
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        return None
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        received = array.cast(pa.large_binary()).to_pylist()
+        texts = [value if value is None else value.decode("utf-8", "replace") for value in received]
+        return pd.Series(texts, column.index, dtype=column.dtype)
+    return None
+
+
+def _unicode(text: str) -> str:
+    """Return ``text`` with its surrogate pairs joined; U+FFFD stands for a half that has no other."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _strings(column: pa.ChunkedArray) -> pa.Array:
     return pc.cast(column, pa.string()).combine_chunks()
 
 
 def _storable(array: pa.Array) -> pa.Array:
     """Return texts as received, but for the NUL character, which Postgres cannot store."""
-    return pc.replace_substring(array, pattern="\x00", replacement="\ufffd")
+    return pc.replace_substring(array, pattern=_NUL, replacement=_REPLACED)
 
 
 def _folded(array: pa.Array) -> pa.Array:
@@ -286,17 +320,26 @@ def _rejected(raw: pd.DataFrame, week: pa.Array, text: dict[str, pa.Array], reje
     rows = list(rejects.why)
     portal = [name for name in raw.columns if name != "week"]
     records = raw[portal].iloc[rows].astype(object).to_dict("records")
-    present = [{name: value for name, value in row.items() if not pd.isna(value)} for row in records]
-    received = [json.dumps(row, default=str, ensure_ascii=False, sort_keys=True) for row in present]
     positions = pa.array(rows, pa.int64())
     table = pa.table(
         {
             "week": week.take(positions),
             "row_id": _storable(text[":id"].take(positions)),
+            "row_updated_at": _storable(text[":updated_at"].take(positions)),
             "inspection_id": _storable(text["inspection_id"].take(positions)),
             "reason": pa.array([rejects.why[i][0] for i in rows], pa.string()),
-            "detail": pa.array([rejects.why[i][1] for i in rows], pa.string()),
-            "row": pa.array(received, pa.string()),
+            "detail": _storable(pa.array([rejects.why[i][1] for i in rows], pa.string())),
+            "row": pa.array([_json({str(name): value for name, value in row.items()}) for row in records], pa.string()),
         }
     )
     return to_pandas(table.sort_by([(name, "ascending") for name in ("week", "row_id", "row", "detail")]))
+
+
+def _json(row: dict[str, Any]) -> str:
+    """Return what a row holds as JSON; without NUL, whose escape Postgres' operators on JSON refuse."""
+    present = {
+        name.replace(_NUL, _REPLACED): value.replace(_NUL, _REPLACED) if isinstance(value, str) else value
+        for name, value in row.items()
+        if not pd.isna(value)
+    }
+    return json.dumps(present, default=str, ensure_ascii=False, sort_keys=True)

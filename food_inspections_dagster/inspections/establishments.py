@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from food_inspections_dagster.frames import as_array
+from food_inspections_dagster.frames import arrow
 
 _NAME_END = "|"  # cannot occur in a normalised name, so ("A B", "C") and ("A", "B C") differ
 
@@ -30,7 +30,8 @@ def establishment_ids(licenses: Any, names: Any, addresses: Any) -> pa.Array:
     real = pc.fill_null(pc.not_equal(licenses, 0), False)
     by_license = pc.binary_join_element_wise("L", pc.cast(licenses, pa.string()), "")
     rest = pc.invert(real)
-    places = zip(as_array(names).filter(rest).to_pylist(), as_array(addresses).filter(rest).to_pylist(), strict=True)
+    words = (arrow(column, pa.string()).filter(rest).to_pylist() for column in (names, addresses))
+    places = zip(*words, strict=True)
     by_place = pa.array([_place_id(name, address) for name, address in places], pa.string())
     return pc.replace_with_mask(by_license, rest, by_place)
 

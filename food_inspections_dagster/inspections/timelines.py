@@ -4,33 +4,37 @@ This is where the rule of time is kept: a position that ``before`` returns never
 or after the day asked for. All sums run over whole numbers, so a value is the same bytes in any batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from food_inspections_dagster.frames import as_array
+from food_inspections_dagster.frames import arrow, days
 
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 _SPAN = 1 << 21  # days that one group spans in a key: 5,700 years around 1970
 _EVER = -(1 << 20)
 
 
-def to_days(dates: Any) -> Ints:
-    """Return dates as days since 1970-01-01."""
-    array = dates.combine_chunks() if isinstance(dates, pa.ChunkedArray) else dates
-    return pc.cast(pc.cast(array, pa.date32()), pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
+def day_numbers(dates: Any) -> Ints:
+    """Return dates without nulls as days since 1970-01-01."""
+    return days(dates).astype(np.int64)
+
+
+def by_day(days: Ints, ids: Ints) -> Ints:
+    """Return the positions of records by day, and by id within a day, as ``Timeline.of`` takes them."""
+    return np.lexsort((ids, days))
 
 
 def encode_together(*columns: Any) -> list[Ints]:
     """Return the same whole number for the same text in all columns, -1 for null; the numbers mean nothing
     else."""
-    arrays = [as_array(column).cast(pa.string()) for column in columns]
+    arrays = [arrow(column, pa.string()).cast(pa.string()) for column in columns]
     codes = pa.concat_arrays(arrays).dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
     return np.split(codes, np.cumsum([len(array) for array in arrays])[:-1])
 
@@ -46,9 +50,12 @@ class Timeline:
     keys: Ints
 
     @classmethod
-    def of(cls, groups: Ints, days: Ints, ids: Ints) -> "Timeline":
-        """Sort records by ``groups``, then ``days``, then ``ids``, which settle the order within a day."""
-        order = np.lexsort((ids, days, groups))
+    def of(cls, groups: Ints, days: Ints, by_day: Ints) -> "Timeline":
+        """Sort records by ``groups``, then as in ``by_day``: their positions by day, and by id within a day.
+
+        That order is one for all groupings of a table, so it is asked for instead of being sorted out each time.
+        """
+        order = by_day[np.argsort(groups[by_day], kind="stable")]
         order = order[np.searchsorted(groups[order], 0) :]
         return cls(order, groups[order] * _SPAN + days[order] - _EVER)
 
@@ -67,7 +74,7 @@ class Timeline:
         np.cumsum(values[self.order], out=sums[1:])
         return sums
 
-    def last_where(self, mask: npt.NDArray[np.bool_]) -> Ints:
+    def last_where(self, mask: Mask) -> Ints:
         """Return, for each position, the last position below it at which ``mask`` (in table order) holds,
         else -1.
 
@@ -84,6 +91,17 @@ class Questions:
     timeline: Timeline
     groups: Ints
     days: Ints
+    _starts: dict[int, Ints] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def distinct(cls, timeline: Timeline, groups: Ints, days: Ints) -> tuple["Questions", Ints]:
+        """Return each question once, by group and day, and the place of every question among them.
+
+        Sorted questions walk through the timeline in order, several times as fast as at random.
+        """
+        keys, back = np.unique(groups * _SPAN + days - _EVER, return_inverse=True)
+        groups = keys // _SPAN
+        return cls(timeline, groups, keys - groups * _SPAN + _EVER), back
 
     @cached_property
     def end(self) -> Ints:
@@ -97,13 +115,33 @@ class Questions:
 
     def since(self, window_days: int | None) -> Ints:
         """Positions of the first record within the window before each day; None means ever."""
-        return self.begin if window_days is None else self.timeline.before(self.groups, self.days - window_days)
+        if window_days is None:
+            return self.begin
+        if window_days not in self._starts:
+            self._starts[window_days] = self.timeline.before(self.groups, self.days - window_days)
+        return self._starts[window_days]
 
-    def last(self, mask: npt.NDArray[np.bool_]) -> Ints:
-        """Return table positions of each group's last record before the day for which ``mask`` holds, else
-        -1."""
-        at = self.timeline.last_where(mask)[self.end]
-        found = at >= self.begin
+    def last(self, mask: Mask) -> Ints:
+        """Return table positions of each group's last record before the day for which ``mask`` holds, else -1."""
+        return self._in_table(self.timeline.last_where(mask)[self.end])
+
+    def last_but_one(self, mask: Mask) -> Ints:
+        """Return table positions of the record before the last one for which ``mask`` holds, else -1."""
+        timeline = self.timeline
+        holding = np.flatnonzero(mask[timeline.order])  # positions in the timeline
+        if not len(holding):
+            return np.full(len(self.end), -1)
+        nth = np.searchsorted(holding, self.end) - 2
+        return self._in_table(np.where(nth >= 0, holding[np.maximum(nth, 0)], -1))
+
+    @cached_property
+    def first(self) -> Ints:
+        """Table positions of each group's first record before the day, else -1."""
+        return self._in_table(np.where(self.end > self.begin, self.begin, -1))
+
+    def _in_table(self, at: Ints) -> Ints:
+        """Return table positions of positions in the timeline; -1 where these lie before the group."""
+        inside = at >= self.begin
         positions = np.full(len(at), -1)
-        positions[found] = self.timeline.order[at[found]]
+        positions[inside] = self.timeline.order[at[inside]]
         return positions

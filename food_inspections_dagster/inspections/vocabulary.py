@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from food_inspections_dagster.frames import as_array, to_arrow, to_pandas
+from food_inspections_dagster.frames import arrow, to_arrow, to_pandas
 
 UNKNOWN = "Unknown"  # the portal has no value
 OTHER = "Other"
@@ -174,7 +174,7 @@ _match_inspection = _matcher(INSPECTION_TYPES, {}, _INSPECTION_RULES)
 def map_unique(values: Any, function: Callable[[str], Any], type_: pa.DataType) -> pa.Array:
     """Apply ``function`` once to each distinct text; null stays null. Hundreds of calls instead of
     300,000."""
-    encoded = as_array(values).dictionary_encode()
+    encoded = arrow(values, pa.string()).dictionary_encode()
     mapped = pa.array([function(text) for text in encoded.dictionary.to_pylist()], type_)
     return mapped.take(encoded.indices)
 
@@ -196,7 +196,7 @@ def normalise_inspection_types(values: Any) -> pa.Table:
 
 
 def _normalise(values: Any, name: str, match: Callable[[str], tuple[str, str]]) -> pa.Table:
-    encoded = as_array(values).dictionary_encode()
+    encoded = arrow(values, pa.string()).dictionary_encode()
     pairs = [match(text) if text.strip() else (UNKNOWN, "exact") for text in encoded.dictionary.to_pylist()]
     columns = {
         name: (pa.array([value for value, _ in pairs], pa.string()), UNKNOWN),
@@ -252,7 +252,7 @@ def normalise_coordinates(latitudes: Any, longitudes: Any) -> tuple[pa.Array, pa
 
 def _degrees(values: Any) -> npt.NDArray[np.float64]:
     """Read numbers written plainly, such as ``-87.64499875300952``; NaN for anything else."""
-    text = as_array(values)
+    text = arrow(values, pa.string())
     plain = pc.match_substring_regex(text, r"^\s*[+-]?\d{1,3}(\.\d{1,30})?\s*$")
     text = pc.utf8_trim_whitespace(pc.if_else(plain, text, pa.scalar(None, text.type)))
     return pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
@@ -260,12 +260,12 @@ def _degrees(values: Any) -> npt.NDArray[np.float64]:
 
 def unmatched_facility_types(values: Any) -> pd.DataFrame:
     """Return the spellings that no rule knows, with their ``rows``, most frequent first."""
-    return _unmatched(as_array(values), normalise_facility_types(values)["match"])
+    return _unmatched(arrow(values, pa.string()), normalise_facility_types(values)["match"])
 
 
 def unmatched_inspection_types(values: Any) -> pd.DataFrame:
     """Return the spellings that no rule knows, with their ``rows``, most frequent first."""
-    return _unmatched(as_array(values), normalise_inspection_types(values)["match"])
+    return _unmatched(arrow(values, pa.string()), normalise_inspection_types(values)["match"])
 
 
 def _unmatched(values: pa.Array, match: pa.ChunkedArray) -> pd.DataFrame:

@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from food_inspections_dagster.inspections.cleaning import PORTAL_COLUMNS
+from food_inspections_dagster.inspections.cleaning import NEEDED_FIELDS
 from food_inspections_dagster.weeks import monday
 
-RAW_COLUMNS = (*PORTAL_COLUMNS, ":id", ":created_at", ":updated_at", ":version")
+RAW_COLUMNS = (*NEEDED_FIELDS, ":id", ":created_at", ":updated_at", ":version")
 
 GOOD_ROW = {
     "inspection_id": "529281",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS, REASONS, Cleaned, clean
+from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS, REJECTION_REASONS, Cleaned, clean
 from food_inspections_dagster.inspections.schemas import INSPECTIONS, REJECTED_INSPECTIONS, VIOLATIONS
 
 CRITICAL = "3. POTENTIALLY HAZARDOUS FOOD - Comments: 60F | 33. DIRTY - Comments: "
@@ -199,7 +199,7 @@ ROWS = st.lists(
 @given(rows=ROWS, seed=st.randoms(use_true_random=False))
 def test_any_rows_balance_and_their_order_and_company_do_not_matter(raw, rows, seed):
     cleaned = check(raw(*rows))
-    assert set(cleaned.rejected["reason"]) <= set(REASONS)
+    assert set(cleaned.rejected["reason"]) <= set(REJECTION_REASONS)
     shuffled = list(rows)
     seed.shuffle(shuffled)
     assert same(cleaned, clean(raw(*shuffled)))

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from food_inspections_dagster.inspections.timelines import Questions, Timeline, encode_together
+from food_inspections_dagster.inspections.timelines import Questions, Timeline, by_day, encode_together
 
 RECORDS = st.lists(st.tuples(st.integers(-1, 3), st.integers(-50, 50), st.booleans()), max_size=30)
 
@@ -13,7 +13,8 @@ def test_counts_and_last_records_are_those_of_a_plain_reading(records, group, da
         (np.array(values) for values in zip(*records, strict=True)) if records else (np.array([]),) * 3
     )
     ids = np.arange(len(records))
-    timeline = Timeline.of(groups.astype(np.int64), days.astype(np.int64), ids)
+    days = days.astype(np.int64)
+    timeline = Timeline.of(groups.astype(np.int64), days, by_day(days, ids))
     asked = Questions(timeline, np.array([group]), np.array([day]))
     past = sorted((d, i) for i, (g, d, _) in enumerate(records) if g == group and d < day)
     assert asked.end[0] - asked.since(None)[0] == len(past)

@@ -7,11 +7,15 @@ import pandas as pd
 
 from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS, VIOLATIONS
 from food_inspections_dagster.frames import rows_per_week
-from food_inspections_dagster.inspections.features import INSPECTION_COLUMNS, VIOLATION_COLUMNS
-from food_inspections_dagster.inspections.features.rules import changed_by_the_future, constant_features
-from food_inspections_dagster.inspections.labels import LABELS
-from food_inspections_dagster.orchestration.partitions import HISTORY_BEFORE, HISTORY_THROUGH
-from food_inspections_dagster.orchestration.rules import Verdict, rule
+from food_inspections_dagster.inspections.features import (
+    INSPECTION_COLUMNS,
+    ROW_COLUMNS,
+    VIOLATION_COLUMNS,
+    changed_by_the_future,
+    constant_features,
+)
+from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH
+from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.weeks import WEEK
 
@@ -50,25 +54,29 @@ def not_constant(weeks: Sequence[date], feature_matrix: pd.DataFrame) -> Verdict
     return Verdict({weeks[-1]: constant} if constant else {}, metadata=metadata)
 
 
-@rule(
-    FEATURE_MATRIX,
-    guards_against="The City's and the students' features leak the future: a sampled week is computed again "
-    "from a past that ends before its Monday, its own rows altered, and must be the same.",
-    expects="features do not change when the future does",
-    blocking=True,
-    of_store=True,
-)
-def point_in_time(weeks: Sequence[date], stored: Stored) -> Verdict:
-    """Fail sampled weeks whose stored features differ from those of a past without a future."""
-    # The last week has the longest past, the middle one the most future that could leak.
-    sampled = sorted({weeks[len(weeks) // 2], weeks[-1]})
-    last = sampled[-1]
-    kept = stored.rows(FEATURE_MATRIX, sampled)
-    history = stored.rows(INSPECTIONS, stored.weeks(INSPECTIONS, HISTORY_THROUGH.weeks(last)), HISTORY)
-    violations = stored.rows(VIOLATIONS, stored.weeks(VIOLATIONS, HISTORY_BEFORE.weeks(last)), VIOLATION_COLUMNS)
-    changed = changed_by_the_future(sampled, history, violations, kept)
-    return Verdict(changed, metadata={"rows_compared": len(kept)})
+def point_in_time(window_days: int) -> Rule:
+    """Return the rule that stored features know nothing of the future."""
+
+    @rule(
+        FEATURE_MATRIX,
+        guards_against="The City's and the students' features leak the future: a sampled week is computed again "
+        "from a past that ends before its Monday, its own rows altered, and must be the same.",
+        expects="features do not change when the future does",
+        blocking=True,
+        of_store=True,
+    )
+    def point_in_time(weeks: Sequence[date], stored: Stored) -> Verdict:
+        # The last week has the longest past, the middle one the most future that could leak.
+        sampled = sorted({weeks[len(weeks) // 2], weeks[-1]})
+        matrix = stored.rows(FEATURE_MATRIX, sampled)
+        before = stored.weeks(INSPECTIONS, HISTORY_THROUGH.weeks(sampled[-1]))
+        inspections = stored.rows(INSPECTIONS, before, HISTORY)
+        violations = stored.rows(VIOLATIONS, [week for week in before if week < sampled[-1]], VIOLATION_COLUMNS)
+        changed = changed_by_the_future(sampled, inspections, violations, matrix, window_days)
+        return Verdict(changed, metadata={"rows_compared": len(matrix)})
+
+    return point_in_time
 
 
-HISTORY = (*INSPECTION_COLUMNS, *LABELS)
-RULES = (row_for_row, not_constant, point_in_time)
+HISTORY = tuple(dict.fromkeys([*ROW_COLUMNS, *INSPECTION_COLUMNS]))
+RULES = (row_for_row, not_constant)

@@ -1,0 +1,60 @@
+"""What it is, as last known."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from food_inspections_dagster.inspections import vocabulary
+from food_inspections_dagster.inspections.features.declarations import DAYS, YES_OR_NO, Family, categorical, numeric
+from food_inspections_dagster.inspections.features.past import Past
+
+RISKS = (1.0, 3.0)
+
+
+def _facility_type(past: Past) -> pa.Array:
+    known = ~past.records.where("facility_type", vocabulary.UNKNOWN)
+    return past.text("facility_type", past.questions.last(known))
+
+
+def _risk(past: Past) -> Any:
+    risk = pc.cast(past.records.table["risk"], pa.float64()).to_numpy()
+    return past.pick(risk, past.questions.last(~np.isnan(risk)))
+
+
+FAMILY = Family(
+    "profile",
+    (
+        categorical("known_facility_type", "Kind of facility, as last known", "it is a: {value}", _facility_type),
+        numeric(
+            "known_risk",
+            "The City's risk class, as last known (1 high, 3 low)",
+            "the City's risk class is {value:.0f}",
+            RISKS,
+            _risk,
+        ),
+        numeric(
+            "is_first_visit",
+            "Whether no record precedes (1 or 0)",
+            "{value:it has no record yet|it has been visited before}",
+            YES_OR_NO,
+            lambda past: past.questions.first < 0,
+        ),
+        numeric(
+            "is_first_canvass",
+            "Whether no routine inspection precedes (1 or 0)",
+            "{value:it has had no routine inspection yet|it has had a routine inspection before}",
+            YES_OR_NO,
+            lambda past: past.last(past.records.canvass) < 0,
+        ),
+        numeric(
+            "age_days",
+            "Days since its first record",
+            "known for {value:days}",
+            DAYS,
+            lambda past: past.days_since(past.questions.first),
+        ),
+    ),
+    order=60,
+)

@@ -1,0 +1,168 @@
+"""The ground of the features: the records as arrays, and what was known of each question's establishment.
+
+A question is an establishment and a day; its past are the records dated strictly before that day. Families read the
+past through :class:`Past` only, which keeps the rule of time (see ``timelines``).
+
+A re-inspection's text lists the violations that were found *corrected*, so violations are counted over the other
+visits only (``initial``); how re-inspections ended is counted on its own.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from food_inspections_dagster.frames import arrow, to_arrow
+from food_inspections_dagster.inspections import vocabulary
+from food_inspections_dagster.inspections.timelines import Ints, Mask, Questions, Timeline, by_day, day_numbers
+
+INSPECTION_COLUMNS = (
+    "week", "inspection_id", "establishment_id", "inspection_date", "dba_name", "facility_type", "risk",
+    "address", "zip", "latitude", "longitude", "inspection_type", "is_reinspection", "results",
+    "critical_count", "serious_count", "minor_count",
+)  # fmt: skip
+VIOLATION_COLUMNS = ("week", "inspection_id", "code", "codebook")
+
+
+class Records:
+    """The inspections as arrays in the order of their table, with the flags that several families count."""
+
+    def __init__(
+        self, inspections: pd.DataFrame | pa.Table, violations: pd.DataFrame | pa.Table, columns: tuple[str, ...]
+    ) -> None:
+        self.table = to_arrow(inspections, columns, "inspections").combine_chunks()
+        self.violations = to_arrow(violations, VIOLATION_COLUMNS, "violations")
+        self.days = day_numbers(self.table["inspection_date"])
+        self.ids: Ints = self.table["inspection_id"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    def where(self, column: str, *values: str) -> Mask:
+        """Return which records have one of ``values``."""
+        return pc.is_in(self.table[column], value_set=pa.array(values, pa.string())).to_numpy()
+
+    def timeline(self, groups: Ints) -> Timeline:
+        """Return the records in the order of ``groups``, one number per record, -1 for none."""
+        return Timeline.of(groups, self.days, self._by_day)
+
+    @cached_property
+    def _by_day(self) -> Ints:
+        return by_day(self.days, self.ids)
+
+    @cached_property
+    def every(self) -> Mask:
+        return np.ones(len(self), dtype=bool)
+
+    @cached_property
+    def decided(self) -> Mask:
+        return self.where("results", *vocabulary.DECISIONS)
+
+    @cached_property
+    def failed(self) -> Mask:
+        return self.where("results", "Fail")
+
+    @cached_property
+    def closed(self) -> Mask:
+        return self.where("results", *vocabulary.CLOSED)
+
+    @cached_property
+    def reinspection(self) -> Mask:
+        """Re-inspections with a decision."""
+        return self._follows_up & self.decided
+
+    @cached_property
+    def initial(self) -> Mask:
+        """Inspections with a decision that are no re-inspections."""
+        return self.decided & ~self._follows_up
+
+    @cached_property
+    def _follows_up(self) -> Mask:
+        return pc.fill_null(self.table["is_reinspection"], False).to_numpy()
+
+    @cached_property
+    def canvass(self) -> Mask:
+        return self.initial & self.where("inspection_type", "Canvass")
+
+    @cached_property
+    def complaint(self) -> Mask:
+        return self.initial & self.where("inspection_type", *vocabulary.COMPLAINTS)
+
+    @cached_property
+    def critical(self) -> Mask:
+        """Initial inspections with a critical violation."""
+        return self.initial & pc.greater(self.table["critical_count"], 0).to_numpy()
+
+    def violation_count(self, severity: str) -> Ints:
+        """Return how many violations of ``critical``, ``serious`` or ``minor`` severity each record lists."""
+        return self.table[f"{severity}_count"].to_numpy().astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a family may read: the records, and of each question its establishment's records before the day.
+
+    Running sums and last positions are kept, each beside its mask, which so keeps its id.
+    """
+
+    records: Records
+    questions: Questions
+    _positions: dict[tuple[str, int], tuple[Mask, Ints]] = field(default_factory=dict)
+    _sums: dict[int, tuple[npt.NDArray[Any], Ints]] = field(default_factory=dict)
+    _once: dict[Hashable, Any] = field(default_factory=dict)
+
+    def for_next_family(self) -> "Past":
+        """Return the same past without running sums: those of all families would fill the memory."""
+        return Past(self.records, self.questions, self._positions)
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` returns, made once for the features of a family."""
+        if key not in self._once:
+            self._once[key] = make()
+        return self._once[key]
+
+    def count(self, what: npt.NDArray[Any], window_days: int | None) -> Ints:
+        """Return the sum of a flag or a whole number of each record over the window before each day."""
+        if id(what) not in self._sums:
+            self._sums[id(what)] = what, self.questions.timeline.cumulative(what)
+        sums = self._sums[id(what)][1]
+        return sums[self.questions.end] - sums[self.questions.since(window_days)]
+
+    def last(self, mask: Mask) -> Ints:
+        """Return positions in the table of the last record for which ``mask`` holds, -1 for none."""
+        return self._position("last", mask, self.questions.last)
+
+    def last_but_one(self, mask: Mask) -> Ints:
+        """Return positions in the table of the record before the last for which ``mask`` holds, -1 for none."""
+        return self._position("last but one", mask, self.questions.last_but_one)
+
+    def _position(self, which: str, mask: Mask, find: Callable[[Mask], Ints]) -> Ints:
+        key = which, id(mask)
+        if key not in self._positions:
+            self._positions[key] = mask, find(mask)
+        return self._positions[key][1]
+
+    def days_since(self, at: Ints) -> Any:
+        """Return the days from the records at positions ``at`` to each question's day, NaN at -1."""
+        return self.questions.days - self.pick(self.records.days, at)
+
+    def pick(self, values: npt.NDArray[Any], at: Ints, missing: float = np.nan) -> Any:
+        """Return numbers of the records at positions ``at``, ``missing`` at -1."""
+        if not len(values):
+            return np.full(len(at), missing)
+        return np.where(at >= 0, values[at], missing)
+
+    def text(self, column: str, at: Ints) -> pa.Array:
+        """Return texts of the records at positions ``at``, null at -1."""
+        return arrow(self.records.table[column]).cast(pa.string()).take(pa.array(at, mask=at < 0))
+
+
+def ratio(part: Ints, whole: Ints) -> npt.NDArray[np.float64]:
+    """Return ``part / whole``, NaN where ``whole`` is 0."""
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)

@@ -1,0 +1,51 @@
+"""The features of all families, in the order of their columns."""
+
+import pkgutil
+from dataclasses import replace
+from importlib import import_module
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.inspections.features import families, past
+from food_inspections_dagster.inspections.features.declarations import Family, Feature
+from food_inspections_dagster.inspections.labels import LABELS
+
+
+def find_families() -> tuple[Family, ...]:
+    """Return the family of each module of ``families``, by order and name.
+
+    Raises:
+        FoodInspectionsError: for a module without a family, or a feature that two families declare.
+    """
+    declared = []
+    for module in pkgutil.iter_modules(families.__path__, f"{families.__name__}."):
+        family = getattr(import_module(module.name), "FAMILY", None)
+        if not isinstance(family, Family):
+            raise FoodInspectionsError(f"The module {module.name} declares no features: give it a constant FAMILY.")
+        declared.append(family)
+    names = [feature.name for family in declared for feature in family.features]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise FoodInspectionsError(f"Features are declared twice: {', '.join(repeated)}. Give each a name of its own.")
+    return tuple(sorted(declared, key=lambda family: (family.order, family.name)))
+
+
+def in_column_order(of: tuple[Family, ...]) -> tuple[Feature, ...]:
+    """Return the features of families, as they stand in the matrix."""
+    features = [(family, replace(feature, family=family.name)) for family in of for feature in family.features]
+    return tuple(feature for _, feature in sorted(features, key=lambda pair: (pair[0].order, pair[1].place)))
+
+
+FAMILIES: tuple[Family, ...] = find_families()
+FEATURES: tuple[Feature, ...] = in_column_order(FAMILIES)
+FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
+
+SPINE_COLUMNS = ("establishment_id", "as_of_date")
+INSPECTION_COLUMNS = tuple(
+    dict.fromkeys([*past.INSPECTION_COLUMNS, *(name for family in FAMILIES for name in family.inspection_columns)])
+)
+MATRIX_COLUMNS = (
+    "week", "inspection_id", "establishment_id", "as_of_date", "inspection_date", "inspection_type",
+    "is_reinspection", "facility_type", "risk", "zip", "in_cohort", *LABELS, *FEATURE_NAMES,
+)  # fmt: skip
+# Of the inspection itself: for filters and audits, no inputs of a model.
+ROW_COLUMNS = tuple(name for name in MATRIX_COLUMNS if name not in (*FEATURE_NAMES, "as_of_date", "in_cohort"))
