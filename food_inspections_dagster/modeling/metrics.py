@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csc_array
 from scipy.stats import norm
 
 from food_inspections_dagster.errors import FoodInspectionsError
@@ -104,24 +103,25 @@ class Ranked:
         order = np.argsort(score) if order is None else order
         ordered, hits = score[order], np.asarray(label, dtype=bool)[order]
         begins, sizes = _ties(ordered)
-        return cls(order, ordered, hits, begins, sizes, _per_tie(hits, begins, sizes))
+        positives = hits.astype(np.int64)
+        if len(begins) < len(order):
+            positives = _sums(positives, begins)
+        return cls(order, ordered, hits, begins, sizes, positives)
 
-    def auc(self) -> "AucParts":
-        """Return the AUC by mid-ranks (Mann-Whitney) and the placement values."""
+    def auc(self) -> "Auc":
+        """Return the AUC by mid-ranks (Mann-Whitney) with the placement values."""
         rows, positives = len(self.order), int(self.positives.sum())
         negatives = rows - positives
-        label = np.empty(rows, dtype=bool)
-        label[self.order] = self.label
         if positives == 0 or negatives == 0:
-            return AucParts(math.nan, np.full(rows, math.nan), label)
+            return Auc(math.nan, np.full(rows, math.nan), self)
         tied_negatives = self.sizes - self.positives
         negatives_below = (np.cumsum(tied_negatives) - tied_negatives / 2) / negatives
         positives_above = (positives - np.cumsum(self.positives) + self.positives / 2) / positives
-        placements = np.empty(rows)
-        placements[self.order] = np.where(
-            self.label, _per_row(negatives_below, self.sizes), _per_row(positives_above, self.sizes)
-        )
-        return AucParts(float(placements[label].mean()), placements, label)
+        placements = np.where(self.label, self._per_row(negatives_below), self._per_row(positives_above))
+        return Auc(float((self.positives * negatives_below).sum() / positives), placements, self)
+
+    def _per_row(self, of_ties: np.ndarray) -> np.ndarray:
+        return of_ties if len(of_ties) == len(self.order) else np.repeat(of_ties, self.sizes)
 
     def average_precision(self) -> float:
         """Return the step-wise area under precision and recall, NaN without a positive; tied rows enter together."""
@@ -135,9 +135,13 @@ class Ranked:
     def deciles(self, bins: int = 10, confidence: float = 0.95) -> dict[str, np.ndarray]:
         """Return the columns of ``calibration``."""
         rows = len(self.order)
-        wanted = np.rint(np.linspace(0, rows, bins + 1)[: -1 if rows else 0])
-        starts = np.unique(self.begins[np.searchsorted(self.begins, wanted, side="right") - 1])
-        counts = np.diff(np.append(starts, rows)) if len(starts) else starts
+        if rows == 0:
+            starts = counts = np.empty(0, dtype=np.intp)
+        else:
+            wanted = np.rint(np.arange(bins) * (rows / bins))
+            starts = self.begins[np.searchsorted(self.begins, wanted, side="right") - 1]
+            starts = starts[np.append(True, starts[1:] != starts[:-1])]
+            counts = np.diff(starts, append=rows)
         if len(starts) == 0:
             predicted = observed = np.empty(0)
         else:
@@ -157,53 +161,43 @@ class Ranked:
 
 
 def _ties(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first place and the rows of each group of equal values."""
     if len(ordered) == 0:
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
-    ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, len(ordered))
-    begins = np.insert(ends[:-1], 0, 0)
-    return begins, ends - begins
+    first = np.empty(len(ordered), dtype=bool)
+    first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    begins = np.flatnonzero(first)
+    sizes = np.empty_like(begins)
+    np.subtract(begins[1:], begins[:-1], out=sizes[:-1])
+    sizes[-1] = len(ordered) - begins[-1]
+    return begins, sizes
 
 
-def _per_tie(values: np.ndarray, begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return the sum over each group of tied rows; exact, because the values are counts."""
-    if len(begins) == 0:
-        return np.empty(0, dtype=np.int64)
-    return np.diff(np.cumsum(values, dtype=np.int64)[begins + sizes - 1], prepend=0)
-
-
-def _per_row(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    return np.repeat(values, sizes)
+def _sums(values: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Return the sum over each group of tied rows; exact, because the values are whole numbers."""
+    return np.add.reduceat(values, begins) if len(begins) else values[:0]
 
 
 @dataclass(frozen=True)
-class AucParts:
+class Auc:
     """An AUC and its placement values, from which variances and covariances follow.
 
     Attributes:
-        auc: area under the ROC curve; NaN with one class only.
+        value: area under the ROC curve; NaN with one class only.
         placements: for a positive row the share of negatives ranked below it, for a negative row the share of
-            positives ranked above it, ties half; float64 (rows,).
-        label: bool (rows,).
+            positives ranked above it, ties half; float64 (rows,), in the order of ``ranked``.
+        ranked: the rows.
     """
 
-    auc: float
+    value: float
     placements: np.ndarray
-    label: np.ndarray
-
-    def deviations(self) -> np.ndarray:
-        """Return placements minus the AUC, of positive rows in column 0 and of negative ones in 1 (rows, 2)."""
-        deviation = self.placements - self.auc
-        return np.stack([np.where(self.label, deviation, 0.0), np.where(self.label, 0.0, deviation)], axis=1)
-
-
-def auc_parts(score: np.ndarray, label: np.ndarray) -> AucParts:
-    """Return the AUC by mid-ranks (Mann-Whitney) and the placement values."""
-    return Ranked.of(score, label).auc()
+    ranked: Ranked
 
 
 def roc_auc(score: np.ndarray, label: np.ndarray) -> float:
     """Return the area under the ROC curve, NaN with one class only."""
-    return auc_parts(score, label).auc
+    return Ranked.of(score, label).auc().value
 
 
 def average_precision(score: np.ndarray, label: np.ndarray) -> float:
@@ -265,68 +259,45 @@ class TopK:
     recall_best: float
 
 
-@dataclass(frozen=True)
 class WeeklyHits:
-    """What precision and recall at capacity add up, by week (weeks,), so that a window costs a sum over its weeks.
+    """What precision and recall at capacity add up, by week, so that a window costs one sum over its weeks."""
 
-    Attributes:
-        labelled, positives: rows, and those with a positive label.
-        certain, certain_hits: rows that are surely on the list, and the positive ones among them.
-        places: places that are left for the tied rows at the end of the list.
-        tied_hits, tied_misses: tied rows with a positive and with a negative label.
-    """
-
-    labelled: np.ndarray
-    positives: np.ndarray
-    certain: np.ndarray
-    certain_hits: np.ndarray
-    places: np.ndarray
-    tied_hits: np.ndarray
-    tied_misses: np.ndarray
-
-    @classmethod
-    def of(cls, probability: np.ndarray, label: np.ndarray, starts: np.ndarray) -> "WeeklyHits":
-        """Count from ``list_probability`` of rows sorted by week."""
+    def __init__(self, probability: np.ndarray, label: np.ndarray, starts: np.ndarray):
+        """Count from ``list_probability`` of rows sorted by week; ``starts`` are the first rows of the weeks."""
         label = np.asarray(label, dtype=bool)
         certain = probability == 1
         tied = (probability > 0) & ~certain
 
         def weekly(values: np.ndarray) -> np.ndarray:
-            return np.add.reduceat(values, starts) if len(starts) else np.empty(0, dtype=values.dtype)
+            return np.add.reduceat(values, starts) if len(starts) else values[:0]
 
         def counted(mask: np.ndarray) -> np.ndarray:
-            return weekly(mask.astype(np.int64))
+            return weekly(mask.astype(np.float64))
 
-        return cls(
-            counted(np.ones(len(label), dtype=bool)),
-            counted(label),
-            counted(certain),
-            counted(certain & label),
-            np.rint(weekly(np.where(tied, probability, 0.0))).astype(np.int64),
-            counted(tied & label),
-            counted(tied & ~label),
+        hits, tied_hits, tied_misses = counted(certain & label), counted(tied & label), counted(tied & ~label)
+        places = np.rint(weekly(np.where(tied, probability, 0.0)))  # left for the tied rows
+        self._weekly = np.stack(
+            [
+                counted(certain) + places,
+                counted(np.ones(len(label), dtype=bool)),
+                counted(label),
+                hits + places * tied_hits / np.maximum(1, tied_hits + tied_misses),
+                hits + np.maximum(0, places - tied_misses),
+                hits + np.minimum(places, tied_hits),
+            ]
         )
 
     def total(self, weeks: slice) -> TopK:
         """Return precision and recall pooled over weeks, given as positions."""
-        hits, places = self.certain_hits[weeks], self.places[weeks]
-        tied_hits, tied_misses = self.tied_hits[weeks], self.tied_misses[weeks]
-        if len(hits) == 0:
-            return TopK(0, 0, 0, *[math.nan] * 6)
-        k = int(self.certain[weeks].sum() + places.sum())
-        positives = int(self.positives[weeks].sum())
-        tied_rows = np.maximum(1, tied_hits + tied_misses)
-        expected = float((hits + places * tied_hits / tied_rows).sum())
-        best = int((hits + np.minimum(places, tied_hits)).sum())
-        worst = int((hits + np.maximum(0, places - tied_misses)).sum())
-        precision = [count / k if k else math.nan for count in (expected, worst, best)]
-        recall = [count / positives if positives else math.nan for count in (expected, worst, best)]
-        return TopK(k, int(self.labelled[weeks].sum()), positives, *precision, *recall)
+        k, labelled, positives, expected, worst, best = self._weekly[:, weeks].sum(axis=1).tolist()
+        precision = [hits / k if k else math.nan for hits in (expected, worst, best)]
+        recall = [hits / positives if positives else math.nan for hits in (expected, worst, best)]
+        return TopK(int(k), int(labelled), int(positives), *precision, *recall)
 
 
 def top_k(probability: np.ndarray, label: np.ndarray, starts: np.ndarray) -> TopK:
     """Return precision and recall at capacity from ``list_probability`` of rows sorted by week."""
-    return WeeklyHits.of(probability, label, starts).total(slice(None))
+    return WeeklyHits(probability, label, starts).total(slice(None))
 
 
 @dataclass(frozen=True)
@@ -375,17 +346,13 @@ class Slots:
         """Give the earliest dates to the highest scores; tied rows share theirs."""
         order = np.argsort(-score)
         begins, sizes = _ties(score[order])
-        # Sums of whole numbers: exact, whichever way they are added.
+        day, early = self.ordered, self.early
+        if len(begins) < len(order):
+            day, early = (np.repeat(_sums(values, begins) / sizes, sizes) for values in (day, early))
         out = Reordered(np.empty(len(score)), self.first_half, np.empty(len(score)))
-        out.days_earlier[order] = self.days[order] - _per_row(_sums(self.ordered, begins, sizes) / sizes, sizes)
-        out.first_half_simulated[order] = _per_row(_sums(self.early, begins, sizes) / sizes, sizes)
+        out.days_earlier[order] = self.days[order] - day
+        out.first_half_simulated[order] = early
         return out
-
-
-def _sums(values: np.ndarray, begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    if len(begins) == 0:
-        return np.empty(0)
-    return np.diff(np.cumsum(values)[begins + sizes - 1], prepend=0.0)
 
 
 def reorder(score: np.ndarray, days: np.ndarray, period: np.ndarray) -> Reordered:
@@ -444,7 +411,7 @@ def wilson(share: np.ndarray, rows: np.ndarray, confidence: float = 0.95) -> tup
         centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
         reach = z / (1 + z**2 / rows) * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
     # At shares of 0 and 1 the formula is exact only up to the last bits.
-    return np.clip(centre - reach, 0, share), np.clip(centre + reach, share, 1)
+    return np.minimum(np.maximum(centre - reach, 0), share), np.minimum(np.maximum(centre + reach, share), 1)
 
 
 def ratio_interval(
@@ -475,80 +442,89 @@ def ratio_interval(
 
 
 class Clusters:
-    """The clusters of some rows, over which many columns are summed in one pass.
+    """The clusters of some rows.
 
     Sums run in the order of the rows, and over clusters in the order of their codes: the same bits whatever other
     rows, columns or threads there are (BLAS promises no such thing).
+
+    Attributes:
+        code: integers from 0 to ``count`` - 1, of the rows.
+        count, with_positives, with_negatives: clusters, and those with a row of either class.
+        positives, negatives: rows.
     """
 
     def __init__(self, cluster: np.ndarray, label: np.ndarray):
         """Number the clusters of rows with these labels; ``cluster`` are integers from 0."""
         present = np.bincount(cluster) > 0
+        self.code = (np.cumsum(present) - 1)[cluster]
         self.count = int(np.count_nonzero(present))
-        code = (np.cumsum(present) - 1)[cluster]
-        self.positives = int(label.sum())
+        of_positives = self.sums(label.astype(np.float64))
+        rows = np.bincount(self.code, minlength=self.count)
+        self.positives = int(np.count_nonzero(label))
         self.negatives = len(label) - self.positives
-        self.with_positives = int(np.count_nonzero(np.bincount(code[label], minlength=self.count)))
-        self.with_negatives = int(np.count_nonzero(np.bincount(code[~label], minlength=self.count)))
-        ends = np.arange(len(cluster) + 1)
-        self._matrix = csc_array((np.ones(len(cluster)), code, ends), shape=(self.count, len(cluster)))
+        self.with_positives = int(np.count_nonzero(of_positives))
+        self.with_negatives = int(np.count_nonzero(rows > of_positives))
 
-    def sums(self, columns: np.ndarray) -> np.ndarray:
-        """Return the sum of each column (rows, columns) over each cluster: (clusters, columns)."""
-        return self._matrix @ columns
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums of values (rows,) by cluster (clusters,)."""
+        return np.bincount(self.code, weights=values, minlength=self.count)
 
-    def ratio_se(self, numerators: np.ndarray, denominators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return sum(numerator) / sum(denominator) and its linearised standard error, by column.
+    def ratio(self, numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float]:
+        """Return sum(numerator) / sum(denominator) and its linearised standard error, from ``sums`` of both.
 
-        Args:
-            numerators, denominators: ``sums`` (clusters, columns).
-
-        Returns:
-            both (columns,), NaN where the denominator is 0; the error also with fewer than two clusters.
+        NaN where the denominator is 0; the error also with fewer than two clusters.
         """
-        totals = denominators.sum(axis=0)
-        value = np.divide(numerators.sum(axis=0), totals, out=np.full(len(totals), math.nan), where=totals != 0)
+        total = float(denominator.sum())
+        if total == 0:
+            return math.nan, math.nan
+        value = float(numerator.sum()) / total
         if self.count < 2:
-            return value, np.full(len(value), math.nan)
-        square = ((numerators - denominators * value) ** 2).sum(axis=0)
-        error = np.sqrt(self.count / (self.count - 1) * square) / np.where(totals == 0, math.nan, np.abs(totals))
-        return value, error
+            return value, math.nan
+        residual = numerator - denominator * value
+        residual *= residual
+        return value, math.sqrt(self.count / (self.count - 1) * float(residual.sum())) / abs(total)
 
-    def auc_se(self, deviations: np.ndarray) -> float:
-        """Return the standard error of an AUC from the ``sums`` of ``AucParts.deviations`` (clusters, 2).
+    def placements(self, auc: Auc) -> tuple[np.ndarray, np.ndarray]:
+        """Return by cluster the sums of the placement values minus the AUC, of positive and of negative rows."""
+        code = self.code[auc.ranked.order]
+        positive = np.flatnonzero(auc.ranked.label)
+        deviation = auc.placements - auc.value
+        of_positives = np.bincount(code[positive], weights=deviation[positive], minlength=self.count)
+        deviation[positive] = 0.0
+        return of_positives, np.bincount(code, weights=deviation, minlength=self.count)
+
+    def auc_se(self, of_positives: np.ndarray, of_negatives: np.ndarray) -> float:
+        """Return the standard error of an AUC from its ``placements``.
 
         Obuchowski 1997: the sums of the placement values of each cluster take the place of single ones, and the
         covariance of a cluster's positive and negative rows is counted. With one row per cluster it is DeLong's.
-        For the difference of two AUCs on the same rows give the difference of their sums. NaN with fewer than two
+        For the difference of two AUCs on the same rows give the differences of their sums. NaN with fewer than two
         clusters of either class.
         """
         if self.with_positives < 2 or self.with_negatives < 2:
             return math.nan
-        of_positives, of_negatives = deviations[:, 0], deviations[:, 1]
+        both = (of_positives * of_negatives).sum()
         variance = (
             self.with_positives / (self.with_positives - 1) * (of_positives**2).sum() / self.positives**2
             + self.with_negatives / (self.with_negatives - 1) * (of_negatives**2).sum() / self.negatives**2
-            + 2
-            * self.count
-            / (self.count - 1)
-            * (of_positives * of_negatives).sum()
-            / (self.positives * self.negatives)
+            + 2 * self.count / (self.count - 1) * both / (self.positives * self.negatives)
         )
         return math.sqrt(max(0.0, float(variance)))
 
 
-def clustered_auc_se(parts: AucParts, cluster: np.ndarray, other: AucParts | None = None) -> float:
-    """Return the standard error of an AUC, or of its difference to ``other`` on the same rows, by cluster."""
-    clusters = Clusters(cluster, parts.label)
-    deviations = parts.deviations() if other is None else parts.deviations() - other.deviations()
-    return clusters.auc_se(clusters.sums(deviations))
+def clustered_auc_se(
+    score: np.ndarray, label: np.ndarray, cluster: np.ndarray, other: np.ndarray | None = None
+) -> float:
+    """Return the standard error of an AUC, or of its difference to that of ``other`` scores, by cluster."""
+    clusters = Clusters(cluster, np.asarray(label, dtype=bool))
+    sums = [clusters.placements(Ranked.of(s, label).auc()) for s in (score, other) if s is not None]
+    return clusters.auc_se(*(sums[0] if other is None else (a - b for a, b in zip(*sums, strict=True))))
 
 
 def clustered_ratio_se(numerator: np.ndarray, denominator: np.ndarray, cluster: np.ndarray) -> float:
     """Return the linearised standard error of sum(numerator) / sum(denominator), by cluster."""
     clusters = Clusters(cluster, np.zeros(len(cluster), dtype=bool))
-    sums = clusters.sums(np.stack([numerator, denominator], axis=1).astype(np.float64))
-    return float(clusters.ratio_se(sums[:, :1], sums[:, 1:])[1][0])
+    return clusters.ratio(clusters.sums(numerator), clusters.sums(denominator))[1]
 
 
 def threshold_free(score: np.ndarray, label: np.ndarray) -> dict[str, float | None]:

@@ -189,7 +189,7 @@ class _Common:
         score: float64 (groups, rows).
         first_rows: first row of each week that has rows, and ``week_names`` its Monday.
         hits: precision and recall at capacity by week, one entry per group.
-        columns: what the ratios of a window add up, of each row: float64 (rows, 2 + 5 x groups).
+        positive: the label as a number; ``columns``: by group what ratios add up, by row, float64 (rows,) each.
     """
 
     def __init__(self, aligned: _Aligned, groups: tuple[str, ...], rule: SelectionRule):
@@ -201,21 +201,19 @@ class _Common:
         self.cluster, self.label = aligned.cluster[keep], aligned.label[keep]
         self.score = np.ascontiguousarray(score[:, keep])
         self.week_names, self.first_rows = np.unique(self.weeks, return_index=True)
-        listed = [metrics.list_probability(s, self.first_rows, rule.capacity_share) for s in self.score]
-        self.hits = [metrics.WeeklyHits.of(probability, self.label, self.first_rows) for probability in listed]
-        positive = self.label.astype(np.float64)
-        self.columns = np.empty((len(keep), 2 + 5 * len(groups)))
-        self.columns[:, 0], self.columns[:, 1] = 1.0, positive
-        for at, (scores, probability) in enumerate(zip(self.score, listed, strict=True)):
-            self.columns[:, 2 + 5 * at : 7 + 5 * at] = np.stack(
-                [
-                    probability,
-                    probability * positive,
-                    metrics.brier_losses(scores, self.label),
-                    metrics.log_losses(scores, self.label),
-                    scores,
-                ],
-                axis=1,
+        self.positive = self.label.astype(np.float64)
+        self.hits, self.columns = [], []
+        for scores in self.score:
+            listed = metrics.list_probability(scores, self.first_rows, rule.capacity_share)
+            self.hits.append(metrics.WeeklyHits(listed, self.label, self.first_rows))
+            self.columns.append(
+                {
+                    "listed": listed,
+                    "listed_positive": listed * self.positive,
+                    "brier": metrics.brier_losses(scores, self.label),
+                    "log_loss": metrics.log_losses(scores, self.label),
+                    "score": scores,
+                }
             )
         self._orders = [np.argsort(s).astype(np.int32) for s in self.score]
         self._near: tuple[int, int, list[np.ndarray]] = (0, 0, [])
@@ -240,7 +238,7 @@ class _Common:
 
         Returns:
             per positive row (0 for others): made in the first half; then by group days earlier and first half
-            simulated; float64 (rows, 1 + 2 x groups). Periods are counted back from ``last``, so that the newest
+            simulated; float64 (1 + 2 x groups, rows). Periods are counted back from ``last``, so that the newest
             one is whole.
         """
         period = WEEK * self.rule.period_weeks
@@ -248,19 +246,16 @@ class _Common:
         while last >= first:
             parts.append(self._reordered(max(first, last - period + WEEK), last))
             last -= period
-        return np.concatenate(parts[::-1])
+        return np.concatenate(parts[::-1], axis=1)
 
     def _reorder(self, first: date, last: date) -> np.ndarray:
         span = frames.span(self.weeks, first, last)
         slots = metrics.Slots.of(self.days[span])
-        columns = np.empty((span.stop - span.start, 1 + 2 * len(self.groups)))
-        columns[:, 0] = slots.first_half
-        for at, score in enumerate(self.score):
+        columns = [slots.first_half]
+        for score in self.score:
             order = slots.reordered(score[span])
-            columns[:, 1 + 2 * at] = order.days_earlier
-            columns[:, 2 + 2 * at] = order.first_half_simulated
-        columns[~self.label[span]] = 0.0
-        return columns
+            columns += [order.days_earlier, order.first_half_simulated]
+        return np.stack(columns) * self.positive[span]
 
 
 # ---------------------------------------------------------------------- evaluation
@@ -272,7 +267,7 @@ class _Evaluated:
     top_k: TopK
     calibration: tuple[Mapping[str, float | None], ...]
     auc: float
-    auc_sums: np.ndarray  # of ``AucParts.deviations`` over clusters
+    placements: tuple[np.ndarray, np.ndarray]  # by cluster, see ``Clusters.placements``
 
 
 @dataclass(frozen=True)
@@ -285,10 +280,11 @@ class _Window:
     groups: Mapping[str, _Evaluated]
 
 
-#: Metric, its numerator and denominator as columns of one group (see ``_evaluate``), and its bounds.
+#: Metric, its numerator and denominator (see ``_evaluate``), and its bounds.
 _ANY = (-math.inf, math.inf)
 _SHARE = (0.0, 1.0)
-_RATIOS: tuple[tuple[str, str, str, tuple[float, float]], ...] = (
+Ratio = tuple[str, str, str, tuple[float, float]]
+_RATIOS: tuple[Ratio, ...] = (
     ("precision_at_k", "listed_positive", "listed", _SHARE),
     ("recall_at_k", "listed_positive", "positive", _SHARE),
     ("mean_days_earlier", "days_earlier", "positive", _ANY),
@@ -301,54 +297,53 @@ _RATIOS: tuple[tuple[str, str, str, tuple[float, float]], ...] = (
 )
 
 
+_NAMES = ("roc_auc", "average_precision", *(name for name, *_ in _RATIOS))
+
+
 def _evaluate(common: _Common, first: date, last: date) -> _Window:
     rule = common.rule
     span = frames.span(common.weeks, first, last)
     weeks = slice(*np.searchsorted(common.first_rows, [span.start, span.stop]))
     label = common.label[span]
     clusters = Clusters(common.cluster[span], label)
-    ranked = [
-        Ranked.of(score[span], label, order) for score, order in zip(common.score, common.orders(span), strict=True)
-    ]
-    aucs = [of_group.auc() for of_group in ranked]
-    fixed = clusters.sums(common.columns[span])
-    reordered = clusters.sums(common.reordered(first, last))
+    first_half_actual, *reordered = common.reordered(first, last)
+    shared = {
+        "one": clusters.sums(np.ones(len(label))),
+        "positive": clusters.sums(common.positive[span]),
+        "first_half_actual": clusters.sums(first_half_actual),
+    }
+
+    def ratios(sums: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+        return {
+            name: Estimate.of(*clusters.ratio(sums[over], sums[under]), rule.confidence, bounds)
+            for name, over, under, bounds in _RATIOS
+            if over in sums
+        }
+
+    of_all = ratios(shared)
     evaluated = {}
-    for at, group in enumerate(common.groups):
-        own = dict(
-            zip(
-                ("listed", "listed_positive", "brier", "log_loss", "score"),
-                fixed.T[2 + 5 * at : 7 + 5 * at],
-                strict=True,
-            )
+    for at, (group, order) in enumerate(zip(common.groups, common.orders(span), strict=True)):
+        ranked = Ranked.of(common.score[at, span], label, order)
+        auc = ranked.auc()
+        placements = clusters.placements(auc)
+        of_group = {name: clusters.sums(values[span]) for name, values in common.columns[at].items()}
+        of_group["days_earlier"], of_group["first_half"] = (
+            clusters.sums(values) for values in reordered[2 * at : 2 * at + 2]
         )
-        sums = {
-            "one": fixed[:, 0],
-            "positive": fixed[:, 1],
-            "first_half_actual": reordered[:, 0],
-            "days_earlier": reordered[:, 1 + 2 * at],
-            "first_half": reordered[:, 2 + 2 * at],
-            **own,
-        }
-        values, errors = clusters.ratio_se(
-            np.stack([sums[over] for _, over, _, _ in _RATIOS], axis=1),
-            np.stack([sums[under] for _, _, under, _ in _RATIOS], axis=1),
-        )
-        auc_sums = clusters.sums(aucs[at].deviations())
         estimates = {
-            "roc_auc": Estimate.of(aucs[at].auc, clusters.auc_se(auc_sums), rule.confidence, _SHARE),
+            "roc_auc": Estimate.of(auc.value, clusters.auc_se(*placements), rule.confidence, _SHARE),
             # No formula for its error under clustering: a value alone.
-            "average_precision": Estimate.of(ranked[at].average_precision(), math.nan, rule.confidence, _SHARE),
+            "average_precision": Estimate.of(ranked.average_precision(), math.nan, rule.confidence, _SHARE),
+            **ratios({**of_group, "positive": shared["positive"], "one": shared["one"]}),
+            **of_all,
         }
-        for (metric, _, _, bounds), value, error in zip(_RATIOS, values.tolist(), errors.tolist(), strict=True):
-            estimates[metric] = Estimate.of(value, error, rule.confidence, bounds)
-        deciles = {name: column.tolist() for name, column in ranked[at].deciles(confidence=rule.confidence).items()}
+        deciles = {name: column.tolist() for name, column in ranked.deciles(confidence=rule.confidence).items()}
         evaluated[group] = _Evaluated(
-            estimates,
+            {name: estimates[name] for name in _NAMES},
             common.hits[at].total(weeks),
             tuple(dict(zip(deciles, row, strict=True)) for row in zip(*deciles.values(), strict=True)),
-            aucs[at].auc,
-            auc_sums,
+            auc.value,
+            placements,
         )
     return _Window(len(label), int(label.sum()), clusters, evaluated)
 
@@ -457,7 +452,7 @@ class _Judge:
         if group == other or other not in window.groups or group not in window.groups:
             return None
         chosen, against = window.groups[group], window.groups[other]
-        error = window.clusters.auc_se(chosen.auc_sums - against.auc_sums)
+        error = window.clusters.auc_se(*(a - b for a, b in zip(chosen.placements, against.placements, strict=True)))
         difference = Estimate.of(chosen.auc - against.auc, error, self.rule.confidence)
         verdict: Verdict = "no difference shown"
         if difference.low is not None and difference.low > 0:
