@@ -23,6 +23,7 @@ from food_inspections_dagster.modeling.metrics import Clusters, Estimate, Ranked
 from food_inspections_dagster.modeling.rules import METRICS, SelectionRule, as_dict
 from food_inspections_dagster.modeling.splits import evaluation_window
 from food_inspections_dagster.weeks import WEEK
+from food_inspections_dagster.weeks import in_words as weeks_in_words
 
 Models = Mapping[date, Mapping[str, str | None]]
 Verdict = Literal["better", "worse", "no difference shown"]
@@ -168,12 +169,11 @@ class _Aligned:
 
 
 def _disagreement(group: str, inspections: np.ndarray, weeks: list[np.ndarray], repeated: bool) -> str:
-    named = [str(week) for week in np.unique(np.concatenate(weeks))]
     what = "holds an inspection twice" if repeated else "disagrees with another group on the week or label"
+    named = weeks_in_words(np.unique(np.concatenate(weeks)).tolist())
     return (
-        f"The backtest of model group '{group}' {what} (inspection {inspections.min()}; weeks of "
-        f"{', '.join(named[:5])}{f' and {len(named) - 5} more' if len(named) > 5 else ''}): the models of these weeks "
-        "were made from different rows; `food-inspections run` brings them up to date."
+        f"The backtest of model group '{group}' {what} (inspection {inspections.min()}; {named}): the models of these "
+        "weeks were made from different rows; `food-inspections run` brings them up to date."
     )
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 from food_inspections_dagster.defs.bias.columns import REPORT, VERDICTS
 from food_inspections_dagster.defs.training.assets import ALGORITHMS
+from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.documents import backtest_of
@@ -14,7 +15,9 @@ from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY
 from food_inspections_dagster.settings import Settings, load_settings
 
 WINDOW = trailing(load_settings().bias.evaluation_weeks)
-VERSION = code_version("modeling.fairness", "modeling.metrics", "frames")
+VERSION = code_version(
+    "modeling.fairness", "modeling.metrics", "modeling.schemas", "inspections.chicago.geography", "frames"
+)
 
 
 @dg.multi_asset(
@@ -45,7 +48,7 @@ VERSION = code_version("modeling.fairness", "modeling.metrics", "frames")
         **{f"{algorithm}_model": dg.AssetIn(partition_mapping=WINDOW) for algorithm in ALGORITHMS},
         "feature_matrix": dg.AssetIn(
             partition_mapping=WINDOW,
-            metadata={"columns": ["inspection_id", "facility_type", "zip", "risk"]},
+            metadata={"columns": list(ATTRIBUTE_COLUMNS)},
         ),
     },
 )
@@ -58,8 +61,9 @@ def audit(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     weeks = weeks_of(context)
     selected = {week: selected_model.documents[week]["selected"] for week in weeks}
+    attributes = protected_attributes(feature_matrix)
     rows = {
-        algorithm: fairness.with_attributes(backtest_of(models[f"{algorithm}_model"].documents), feature_matrix)
+        algorithm: fairness.with_attributes(backtest_of(models[f"{algorithm}_model"].documents), attributes)
         for algorithm in ALGORITHMS
         if algorithm in selected.values()
     }

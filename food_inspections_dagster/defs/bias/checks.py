@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from food_inspections_dagster.modeling.fairness import OUTSIDE
+from food_inspections_dagster.modeling.schemas import OUTSIDE
 from food_inspections_dagster.orchestration.rules import by_week, verdict, weeks_checked
 from food_inspections_dagster.resources.database import Database
 
