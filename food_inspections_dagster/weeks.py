@@ -3,6 +3,7 @@
 Dates are calendar days in America/Chicago, which is how the portal writes ``inspection_date``.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -45,3 +46,10 @@ def week_range(first: date, last: date) -> list[date]:
 def last_complete_week(now: datetime) -> date:
     """Return the newest week that had ended at ``now`` (an aware moment), in Chicago's time."""
     return monday(now.astimezone(CHICAGO).date()) - WEEK
+
+
+def in_words(weeks: Iterable[date], most: int = 5) -> str:
+    """Return weeks as errors name them: ``the week of 2014-01-06``, ``the weeks of …, … and 3 more``."""
+    named = [str(week) for week in sorted(set(weeks))]
+    rest = f" and {len(named) - most} more" if len(named) > most else ""
+    return f"the week{'s' * (len(named) > 1)} of {', '.join(named[:most])}{rest}"

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from food_inspections_dagster.catalog import BIAS_VERDICTS, SELECTED_MODEL
-from food_inspections_dagster.modeling.fairness import sentences_by_attribute
+from food_inspections_dagster.modeling.fairness import summary
 from food_inspections_dagster.orchestration.current import Cause, Currency
 from food_inspections_dagster.orchestration.planner import Report, Targets, stale
 from food_inspections_dagster.orchestration.rules import names
@@ -119,7 +119,7 @@ def _value(name: str, estimate: Mapping[str, float | None] | None) -> str:
 def _print_bias(console: Console, stored: Stored, week: date) -> None:
     verdicts = stored.query(_VERDICTS, {"week": week})
     console.print("\n[bold]Is the list fair?[/bold]")
-    for sentence in sentences_by_attribute(verdicts):
+    for sentence in summary(verdicts, week).values():
         console.print(f"- {escape(sentence)}")
     console.print(f"Each group in words: table {BIAS_VERDICTS}.")
 

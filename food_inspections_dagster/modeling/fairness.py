@@ -3,71 +3,46 @@
 For each week the selected group's backtest rows of the evaluation window are audited: an inspection counts as
 predicted positive where it would have been on its week's list (the top ``capacity_share`` by score, ties in
 the order of inspection_id). A false positive is a needless early visit, so the false positive rate and the
-false discovery rate come first. Values, disparities and reference groups are Aequitas'; the intervals are
-ours: Wilson's, with the effective sample size that clustering by establishment leaves.
+false discovery rate come first. Metrics, disparities and reference groups are Aequitas'; the intervals are
+ours: Wilson's, with the effective sample size that clustering by establishment leaves, and MOVER-R of the two for a
+disparity. What Aequitas counts per window is counted here once per week and added up, in whole numbers.
 
 The rows are inspections that took place, so a group that is hardly ever inspected is hardly seen here.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from food_inspections_dagster import frames
+from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
 from food_inspections_dagster.modeling.rules import AuditRule
-from food_inspections_dagster.modeling.splits import evaluation_window
-
-#: The sides of the city by zip code, after the City's sides of community areas: Far North and North are one
-#: here, and so are South, Far Southeast and Far Southwest. Zip codes cross the borders of community areas: it
-#: is a rough map.
-SIDES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "Central": (
-            "60601", "60602", "60603", "60604", "60605", "60606", "60607", "60610", "60611", "60654", "60661",
-        ),
-        "North": (
-            "60613", "60614", "60618", "60625", "60626", "60640", "60645", "60647", "60657", "60659", "60660",
-        ),
-        "Northwest": ("60630", "60631", "60634", "60639", "60641", "60646", "60656", "60666", "60707"),
-        "West": ("60608", "60612", "60622", "60623", "60624", "60642", "60644", "60651"),
-        "Southwest": ("60609", "60621", "60629", "60632", "60636", "60638", "60652"),
-        "South": (
-            "60615", "60616", "60617", "60619", "60620", "60628", "60633", "60637", "60643", "60649", "60653",
-            "60655", "60827",
-        ),
-    }
-)  # fmt: skip
-SIDE_OF_ZIP: Mapping[str, str] = MappingProxyType({z: side for side, zips in SIDES.items() for z in zips})
-UNKNOWN = "Unknown"
-RISKS: Mapping[int, str] = MappingProxyType({1: "Risk 1 (High)", 2: "Risk 2 (Medium)", 3: "Risk 3 (Low)"})
-
-#: Numerator and denominator of each of Aequitas' metrics, as cells of the confusion matrix.
-CELLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
-    {
-        "fpr": (("fp",), ("fp", "tn")),
-        "fdr": (("fp",), ("fp", "tp")),
-        "fnr": (("fn",), ("fn", "tp")),
-        "for": (("fn",), ("fn", "tn")),
-        "tpr": (("tp",), ("tp", "fn")),
-        "tnr": (("tn",), ("tn", "fp")),
-        "npv": (("tn",), ("tn", "fn")),
-        "precision": (("tp",), ("tp", "fp")),
-        "pprev": (("tp", "fp"), ("tp", "fp", "tn", "fn")),
-        "prev": (("tp", "fn"), ("tp", "fp", "tn", "fn")),
-        "accuracy": (("tp", "tn"), ("tp", "fp", "tn", "fn")),
-        # The group's share of all places on the lists: no rate of the group, so it has no interval.
-        "ppr": (("tp", "fp"), ()),
-    }
+from food_inspections_dagster.modeling.schemas import (
+    BIAS_REPORT,
+    BIAS_VERDICTS,
+    CELLS,
+    OUTSIDE,
+    REFERENCE,
+    TOO_SMALL,
+    UNCERTAIN,
+    UNDEFINED,
+    VERDICTS,
+    WITHIN,
 )
+from food_inspections_dagster.modeling.splits import evaluation_window
+from food_inspections_dagster.weeks import in_words
+
+#: The attribute and the group under which ``with_overall`` puts the verdict on the whole list.
+OVERALL = "overall"
+EVERYBODY = "all"
+
 _WORDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
         "fpr": (
@@ -82,43 +57,7 @@ _WORDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
     }
 )
-
-WITHIN = "within bounds"
-OUTSIDE = "outside bounds"
-UNCERTAIN = "outside bounds, uncertain"
-TOO_SMALL = "too small to judge"
-REFERENCE = "reference"
-_WORST_FIRST = (OUTSIDE, UNCERTAIN, WITHIN, TOO_SMALL, REFERENCE)
-
-TABLE_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
-    {
-        "week": pa.date32(),
-        "model_group": pa.string(),
-        "attribute": pa.string(),
-        "group": pa.string(),
-        "reference": pa.string(),
-        "group_size": pa.int64(),
-        "metric": pa.string(),
-        "n": pa.int64(),
-        "value": pa.float64(),
-        "value_low": pa.float64(),
-        "value_high": pa.float64(),
-        "disparity": pa.float64(),
-        "disparity_low": pa.float64(),
-        "disparity_high": pa.float64(),
-        "verdict": pa.string(),
-    }
-)
-VERDICT_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
-    {
-        "week": pa.date32(),
-        "attribute": pa.string(),
-        "group": pa.string(),
-        "group_size": pa.int64(),
-        "verdict": pa.string(),
-        "sentence": pa.string(),
-    }
-)
+_CONFUSION = ("tp", "fp", "fn", "tn")
 
 
 @dataclass(frozen=True)
@@ -137,9 +76,8 @@ class BiasReport:
     """An audit of one or more weeks.
 
     Attributes:
-        table: one row per week, attribute, group and metric; columns of ``TABLE_TYPES``. ``n`` is the
-            metric's denominator; ``verdict`` is null for metrics that are reported only.
-        verdicts: one row per week, attribute and group; columns of ``VERDICT_TYPES``.
+        table: ``BIAS_REPORT``, one row per week, attribute, group and metric.
+        verdicts: ``BIAS_VERDICTS`` without the attribute 'overall', one row per week, attribute and group.
         overall: one entry per week.
     """
 
@@ -148,81 +86,134 @@ class BiasReport:
     overall: tuple[Overall, ...]
 
 
-def with_attributes(backtest: pd.DataFrame, feature_rows: pd.DataFrame) -> pd.DataFrame:
-    """Add facility_type, side and risk of the inspections (as text, 'Unknown' where null) to backtest rows.
+def with_attributes(backtest: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns of ``attributes``, which has one row per ``inspection_id``, to backtest rows.
 
     Raises:
-        FoodInspectionsError: where ``feature_rows`` lack an inspection of the backtest.
+        FoodInspectionsError: where ``attributes`` lack an inspection of the backtest.
     """
-    known = frames.arrow(feature_rows["inspection_id"]).to_numpy(zero_copy_only=False)
+    known = attributes["inspection_id"].to_numpy(dtype=np.int64)
     order = np.argsort(known, kind="stable")
-    wanted = frames.arrow(backtest["inspection_id"]).to_numpy(zero_copy_only=False)
+    wanted = backtest["inspection_id"].to_numpy(dtype=np.int64)
     at = np.searchsorted(known[order], wanted)
-    found = at < len(known)
-    found[found] = known[order][at[found]] == wanted[found]
-    if not found.all():
+    present = at < len(known)
+    present[present] = known[order][at[present]] == wanted[present]
+    if not present.all():
+        weeks = np.unique(frames.days(backtest["week"])[~present])
         raise FoodInspectionsError(
-            f"{int((~found).sum())} inspections of the backtest, such as {wanted[~found][0]}, are not in the "
-            "feature matrix: materialise the model assets of these weeks again."
+            f"{int((~present).sum())} inspections of the backtest, such as {wanted[~present].min()}, are not in the "
+            f"feature matrix any more ({in_words(weeks.tolist())}): their models were made from other rows; "
+            "`food-inspections run` brings these weeks up to date."
         )
-    rows = order[at]
-    facility = frames.texts(feature_rows["facility_type"])[rows]
-    risk = feature_rows["risk"].to_numpy(dtype="float64", na_value=math.nan)[rows]
-    zips = frames.texts(feature_rows["zip"])[rows]
-    attributes = {
-        "facility_type": [UNKNOWN if f is None else f for f in facility],
-        "side": [SIDE_OF_ZIP.get(z, UNKNOWN) for z in zips],
-        "risk": [UNKNOWN if math.isnan(r) else RISKS.get(int(r), UNKNOWN) for r in risk],
-    }
-    typed = frames.table(attributes, dict.fromkeys(attributes, pa.string()))
-    typed.index = backtest.index
-    return backtest.assign(**{name: typed[name] for name in attributes})
+    joined = attributes.drop(columns="inspection_id").take(order[at])
+    return pd.concat([backtest, joined.set_index(backtest.index)], axis=1)
 
 
 def on_list(rows: pd.DataFrame, share: float) -> np.ndarray:
-    """Return for each row (sorted by week) whether it would have been on its week's list, bool (rows,)."""
+    """Return for each row whether it would have been on its week's list, bool (rows,)."""
     weeks = frames.days(rows["week"])
     if len(weeks) == 0:
         return np.empty(0, dtype=bool)
     score = rows["score"].to_numpy(dtype=np.float64)
-    ids = rows["inspection_id"].to_numpy(dtype=np.int64)
-    starts = np.append(0, np.flatnonzero(weeks[1:] != weeks[:-1]) + 1)
-    sizes = np.diff(np.append(starts, len(weeks)))
-    order = np.lexsort((ids, -score, weeks))
+    order = np.lexsort((rows["inspection_id"].to_numpy(dtype=np.int64), -score, weeks))
+    _, starts, sizes = np.unique(weeks[order], return_index=True, return_counts=True)
     place = np.arange(len(weeks)) - np.repeat(starts, sizes)
     listed = np.empty(len(weeks), dtype=bool)
     listed[order] = place < np.repeat(metrics.capacity(sizes, share), sizes)
     return listed
 
 
-# ---------------------------------------------------------------------- the audit
+# ---------------------------------------------------------------------- counts
 
 
 @dataclass(frozen=True)
+class _Counts:
+    """What the windows of some weeks count in the groups of one attribute; whole numbers, so adding is exact.
+
+    Attributes:
+        names: the groups, in the order of their names.
+        cells: tp, fp, fn, tn; int64 (weeks, groups, 4).
+        products: sums over establishments of the product of two cells; int64 (weeks, groups, 4, 4).
+        clusters: establishments; int64 (weeks, groups).
+    """
+
+    names: np.ndarray
+    cells: np.ndarray
+    products: np.ndarray
+    clusters: np.ndarray
+
+
 class _Rows:
-    """The audited rows of one model group as arrays, sorted by week."""
+    """The audited rows of one model group, and running sums over their weeks."""
 
-    weeks: np.ndarray
-    cluster: np.ndarray
-    listed: np.ndarray
-    label: np.ndarray
-    attributes: Mapping[str, np.ndarray]  # text as objects, which is what Aequitas wants
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, rule: AuditRule) -> "_Rows":
+    def __init__(self, rows: pd.DataFrame, rule: AuditRule):
         missing = [a for a in rule.attributes if a not in rows.columns]
         if missing:
             raise FoodInspectionsError(
-                f"The rows to audit have no column '{missing[0]}': name attributes among facility_type, side and risk."
+                f"The rows to audit have no column '{missing[0]}': correct the rule's attributes, or join the "
+                "column to the backtest."
             )
-        rows = rows.sort_values(["week", "inspection_id"], ignore_index=True)
-        return cls(
-            frames.days(rows["week"]),
-            frames.codes(rows["establishment_id"]),
-            on_list(rows, rule.capacity_share),
-            rows["label"].to_numpy(dtype=bool),
-            {a: frames.texts(rows[a]) for a in rule.attributes},
-        )
+        self.rows, self.length = rows, rule.evaluation_weeks
+        week = frames.days(rows["week"]).astype(np.int64) // 7
+        self.first = int(week.min()) if len(week) else 0
+        self.week = week - self.first
+        self.weeks = int(self.week.max()) + 1 if len(week) else 0
+        self.cluster = frames.codes(rows["establishment_id"])
+        listed, label = on_list(rows, rule.capacity_share), rows["label"].to_numpy(dtype=bool)
+        self.cell = np.where(listed, np.where(label, 0, 1), np.where(label, 2, 3))
+        self._per_week = np.bincount(self.week, minlength=self.weeks)
+
+    def windows(self, weeks: Sequence[date]) -> np.ndarray:
+        """Return the place of each week's window in the running sums; those without rows share an empty one."""
+        at = np.array(weeks, dtype="datetime64[D]").astype(np.int64) // 7 - self.first
+        return np.where((at >= 0) & (at < self.weeks + self.length - 1), at, self.weeks + self.length - 1)
+
+    def sizes(self, weeks: Sequence[date]) -> list[int]:
+        """Return the rows of each week's window."""
+        return self._running(self.week, self.week + self.length, 1)[self.windows(weeks), 0].tolist()
+
+    def counts(self, attribute: str, weeks: Sequence[date]) -> _Counts:
+        """Count the windows that end with ``weeks``."""
+        group = frames.codes(self.rows[attribute])
+        names = frames.texts(self.rows[attribute].iloc[np.unique(group, return_index=True)[1]])
+        at = self.windows(weeks)
+        length, kinds = self.length, len(names) * 4
+        flat = group * 4 + self.cell
+        cells = self._running(self.week, self.week + length, kinds, flat)[at].reshape(len(at), len(names), 4)
+
+        # Rows of one establishment and group next to each other, in the order of their weeks.
+        key = group * (int(self.cluster.max(initial=0)) + 1) + self.cluster
+        order = np.lexsort((self.week, key))
+        key, week, group, cell = key[order], self.week[order], group[order], self.cell[order]
+        # A row counts its establishment in the windows that hold it and not the one before.
+        same = np.append(False, key[1:] == key[:-1]) if len(key) else np.empty(0, dtype=bool)
+        since = np.where(same, np.maximum(week, np.roll(week, 1) + length), week)
+        clusters = self._running(since, week + length, len(names), group)[at]
+        # Two rows of an establishment add to the product of its cells in the windows that hold both.
+        begin, end, which = [], [], []
+        early = np.arange(len(key))
+        lag = 1
+        while len(early := early[early + lag < len(key)]):
+            late = early + lag
+            near = (key[late] == key[early]) & (week[late] - week[early] < length)
+            early, late = early[near], late[near]
+            begin.append(week[late])
+            end.append(week[early] + length)
+            which.append((group[early] * 4 + cell[early]) * 4 + cell[late])
+            lag += 1
+        pairs = [np.concatenate(part) if part else np.empty(0, dtype=np.int64) for part in (begin, end, which)]
+        products = self._running(pairs[0], pairs[1], kinds * 4, pairs[2])[at].reshape(len(at), len(names), 4, 4)
+        products = products + products.transpose(0, 1, 3, 2)
+        products[:, :, range(4), range(4)] += cells
+        return _Counts(names, cells, products, clusters)
+
+    def _running(self, begin: np.ndarray, end: np.ndarray, kinds: int, kind: np.ndarray | int = 0) -> np.ndarray:
+        """Return how many events hold in each window (windows, kinds); each from window ``begin`` until ``end``."""
+        windows = self.weeks + self.length
+        begin = np.minimum(begin, end)
+        change = np.bincount(begin * kinds + kind, minlength=(windows + 1) * kinds)
+        change = change - np.bincount(end * kinds + kind, minlength=(windows + 1) * kinds)
+        return np.cumsum(change.reshape(-1, kinds), axis=0)
 
 
 def audit(rows: pd.DataFrame, rule: AuditRule, week: date, model_group: str = "selected") -> BiasReport:
@@ -241,269 +232,539 @@ def audit_weeks(rows: Mapping[str, pd.DataFrame], rule: AuditRule, selected: Map
     Raises:
         FoodInspectionsError: where a selected group has no rows given.
     """
-    held: dict[str, _Rows] = {}
-    crosstabs: list[pd.DataFrame] = []
-    spreads: list[pd.DataFrame] = []
-    sizes: dict[date, int] = {}
+    weeks_of: dict[str, list[date]] = {}
     for week, group in selected.items():
-        if group is None:
-            continue
+        if group is not None:
+            weeks_of.setdefault(group, []).append(week)
+    sizes: dict[date, int] = {}
+    parts: list[_Metrics] = []
+    for group, weeks in weeks_of.items():
         if group not in rows:
             raise FoodInspectionsError(
-                f"'{group}' was selected for the week of {week}, but its backtest was not given: "
-                "materialise its model asset and selected_model of that week again."
+                f"'{group}' was selected for {in_words(weeks)}, but its backtest was not given: "
+                "`food-inspections run` brings its model and selected_model of these weeks up to date."
             )
-        if group not in held:
-            held[group] = _Rows.of(rows[group], rule)
-        first, last = evaluation_window(week, rule.evaluation_weeks)
-        span = frames.span(held[group].weeks, first, last)
-        sizes[week] = span.stop - span.start
-        if sizes[week]:
-            crosstabs.append(_crosstabs(held[group], span, week, rule))
-            spreads.append(_effective_sizes(held[group], span, week, rule))
-    table = _table(crosstabs, spreads, rule, selected) if crosstabs else frames.empty(TABLE_TYPES)
-    verdicts = _verdicts(table, rule)
-    return BiasReport(table, verdicts, tuple(_overall(verdicts, table, rule, selected, sizes)))
+        audited = _Rows(rows[group], rule)
+        sizes.update(zip(weeks, audited.sizes(weeks), strict=True))
+        parts += [_metrics(audited.counts(a, weeks), a, weeks, group, rule) for a in rule.attributes]
+    judged = _judged(parts, rule) if any(len(part.group) for part in parts) else None
+    verdicts = schemas.empty(BIAS_VERDICTS) if judged is None else _verdicts(judged, rule)
+    table = schemas.empty(BIAS_REPORT) if judged is None else _table(judged)
+    return BiasReport(table, verdicts, tuple(_overall(verdicts, rule, selected, sizes)))
 
 
-def _crosstabs(rows: _Rows, span: slice, week: date, rule: AuditRule) -> pd.DataFrame:
-    # Importing Aequitas takes 2.6 s (it loads its plotting), so it is done where it is needed.
-    from aequitas.group import Group
+# ---------------------------------------------------------------------- metrics
 
-    frame = pd.DataFrame(
+
+@dataclass(frozen=True)
+class _Metrics:
+    """The metrics of groups, one row per week and group that has rows; texts are objects, numbers float64.
+
+    Attributes:
+        n, value, effective, disparity: (rows, metrics), in the order of ``CELLS``; ``effective`` is the denominator
+            as so many independent rows.
+        reference: the group that each is compared with, None where it has no rows; ``at`` its row, -1 without.
+    """
+
+    week: np.ndarray
+    model_group: np.ndarray
+    attribute: np.ndarray
+    group: np.ndarray
+    group_size: np.ndarray
+    n: np.ndarray
+    value: np.ndarray
+    effective: np.ndarray
+    disparity: np.ndarray
+    reference: np.ndarray
+    at: np.ndarray
+
+
+def crosstabs(cells: np.ndarray, groups: np.ndarray, windows: np.ndarray, attribute: str) -> pd.DataFrame:
+    """Return counts in the shape of Aequitas' ``Group.get_crosstabs``, all windows in one frame.
+
+    Aequitas counts the rows of one window at a time, of which 880 cost 6 s of CPU; it gives the same numbers on the
+    rows themselves.
+
+    Args:
+        cells: tp, fp, fn, tn; int64 (rows, 4).
+        groups: attribute values (rows,).
+        windows: integers (rows,), Aequitas' model_id: it compares within one.
+    """
+    tp, fp, fn, tn = cells.T
+    count = dict(zip(_CONFUSION, cells.T, strict=True))
+    size = cells.sum(axis=1)
+    of_window = np.bincount(windows, weights=tp + fp).astype(np.int64)[windows]
+    frame: dict[str, object] = {
+        "model_id": windows,
+        "score_threshold": "binary 0/1",
+        "k": of_window,
+        "attribute_name": attribute,
+        "attribute_value": groups,
+    }
+    for metric, (over, under) in CELLS.items():
+        whole = sum((count[c] for c in under), np.zeros_like(tp)) if under else of_window
+        frame[metric] = _share(sum((count[c] for c in over), np.zeros_like(tp)), whole)
+    return pd.DataFrame(
         {
-            "score": rows.listed[span].astype(np.int64),
-            "label_value": rows.label[span].astype(np.int64),
-            **{a: values[span] for a, values in rows.attributes.items()},
+            **frame,
+            "pp": fp + tp,
+            "pn": fn + tn,
+            **count,
+            "group_label_pos": fn + tp,
+            "group_label_neg": fp + tn,
+            "group_size": size,
+            "total_entities": np.bincount(windows, weights=size).astype(np.int64)[windows],
         }
     )
-    table, _ = Group().get_crosstabs(frame, attr_cols=list(rule.attributes))
-    # Aequitas compares within a model_id; ours is the week.
-    return table.assign(model_id=(week - date(1970, 1, 1)).days)
 
 
-def _effective_sizes(rows: _Rows, span: slice, week: date, rule: AuditRule) -> pd.DataFrame:
-    """Return per attribute, group and metric the denominator and its effective size under clustering.
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(part.shape, math.nan), where=whole > 0)
+
+
+def _metrics(counts: _Counts, attribute: str, weeks: Sequence[date], model_group: str, rule: AuditRule) -> _Metrics:
+    window, group = np.nonzero(counts.cells.any(axis=2))
+    cells = counts.cells[window, group]
+    n, effective = _effective_sizes(cells, counts.products[window, group], counts.clusters[window, group])
+    wide = _disparities(crosstabs(cells, counts.names[group], window, attribute), attribute, rule)
+    value = wide[list(CELLS)].to_numpy(dtype=float)
+    reference = wide["reference"].to_numpy(dtype=object)
+    code = {name: place for place, name in enumerate(counts.names)}
+    place = np.full((len(weeks), len(counts.names) + 1), -1)
+    place[window, group] = np.arange(len(window))
+    at = place[window, [code.get(name, -1) for name in reference]]
+    return _Metrics(
+        week=np.array(weeks, dtype="datetime64[D]")[window],
+        model_group=np.full(len(window), model_group, dtype=object),
+        attribute=np.full(len(window), attribute, dtype=object),
+        group=counts.names[group],
+        group_size=cells.sum(axis=1),
+        n=n,
+        value=value,
+        effective=effective,
+        disparity=wide[[f"{metric}_disparity" for metric in CELLS]].to_numpy(dtype=float),
+        reference=reference,
+        at=at,
+    )
+
+
+def _effective_sizes(cells: np.ndarray, products: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return per group and metric the denominator and its effective size under clustering (rows, metrics).
 
     The linearised variance of a ratio with establishments as sampling units, against the binomial one: their
-    quotient is the design effect, and the denominator is divided by it where it is above 1.
+    quotient is the design effect, and the denominator is divided by it where it is above 1. The sum over clusters
+    of (numerator - share x denominator)² follows from the sums of products of cells. NaN without a denominator.
     """
-    listed, label, cluster = rows.listed[span], rows.label[span], rows.cluster[span]
-    cell = {
-        "tp": listed & label,
-        "fp": listed & ~label,
-        "fn": ~listed & label,
-        "tn": ~listed & ~label,
-    }
-    found: dict[str, list[Any]] = {"attribute": [], "group": [], "metric": [], "n": [], "effective": []}
-    for attribute, values in rows.attributes.items():
-        code, names = pd.factorize(values[span], sort=True)
-        pair, of_row = np.unique(code.astype(np.int64) * (int(cluster.max()) + 1) + cluster, return_inverse=True)
-        group_of_pair = pair // (int(cluster.max()) + 1)
-        counts = {c: np.bincount(of_row[mask], minlength=len(pair)) for c, mask in cell.items()}
-        clusters = np.bincount(group_of_pair, minlength=len(names))
-        factor = np.divide(clusters, clusters - 1, out=np.ones(len(names)), where=clusters > 1)
-        for metric, (over, under) in CELLS.items():
-            if not under:
-                continue
-            numerator = sum((counts[c] for c in over), np.zeros(len(pair)))
-            denominator = sum((counts[c] for c in under), np.zeros(len(pair)))
-            n = np.bincount(group_of_pair, weights=denominator, minlength=len(names))
-            hits = np.bincount(group_of_pair, weights=numerator, minlength=len(names))
-            share = np.divide(hits, n, out=np.full(len(names), math.nan), where=n > 0)
-            residual = numerator - np.nan_to_num(share)[group_of_pair] * denominator
-            square = np.bincount(group_of_pair, weights=residual**2, minlength=len(names))
-            binomial = share * (1 - share) * n
-            effect = np.divide(factor * square, binomial, out=np.ones(len(names)), where=binomial > 0)
-            found["attribute"] += [attribute] * len(names)
-            found["group"] += names.tolist()
-            found["metric"] += [metric] * len(names)
-            found["n"] += n.tolist()
-            found["effective"] += (n / np.maximum(1.0, effect)).tolist()
-    return pd.DataFrame({"week": week, **found})
+    over, under = (
+        np.array([[cell in of[side] for cell in _CONFUSION] for of in CELLS.values()], dtype=np.int64)
+        for side in (0, 1)
+    )
+    hits, n = cells @ over.T, cells @ under.T
+    flat = products.reshape(len(cells), 16)
+
+    def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return flat @ (left[:, :, None] * right[:, None, :]).reshape(len(CELLS), 16).T
+
+    mixed = product(over, under)
+    share = _share(hits, n)
+    # Whole numbers up to the last step: nothing is lost where two large sums nearly cancel.
+    left = n * product(over, over) - hits * mixed
+    right = n * mixed - hits * product(under, under)
+    square = _share(left - share * right, n)
+    factor = np.divide(clusters, clusters - 1, out=np.ones(len(clusters)), where=clusters > 1)[:, None]
+    binomial = share * (1 - share) * n
+    effect = np.divide(factor * square, binomial, out=np.ones(square.shape), where=binomial > 0)
+    rated = under.any(axis=1)
+    n = np.where(rated, n, math.nan)
+    return n, n / np.maximum(1.0, effect)
 
 
-def _disparities(crosstabs: pd.DataFrame, rule: AuditRule) -> pd.DataFrame:
-    """Let Aequitas divide each group's metrics by those of its reference group, all weeks in one call."""
+def _disparities(table: pd.DataFrame, attribute: str, rule: AuditRule) -> pd.DataFrame:
+    """Let Aequitas choose the reference group and divide by its metrics, all windows in one call.
+
+    Returns:
+        ``table`` with a column ``<metric>_disparity`` each and ``reference``; None where it has no rows.
+    """
+    # Importing Aequitas takes 2.6 s (it loads its plotting), so it is done where it is needed.
     from aequitas.bias import Bias
 
-    bias = Bias(input_group_metrics=list(CELLS))
-    fixed = {a: rule.references[a] for a in rule.attributes if a in rule.references}
-    parts = []
-    for attribute in rule.attributes:
-        own = crosstabs.loc[crosstabs["attribute_name"] == attribute].reset_index(drop=True)
-        if attribute not in fixed:
-            parts.append(bias.get_disparity_major_group(own, None))
-            continue
-        present = own.loc[own["attribute_value"] == fixed[attribute], "model_id"]
-        with_reference = own["model_id"].isin(present)
-        if with_reference.any():
-            chosen = own.loc[with_reference].reset_index(drop=True)
-            parts.append(bias.get_disparity_predefined_groups(chosen, None, {attribute: fixed[attribute]}))
-        if not with_reference.all():
-            parts.append(own.loc[~with_reference])  # Aequitas would drop these weeks; they keep null disparities
-    return pd.concat(parts, ignore_index=True)
+    # Aequitas would give 10 where the reference is 0.
+    bias = Bias(input_group_metrics=list(CELLS), fill_divbyzero=math.nan)
+    fixed = rule.references.get(attribute)
+    table = table.assign(row=np.arange(len(table)))
+    if fixed is None:
+        compared = bias.get_disparity_major_group(table, None)
+    else:
+        present = table.loc[table["attribute_value"] == fixed, "model_id"]
+        compared = table.loc[table["model_id"].isin(present)].reset_index(drop=True)
+        if len(compared):  # Aequitas drops windows without the reference: they keep null disparities
+            compared = bias.get_disparity_predefined_groups(compared, None, {attribute: fixed})
+    wanted = ["row", *(f"{metric}_disparity" for metric in CELLS)]
+    first = f"{next(iter(CELLS))}_ref_group_value"
+    compared = compared.reindex(columns=[*wanted, first]).rename(columns={first: "reference"}).set_index("row")
+    return table.join(compared, on="row")
 
 
-def _table(
-    crosstabs: list[pd.DataFrame],
-    spreads: list[pd.DataFrame],
-    rule: AuditRule,
-    selected: Mapping[date, str | None],
-) -> pd.DataFrame:
-    wide = _disparities(pd.concat(crosstabs, ignore_index=True), rule)
-    wide["week"] = wide["model_id"].map({(w - date(1970, 1, 1)).days: w for w in selected})
-    parts = []
-    for metric in CELLS:
-        parts.append(
-            pd.DataFrame(
-                {
-                    "week": wide["week"],
-                    "attribute": wide["attribute_name"],
-                    "group": wide["attribute_value"],
-                    "reference": wide.get(f"{metric}_ref_group_value"),
-                    "group_size": wide["group_size"],
-                    "metric": metric,
-                    "value": wide[metric].astype(float),
-                    "disparity": wide.get(f"{metric}_disparity"),
-                }
-            )
-        )
-    long = pd.concat(parts, ignore_index=True)
-    key = ["week", "attribute", "group", "metric"]
-    long = long.merge(pd.concat(spreads, ignore_index=True), on=key, how="left", validate="one_to_one")
-    reference = long[["week", "attribute", "group", "metric", "value", "n", "effective"]].rename(
-        columns={"group": "reference", "value": "value_ref", "n": "n_ref", "effective": "effective_ref"}
+# ---------------------------------------------------------------------- verdicts
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Metrics with intervals and verdicts (rows, metrics), sorted by week, attribute in the rule's order, and group.
+
+    ``verdict`` is a place in ``VERDICTS``, or -1 for metrics that are reported only.
+    """
+
+    metrics: _Metrics
+    low: np.ndarray
+    high: np.ndarray
+    disparity: np.ndarray
+    disparity_low: np.ndarray
+    disparity_high: np.ndarray
+    n_ref: np.ndarray
+    verdict: np.ndarray
+
+
+def _judged(parts: Sequence[_Metrics], rule: AuditRule) -> _Judged:
+    starts = np.cumsum([0, *(len(part.group) for part in parts)])
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _Metrics.__dataclass_fields__}
+    joined["at"] = np.concatenate(
+        [np.where(part.at < 0, -1, part.at + start) for part, start in zip(parts, starts[:-1], strict=True)]
     )
-    long = long.merge(reference, on=["week", "attribute", "reference", "metric"], how="left")
-    long["model_group"] = long["week"].map(dict(selected))
+    rank = {name: place for place, name in enumerate(rule.attributes)}
+    attribute = np.array([rank[name] for name in joined["attribute"]])
+    # Groups of a part are in order already, and the sort is stable.
+    order = np.lexsort((attribute, joined["week"]))
+    back = np.empty(len(order) + 1, dtype=np.int64)
+    back[order], back[-1] = np.arange(len(order)), -1
+    of = _Metrics(**{name: (back[values] if name == "at" else values)[order] for name, values in joined.items()})
 
-    value, effective = long["value"].to_numpy(float), long["effective"].to_numpy(float)
-    low, high = metrics.wilson(value, effective, rule.confidence)
-    long["value_low"], long["value_high"] = low, high
-    disparity = long["disparity"].to_numpy(dtype=float, na_value=math.nan)
-    base, base_effective = long["value_ref"].to_numpy(float), long["effective_ref"].to_numpy(float)
-    is_reference = (long["group"] == long["reference"]).to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.sqrt((1 - value) / (value * effective) + (1 - base) / (base * base_effective))
-        reach = np.exp(metrics.z_of(rule.confidence) * spread)
-        reach[~np.isfinite(reach) | is_reference] = math.nan
-        long["disparity_low"], long["disparity_high"] = disparity / reach, disparity * reach
-
-    small = (
-        (long["group_size"] < rule.min_group_size)
-        | ~(long["n"] >= rule.min_denominator)
-        | ~(long["n_ref"] >= rule.min_denominator)
-        | np.isnan(disparity)
+    without = (of.at < 0)[:, None]
+    n_ref, base, base_effective = (np.where(without, math.nan, x[of.at]) for x in (of.n, of.value, of.effective))
+    is_reference = (of.at == np.arange(len(of.at)))[:, None]
+    low, high = metrics.wilson(of.value, of.effective, rule.confidence)
+    disparity_low, disparity_high = metrics.ratio_interval(
+        of.value, of.effective, base, base_effective, rule.confidence
     )
+    disparity_low[is_reference[:, 0]] = disparity_high[is_reference[:, 0]] = math.nan
+    disparity = np.where(base == 0, math.nan, of.disparity)
+    few = ~(of.n >= rule.min_denominator) | ~(n_ref >= rule.min_denominator)
+    few |= (of.group_size < rule.min_group_size)[:, None]
     inside = (disparity >= rule.tau_low) & (disparity <= rule.tau_high)
-    surely = (long["disparity_low"] > rule.tau_high) | (long["disparity_high"] < rule.tau_low)
-    long["verdict"] = np.select(  # type: ignore[type-var]
-        [~long["metric"].isin(rule.judged_metrics), is_reference, small, inside, surely],
-        [None, REFERENCE, TOO_SMALL, WITHIN, OUTSIDE],
-        default=UNCERTAIN,
+    surely = (disparity_low > rule.tau_high) | (disparity_high < rule.tau_low)
+    names = np.array([metric in rule.judged_metrics for metric in CELLS])
+    place = {name: at for at, name in enumerate(VERDICTS)}
+    verdict = np.select(
+        [~names, is_reference, few, base == 0, inside, surely],
+        [-1, place[REFERENCE], place[TOO_SMALL], place[UNDEFINED], place[WITHIN], place[OUTSIDE]],
+        default=place[UNCERTAIN],
     )
-    place = {name: i for i, name in enumerate([*rule.attributes, *rule.judged_metrics, *CELLS])}
-    long = long.assign(
-        attribute_place=long["attribute"].map(place), metric_place=long["metric"].map(place)
-    ).sort_values(["week", "attribute_place", "group", "metric_place"], ignore_index=True)
-    return frames.table(long, TABLE_TYPES)
+    return _Judged(of, low, high, disparity, disparity_low, disparity_high, n_ref, verdict)
+
+
+def _table(judged: _Judged) -> pd.DataFrame:
+    of, each = judged.metrics, len(CELLS)
+
+    def texts(values: np.ndarray) -> pa.Array:
+        return pa.array(values, pa.string()).take(pa.array(np.repeat(np.arange(len(values)), each)))
+
+    def numbers(values: np.ndarray) -> pa.Array:
+        return pa.array(values.ravel(), pa.float64(), from_pandas=True)
+
+    verdict = judged.verdict.ravel()
+    columns = {
+        "week": pa.array(np.repeat(of.week, each)),
+        "model_group": texts(of.model_group),
+        "attribute": texts(of.attribute),
+        "group": texts(of.group),
+        "reference": texts(of.reference),
+        "group_size": pa.array(np.repeat(of.group_size, each)),
+        "metric": pa.array(list(CELLS)).take(pa.array(np.tile(np.arange(each), len(of.group)))),
+        "n": numbers(of.n).cast(pa.int64()),
+        "value": numbers(of.value),
+        "value_low": numbers(judged.low),
+        "value_high": numbers(judged.high),
+        "disparity": numbers(judged.disparity),
+        "disparity_low": numbers(judged.disparity_low),
+        "disparity_high": numbers(judged.disparity_high),
+        "verdict": pa.array(VERDICTS).take(pa.array(verdict, mask=verdict < 0)),
+    }
+    return frames.to_pandas(pa.table(columns, schema=pa.schema(schemas.arrow_types(BIAS_REPORT).items())))
 
 
 # ---------------------------------------------------------------------- in words
 
 
-def _verdicts(table: pd.DataFrame, rule: AuditRule) -> pd.DataFrame:
-    judged = table.loc[table["verdict"].notna()]
-    records = []
-    entries = pa.Table.from_pandas(judged, preserve_index=False).to_pylist()
-    together: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for entry in entries:
-        together.setdefault((entry["week"], entry["attribute"], entry["group"]), []).append(entry)
-    for (week, attribute, group), parts in together.items():
-        verdict = min((p["verdict"] for p in parts), key=_WORST_FIRST.index)
-        size = parts[0]["group_size"]
-        said = f"{group} ({size:,} inspections)"
-        if verdict == REFERENCE:
-            sentence = f"{said} is the reference group."
+def _verdicts(judged: _Judged, rule: AuditRule) -> pd.DataFrame:
+    of = judged.metrics
+    columns = [place for place, metric in enumerate(CELLS) if metric in rule.judged_metrics]
+    if not columns:
+        return schemas.empty(BIAS_VERDICTS)
+    worst = judged.verdict[:, columns].min(axis=1)
+    names = list(CELLS)
+    # As lists: reading single numbers of arrays takes ten times as long.
+    numbers = [
+        values[:, columns].tolist()
+        for values in (
+            judged.verdict,
+            of.n,
+            judged.n_ref,
+            of.value,
+            judged.low,
+            judged.high,
+            judged.disparity,
+            judged.disparity_low,
+            judged.disparity_high,
+        )
+    ]
+    sentences = []
+    for row, (group, size, reference) in enumerate(
+        zip(of.group.tolist(), of.group_size.tolist(), of.reference.tolist(), strict=True)
+    ):
+        subject = f"{group} ({size:,} inspections)"
+        if VERDICTS[worst[row]] == REFERENCE:
+            sentences.append(f"{subject} is the reference group.")
         elif size < rule.min_group_size:
-            sentence = f"{said} is too small to judge: {rule.min_group_size} are needed."
+            sentences.append(f"{subject} is too small to judge: {rule.min_group_size} are needed.")
         else:
-            sentence = f"{said}: {'; '.join(_say(p, rule) for p in parts)}."
-        records.append((week, attribute, group, size, verdict, sentence))
-    return frames.table(pd.DataFrame(records, columns=list(VERDICT_TYPES)), VERDICT_TYPES)
-
-
-def _say(part: dict[str, Any], rule: AuditRule) -> str:
-    words = _WORDS.get(part["metric"], (part["metric"], "its value is higher", "its value is lower"))
-    if part["reference"] is None:
-        return f"its {words[0]} cannot be judged, for the reference group has no rows"
-    if part["verdict"] == TOO_SMALL:
-        return f"its {words[0]} rests on too few rows to judge ({part['n'] or 0})"
-    said = (
-        f"its {words[0]} of {part['value']:.0%} ({part['value_low']:.0%} to {part['value_high']:.0%}) is "
-        f"{part['disparity']:.2f} times that of {part['reference']}"
+            parts = [
+                _part(_Part(names[column], reference, *(values[row][at] for values in numbers)), rule)
+                for at, column in enumerate(columns)
+            ]
+            sentences.append(f"{subject}: {'; '.join(parts)}.")
+    return schemas.typed(
+        {
+            "week": of.week,
+            "attribute": of.attribute,
+            "group": of.group,
+            "group_size": of.group_size,
+            "verdict": np.array(VERDICTS, dtype=object)[worst],
+            "sentence": sentences,
+        },
+        BIAS_VERDICTS,
     )
-    if part["disparity_low"] is not None:
-        said += f" ({part['disparity_low']:.2f} to {part['disparity_high']:.2f})"
-    if part["verdict"] == WITHIN:
-        return f"{said}, within {rule.tau_low:g} to {rule.tau_high:g}"
-    doubt = " (but the interval reaches into these bounds)" if part["verdict"] == UNCERTAIN else ""
-    meaning = words[1 if part["disparity"] > 1 else 2]
-    return f"{said}, outside {rule.tau_low:g} to {rule.tau_high:g}{doubt}: {meaning}"
+
+
+@dataclass(slots=True)
+class _Part:
+    """One metric of one group, to be put in words."""
+
+    metric: str
+    reference: str | None
+    verdict: int
+    n: float
+    n_ref: float
+    value: float
+    low: float
+    high: float
+    disparity: float
+    disparity_low: float
+    disparity_high: float
+
+
+def _part(part: _Part, rule: AuditRule) -> str:
+    name, more, less = _WORDS.get(part.metric, (part.metric, "its value is higher", "its value is lower"))
+    verdict = VERDICTS[part.verdict]
+    if part.reference is None or part.reference != part.reference:
+        return f"its {name} cannot be judged, for the reference group has no rows"
+    if verdict == TOO_SMALL and not part.n >= rule.min_denominator:
+        return f"its {name} rests on too few rows to judge ({_count(part.n)}; {rule.min_denominator} are needed)"
+    if verdict == TOO_SMALL:
+        return (
+            f"its {name} cannot be judged, for that of {part.reference}, its reference, rests on too few rows "
+            f"({_count(part.n_ref)}; {rule.min_denominator} are needed)"
+        )
+    amount = f"its {name} of {part.value:.0%} ({part.low:.0%} to {part.high:.0%})"
+    if verdict == UNDEFINED:
+        return f"{amount} cannot be compared, for that of {part.reference}, its reference, is 0"
+    amount = f"{amount} is {part.disparity:.2f} times that of {part.reference}"
+    if not math.isnan(part.disparity_low):
+        amount += f" ({part.disparity_low:.2f} to {part.disparity_high:.2f})"
+    if verdict == WITHIN:
+        return f"{amount}, within {rule.tau_low:g} to {rule.tau_high:g}"
+    doubt = " (but the interval reaches into these bounds)" if verdict == UNCERTAIN else ""
+    return f"{amount}, outside {rule.tau_low:g} to {rule.tau_high:g}{doubt}: {more if part.disparity > 1 else less}"
+
+
+def _count(n: float) -> str:
+    return "0" if math.isnan(n) else f"{n:,.0f}"
 
 
 def _overall(
-    verdicts: pd.DataFrame,
-    table: pd.DataFrame,
-    rule: AuditRule,
-    selected: Mapping[date, str | None],
-    sizes: Mapping[date, int],
+    verdicts: pd.DataFrame, rule: AuditRule, selected: Mapping[date, str | None], sizes: Mapping[date, int]
 ) -> list[Overall]:
-    by_week: dict[date, list[tuple[str, str]]] = {}
-    for week, attribute, group, verdict in zip(
-        verdicts["week"], verdicts["attribute"], verdicts["group"], verdicts["verdict"], strict=True
-    ):
-        by_week.setdefault(week, []).append((verdict, f"{attribute} {group}"))
+    by_week: dict[date, dict[str, list[str]]] = {}
+    columns = (verdicts[name].tolist() for name in ("week", "attribute", "group", "verdict"))
+    for week, attribute, group, verdict in zip(*columns, strict=True):
+        by_week.setdefault(week, {}).setdefault(verdict, []).append(f"{attribute} {group}")
+    measures = " and ".join(_WORDS.get(m, (m,))[0] for m in rule.judged_metrics)
     out = []
     for week, group in selected.items():
         if group is None or not sizes[week]:
             why = "no model was selected" if group is None else f"{group} scored no rows in the window"
             out.append(Overall(week, group, 0, None, f"Nothing was audited for the week of {week}: {why}."))
             continue
-        found = by_week.get(week, [])
-        judged = [name for verdict, name in found if verdict in (WITHIN, OUTSIDE, UNCERTAIN)]
-        named = {v: [name for verdict, name in found if verdict == v] for v in _WORST_FIRST}
-        worst = next(v for v in (*_WORST_FIRST[:3], TOO_SMALL) if named[v] or v == TOO_SMALL)
-        measures = " and ".join(_WORDS.get(m, (m,))[0] for m in rule.judged_metrics)
+        named = by_week.get(week, {})
+        judged = sum(len(named.get(verdict, [])) for verdict in (WITHIN, OUTSIDE, UNCERTAIN))
+        worst = next((v for v in VERDICTS if v in named and v != REFERENCE), TOO_SMALL)
         sentence = (
-            f"On {sizes[week]:,} inspections that no model had learnt from, {len(named[WITHIN])} of the "
-            f"{len(judged)} groups that can be judged are within {rule.tau_low:g} to {rule.tau_high:g} times "
+            f"On {sizes[week]:,} inspections that no model had learnt from, {len(named.get(WITHIN, []))} of the "
+            f"{judged} groups that can be judged are within {rule.tau_low:g} to {rule.tau_high:g} times "
             f"their reference on {measures}"
         )
         for verdict, words in (
             (OUTSIDE, "outside"),
             (UNCERTAIN, "outside, but with an interval that reaches into these bounds"),
+            (UNDEFINED, "undefined, for their reference is 0"),
         ):
-            if named[verdict]:
+            if verdict in named:
                 sentence += f"; {words}: {', '.join(named[verdict])}"
-        if named[TOO_SMALL]:
+        if TOO_SMALL in named:
             sentence += f"; {len(named[TOO_SMALL])} groups are too small to judge"
         out.append(Overall(week, group, sizes[week], worst, sentence + "."))
     return out
 
 
 def with_overall(report: BiasReport) -> pd.DataFrame:
-    """Return the verdicts with one row more per week, attribute ``overall``: that of the whole list."""
-    overall = frames.table(
+    """Return ``BIAS_VERDICTS``: the verdicts with one row more per week, attribute ``OVERALL``, on the whole list."""
+    overall = schemas.typed(
         {
             "week": [o.week for o in report.overall],
-            "attribute": ["overall"] * len(report.overall),
-            "group": ["all"] * len(report.overall),
+            "attribute": [OVERALL] * len(report.overall),
+            "group": [EVERYBODY] * len(report.overall),
             "group_size": [o.rows for o in report.overall],
             "verdict": [o.verdict for o in report.overall],
             "sentence": [o.sentence for o in report.overall],
         },
-        VERDICT_TYPES,
+        BIAS_VERDICTS,
     )
     return pd.concat([report.verdicts, overall], ignore_index=True)
+
+
+def summary(verdicts: pd.DataFrame, week: date, most: int = 4) -> dict[str, str]:
+    """Return one sentence per attribute for a week, from ``BIAS_VERDICTS``; empty where nothing was audited.
+
+    Args:
+        most: so many groups are named per verdict; the others are counted.
+    """
+    of_week = verdicts.loc[(verdicts["week"] == week) & (verdicts["attribute"] != OVERALL)]
+    named: dict[str, dict[str, list[str]]] = {}
+    for attribute, group, verdict in zip(
+        *(of_week[name].tolist() for name in ("attribute", "group", "verdict")), strict=True
+    ):
+        named.setdefault(attribute, {}).setdefault(verdict, []).append(group)
+    return {attribute: f"{attribute}: {_summed_up(groups, most)}." for attribute, groups in named.items()}
+
+
+def _summed_up(groups: Mapping[str, Sequence[str]], most: int) -> str:
+    within, outside, uncertain, undefined, small = (
+        groups.get(verdict, []) for verdict in (WITHIN, OUTSIDE, UNCERTAIN, UNDEFINED, TOO_SMALL)
+    )
+    judged = len(within) + len(outside) + len(uncertain)
+    reference = f" of {groups[REFERENCE][0]}" if groups.get(REFERENCE) else ""
+    if judged:
+        parts = [f"{len(within)} of {judged} groups that can be judged are within the bounds{reference}"]
+    else:
+        parts = ["no group can be judged"]
+    for words, names in (
+        ("outside", outside),
+        ("outside, but not surely", uncertain),
+        ("undefined, for the reference is 0", undefined),
+    ):
+        if names:
+            more = f" and {len(names) - most} more" if len(names) > most else ""
+            parts.append(f"{words}: {', '.join(names[:most])}{more}")
+    if small:
+        parts.append(f"{len(small)} {'is' if len(small) == 1 else 'are'} too small to judge")
+    return "; ".join(parts)
+
+
+# ---------------------------------------------------------------------- does it add up
+
+
+def audited_rows(
+    rows: Mapping[str, pd.DataFrame], selected: Mapping[date, str | None], evaluation_weeks: int
+) -> dict[date, int]:
+    """Return by week how many backtest rows of the selected group its evaluation window has, counted by themselves."""
+    days = {group: np.sort(frames.days(rows[group]["week"])) for group in {g for g in selected.values() if g}}
+    counts = {}
+    for week, group in selected.items():
+        span = frames.span(days[group], *evaluation_window(week, evaluation_weeks)) if group else slice(0, 0)
+        counts[week] = span.stop - span.start
+    return counts
+
+
+def unsound_weeks(
+    report: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    selected: Mapping[date, str | None],
+    attributes: Sequence[str],
+    audited: Mapping[date, int],
+) -> dict[date, str]:
+    """Return the weeks whose audit does not cover everybody, or contradicts itself, and why.
+
+    Args:
+        report: ``BIAS_REPORT`` of the weeks.
+        verdicts: ``BIAS_VERDICTS`` of the weeks, with the attribute ``OVERALL``.
+        selected: the weeks that must be there, and the selected group of each.
+        attributes: those of the rule.
+        audited: rows in the evaluation window by week, ``audited_rows``; 0 or missing where there are none.
+    """
+    reported = _by_week(
+        report, ["week", "attribute", "group", "group_size", "model_group", "metric", "verdict"], selected
+    )
+    worded = _by_week(verdicts, ["week", "attribute", "group", "group_size", "verdict"], selected)
+    failing = dict.fromkeys((*reported, *worded), "the audit holds this week, which was not asked for")
+    failing = {week: words for week, words in failing.items() if week not in selected}
+    for week, group in selected.items():
+        rows = audited.get(week, 0) if group else 0
+        words = _unsound(reported.get(week, []), worded.get(week, []), group, attributes, rows)
+        if words:
+            failing[week] = words
+    return failing
+
+
+_Row = tuple[object, ...]
+
+
+def _by_week(frame: pd.DataFrame, names: list[str], selected: Mapping[date, str | None]) -> dict[date, list[_Row]]:
+    rows: dict[date, list[_Row]] = {}
+    for week, *values in zip(*(pa.array(frame[name]).to_pylist() for name in names), strict=True):
+        rows.setdefault(week, []).append(tuple(values))
+    return rows
+
+
+def _unsound(
+    reported: list[_Row], worded: list[_Row], group: str | None, attributes: Sequence[str], rows: int
+) -> str | None:
+    """Return what is wrong with one week, or None."""
+    whole = [size for attribute, _, size, _ in worded if attribute == OVERALL]
+    if whole != [rows]:
+        return f"the verdict on the whole list counts {whole or 'nothing'}, and {rows:,} rows were to be audited"
+    expected = set(attributes) if rows else set()
+    sizes: dict[tuple[object, object], set[object]] = {}
+    metrics_of: dict[tuple[object, object], set[object]] = {}
+    worst: dict[tuple[object, object], int] = {}
+    for attribute, name, size, model_group, metric, verdict in reported:
+        if model_group != group:
+            return f"the report is on {model_group}, and {group or 'nothing'} was selected"
+        key = (attribute, name)
+        sizes.setdefault(key, set()).add(size)
+        metrics_of.setdefault(key, set()).add(metric)
+        if verdict is not None:
+            worst[key] = min(worst.get(key, len(VERDICTS)), VERDICTS.index(str(verdict)))
+    said = {(attribute, name): (size, verdict) for attribute, name, size, verdict in worded if attribute != OVERALL}
+    for what, present in (("report", {a for a, _ in sizes}), ("verdicts", {a for a, _ in said})):
+        if present != expected:
+            names = ", ".join(sorted(map(str, present ^ expected)))
+            return f"the {what} {'lack' if expected - present else 'have, without rows to audit,'} {names}"
+    for key in sizes.keys() | said.keys():
+        if len(sizes.get(key, ())) != 1 or metrics_of[key] != set(CELLS):
+            return f"the report on {key[0]} {key[1]} lacks metrics, or has several sizes"
+        if key not in said or said[key] != (next(iter(sizes[key])), VERDICTS[worst[key]] if key in worst else None):
+            return f"report and verdicts disagree on {key[0]} {key[1]}"
+    for attribute in attributes if rows else ():
+        total = sum(int(str(size)) for (a, _), of in sizes.items() if a == attribute for size in of)
+        if total != rows:
+            return f"the groups of {attribute} add up to {total:,} of {rows:,} audited rows"
+    return None

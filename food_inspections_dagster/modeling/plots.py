@@ -14,11 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from food_inspections_dagster.modeling.fairness import OUTSIDE, REFERENCE, TOO_SMALL, UNCERTAIN, WITHIN
 from food_inspections_dagster.modeling.rules import AuditRule
+from food_inspections_dagster.modeling.schemas import OUTSIDE, REFERENCE, TOO_SMALL, UNCERTAIN, UNDEFINED, WITHIN
 
 BLUE, ORANGE, GREY, RED, GREEN = "#0072B2", "#E69F00", "#999999", "#D55E00", "#009E73"
-_COLOURS = {REFERENCE: BLUE, WITHIN: GREEN, UNCERTAIN: ORANGE, OUTSIDE: RED, TOO_SMALL: GREY}
+_COLOURS = {REFERENCE: BLUE, WITHIN: GREEN, UNCERTAIN: ORANGE, UNDEFINED: ORANGE, OUTSIDE: RED, TOO_SMALL: GREY}
 
 
 def _png(width: float, height: float, draw: Callable[[Axes], None]) -> bytes:

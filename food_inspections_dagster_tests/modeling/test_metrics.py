@@ -117,7 +117,7 @@ def test_top_k_is_the_mean_worst_and_best_of_all_orders_of_ties(
     k = math.ceil(share * len(score))
     hits = [label[order[:k]].sum() for order in _orders(score)]
     starts = np.array([0])
-    found = metrics.top_k(metrics.on_list(score, starts, share), label, starts)
+    found = metrics.top_k(metrics.list_probability(score, starts, share), label, starts)
     assert (found.k, found.labelled, found.positives) == (k, len(label), label.sum())
     assert found.precision == pytest.approx(np.mean(hits) / k)
     assert found.precision_worst == pytest.approx(min(hits) / k)
@@ -129,7 +129,7 @@ def test_top_k_pools_lists_of_several_weeks() -> None:
     score = np.array([0.9, 0.8, 0.1, 0.1, 0.7, 0.6])
     label = np.array([1, 0, 1, 0, 0, 1], dtype=bool)
     starts = np.array([0, 4])
-    listed = metrics.on_list(score, starts, 0.5)
+    listed = metrics.list_probability(score, starts, 0.5)
     assert listed.tolist() == [1, 1, 0, 0, 1, 0]
     found = metrics.top_k(listed, label, starts)
     assert (found.k, found.precision, found.recall) == (3, pytest.approx(1 / 3), pytest.approx(1 / 3))

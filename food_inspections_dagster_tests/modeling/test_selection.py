@@ -66,7 +66,7 @@ def test_metrics_are_those_of_the_window(backtests: dict[str, pd.DataFrame], dec
         assert candidate.metrics["brier"].value == pytest.approx(metrics.brier_losses(score, label).mean())
         assert candidate.metrics["base_rate"].value == pytest.approx(label.mean())
         starts = np.arange(0, len(own), PER_WEEK)
-        expected = metrics.top_k(metrics.on_list(score, starts, 0.25), label, starts)
+        expected = metrics.top_k(metrics.list_probability(score, starts, 0.25), label, starts)
         assert candidate.top_k == expected
         assert candidate.metrics["precision_at_k"].value == pytest.approx(expected.precision)
         period = np.arange(len(own)) // (5 * PER_WEEK)

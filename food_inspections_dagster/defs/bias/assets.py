@@ -8,7 +8,7 @@ import pandas as pd
 from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import BIAS_REPORT, BIAS_VERDICTS, FEATURE_MATRIX, SELECTED_MODEL
 from food_inspections_dagster.defs.bias.checks import rules
-from food_inspections_dagster.inspections.chicago import protected_attributes
+from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
@@ -44,7 +44,7 @@ def stages(settings: Settings) -> list[Stage]:
         group="bias",
         inputs={
             "selected_model": Input(SELECTED_MODEL),
-            "feature_matrix": Input(FEATURE_MATRIX, window, ("inspection_id", "facility_type", "zip", "risk")),
+            "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
             **{catalog.model(group).asset: Input(catalog.model(group), window) for group in ALGORITHMS},
         },
         reads={"rule": rule},

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
+from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import BIAS_REPORT
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
+from food_inspections_dagster.modeling.documents import backtest_of
 from food_inspections_dagster.modeling.rules import AuditRule
+from food_inspections_dagster.modeling.schemas import OUTSIDE, OVERALL
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 
 
@@ -23,11 +27,18 @@ def rules(audit_rule: AuditRule) -> tuple[Rule, ...]:
         blocking=True,
     )
     def groups_add_up(
-        selected_model: WeeklyDocuments, bias_report: pd.DataFrame, bias_verdicts: pd.DataFrame
+        selected_model: WeeklyDocuments,
+        bias_report: pd.DataFrame,
+        bias_verdicts: pd.DataFrame,
+        **models: Any,
     ) -> Verdict:
         selected = {week: document["selected"] for week, document in selected_model.documents.items()}
-        failing = fairness.uneven_groups(bias_report, bias_verdicts, selected, audit_rule.attributes)
-        return Verdict(failing, metadata={"weeks_audited": int(bias_report["week"].nunique())})
+        backtests = {
+            group: backtest_of(models[catalog.model(group).asset].documents) for group in {*selected.values()} - {None}
+        }
+        audited = fairness.audited_rows(backtests, selected, audit_rule.evaluation_weeks)
+        failing = fairness.unsound_weeks(bias_report, bias_verdicts, selected, audit_rule.attributes, audited)
+        return Verdict(failing, metadata={"weeks_audited": sum(1 for rows in audited.values() if rows)})
 
     @rule(
         BIAS_REPORT,
@@ -36,8 +47,8 @@ def rules(audit_rule: AuditRule) -> tuple[Rule, ...]:
         expects="No group is outside the bounds.",
     )
     def disparity_within_bounds(weeks: Sequence[date], bias_verdicts: pd.DataFrame) -> Verdict:
-        newest = bias_verdicts[(bias_verdicts["week"] == weeks[-1]) & (bias_verdicts["attribute"] != "overall")]
-        outside = newest[newest["verdict"] == fairness.OUTSIDE]
+        newest = bias_verdicts[(bias_verdicts["week"] == weeks[-1]) & (bias_verdicts["attribute"] != OVERALL)]
+        outside = newest[newest["verdict"] == OUTSIDE]
         groups = [f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)]
         words = f"{len(groups)} groups are outside the bounds: {', '.join(groups)}." if groups else ""
         metadata = {"groups_outside": len(groups), "groups": ", ".join(groups) or "none"}
