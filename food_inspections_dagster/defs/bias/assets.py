@@ -63,13 +63,13 @@ def audit(
         for algorithm in ALGORITHMS
         if algorithm in selected.values()
     }
-    report = fairness.audit_weeks(rows, settings.audit_rule, selected)
+    report = fairness.audit_weeks(rows, settings.bias, selected)
     verdicts = fairness.with_overall(report)
     log_weeks(context, report.table, weeks, REPORT, asset="bias_report")
     log_weeks(context, verdicts, weeks, VERDICTS, asset="bias_verdicts")
     newest = report.table[report.table["week"] == weeks[-1]]
     if len(newest):
         title = f"False positive rate by facility type, week of {weeks[-1]}"
-        chart = disparity_chart(newest, "facility_type", "fpr", settings.audit_rule, title)
+        chart = disparity_chart(newest, "facility_type", "fpr", settings.bias, title)
         log_week(context, weeks[-1], {"disparity": image(chart)}, asset="bias_report")
     return report.table, verdicts

@@ -15,7 +15,7 @@ from food_inspections_dagster.orchestration.metadata import OWNERS, code_version
 from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
 from food_inspections_dagster.settings import Settings, load_settings
 
-RULE = load_settings().selection_rule
+RULE = load_settings().selection
 # One week more than is judged: each decision is compared with what the rule chose the week before.
 CANDIDATES = {
     f"{algorithm}_model": dg.AssetIn(partition_mapping=trailing(RULE.evaluation_weeks + 1)) for algorithm in ALGORITHMS
@@ -53,7 +53,7 @@ def selected_model(
     for algorithm in ALGORITHMS:
         for week, document in models[f"{algorithm}_model"].documents.items():
             ids.setdefault(week, {})[algorithm] = document["model_id"]
-    decisions = select_weeks(backtests, settings.selection_rule, weeks, ids)
+    decisions = select_weeks(backtests, settings.selection, weeks, ids)
     for decision in decisions:
         said = {
             "selected": decision.selected or "none",

@@ -16,7 +16,7 @@ from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import Settings, load_settings
 
-SCHEDULE = load_settings().training_schedule
+SCHEDULE = load_settings().models.schedule
 INPUTS = tuple((feature.name, feature.kind) for feature in FEATURES)
 ROW_COLUMNS = ["week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"]
 ROW_COLUMNS += ["is_reinspection", "in_cohort", *LABELS, *(name for name, _ in INPUTS)]
@@ -85,7 +85,7 @@ def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
         known = known_models(objects, f"{algorithm}_model")
         trained = train_and_backtest(
             spec,
-            settings.training_schedule,
+            settings.models.schedule,
             settings.models.label,
             INPUTS,
             feature_matrix,
