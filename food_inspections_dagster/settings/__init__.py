@@ -18,7 +18,7 @@ from food_inspections_dagster.settings.names import (
     data_name_of_files,
     slug,
 )
-from food_inspections_dagster.settings.sections import S3, Settings
+from food_inspections_dagster.settings.sections import S3, Settings, dagster_database_name
 from food_inspections_dagster.settings.tree import Leaf, leaves
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Leaf",
     "Settings",
     "current_environment",
+    "dagster_database_name",
     "data_name_of_files",
     "leaves",
     "load_settings",
