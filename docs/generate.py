@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
@@ -72,7 +72,7 @@ def dictionary() -> str:
         *_loads(texts),
         *_vocabularies(texts),
         *_checks(defs),
-        *_settings(texts),
+        *_settings(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -249,45 +249,29 @@ def _checks(defs: Any) -> list[str]:
     ]
 
 
-def _settings(texts: Mapping[str, Any]) -> list[str]:
-    from food_inspections_dagster.settings import Settings
+def _settings() -> list[str]:
+    from food_inspections_dagster.settings import Settings, leaves
 
     base = {
         name: yaml.safe_load((ROOT / f"conf/base/{name}.yaml").read_text())
         for name in ("settings", "local", "production")
     }
-    found = dict(_leaves(Settings))
-    own = {path for path, field in found.items() if field.description}
-    words = described("settings", [path for path in found if path not in own], texts)
     rows = []
-    for path, field in found.items():
-        rows.append((code(path), _default(path, field, base), field.description if path in own else words[path]))
+    for path, field in leaves(Settings):
+        name = ".".join(path)
+        rows.append((code(name), _default(name, field, base), field.description))
     return [
         "## Settings",
         "Layers, the later over the earlier: `conf/base/settings.yaml`, `conf/base/<environment>.yaml`, the "
         "YAML files of "
-        "`conf/local/`, and variables named `FOOD_INSPECTIONS__SECTION__KEY`. `FOOD_INSPECTIONS_ENV` is "
-        "`local` (default) or "
+        "`conf/local/`, variables named `FOOD_INSPECTIONS__SECTION__KEY`, and the command line. "
+        "`FOOD_INSPECTIONS_ENV` is `local` (default) or "
         "`production`. `FOOD_INSPECTIONS_HOME` names the project's folder where it is not the one that "
         "holds the package. "
         "An unknown key, section or variable is refused.",
         table(("setting", "default", "meaning"), rows),
         "Defaults of algorithms' parameters stand in `modeling/algorithms.py`; `models.parameters` overrides them.",
     ]
-
-
-def _leaves(model: Any, above: str = "") -> Iterable[tuple[str, Any]]:
-    from pydantic import BaseModel
-
-    for key, field in model.model_fields.items():
-        if field.exclude:
-            continue
-        kinds = (field.annotation, *get_args(field.annotation))
-        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        if inner:
-            yield from _leaves(inner, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", field
 
 
 def _default(path: str, field: Any, base: Mapping[str, Any]) -> str:
@@ -311,7 +295,7 @@ def _default(path: str, field: Any, base: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_plain(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {_plain(item) or '{}'}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)

@@ -93,7 +93,7 @@ def dev(
     with _serving(choice, console()) as settings:
         typer.echo(f"Portal: {settings.portal.url}   Dagster: http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-        variables = {**os.environ, **override_variables(_portal(settings.portal.url, settings.portal.name)), "DAGSTER_HOME": str(root)}
+        variables = {**os.environ, **settings.environment_variables(), "DAGSTER_HOME": str(root)}
         ui = subprocess.Popen(command, cwd=root, env=variables)  # noqa: S603
         try:
             code = ui.wait()

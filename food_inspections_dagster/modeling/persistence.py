@@ -22,6 +22,7 @@ import skops.io
 import xgboost
 from sklearn.pipeline import Pipeline
 
+from food_inspections_dagster.digests import canonical_json, content_hash
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms import (
     THREADS,
@@ -62,16 +63,6 @@ IDENTITY = (
 )
 #: And what makes its group, the recipe.
 GROUP_IDENTITY = ("format", "algorithm", "parameters", "seed", "features", "label", "inspection_types")
-
-
-def canonical_json(value: object) -> bytes:
-    """Return UTF-8 JSON with sorted keys, indented, the same bytes for the same value; NaN is refused."""
-    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-
-
-def content_hash(value: object) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()[:16]
 
 
 def library_versions() -> dict[str, str]:

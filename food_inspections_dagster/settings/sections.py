@@ -1,0 +1,302 @@
+"""The sections of the settings. The method's parameters are the frozen dataclasses of ``modeling/rules.py``."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from food_inspections_dagster.errors import FoodInspectionsError, nearest
+from food_inspections_dagster.modeling.rules import (
+    AlgorithmSpec,
+    AuditRule,
+    Number,
+    RuleError,
+    Schedule,
+    SelectionRule,
+    WholeNumber,
+)
+from food_inspections_dagster.settings.database_url import DatabaseUrl
+from food_inspections_dagster.settings.groups import fault_in
+from food_inspections_dagster.settings.names import EMBEDDED, LOOPBACK, PREFIX
+from food_inspections_portal.identity import slug
+
+Environment = Literal["local", "production"]
+#: Values below models.parameters, by algorithm and parameter.
+Parameters = dict[str, dict[str, bool | int | float | str]]
+
+
+class Section(BaseModel):
+    """One section of the settings; it knows its keys and refuses all others. Values stand in conf/base."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _web_address(url: str, example: str) -> SplitResult:
+    # No parser is quoted: its words may hold a part of a password.
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s\\]", url):
+        raise ValueError(f"it must be a URL such as {example}")
+    if "@" in url:
+        raise ValueError("it must not hold a user or password: those have settings of their own")
+    return parts
+
+
+class Portal(Section):
+    """The open data portal that the inspections come from."""
+
+    url: str = Field(description="Base URL of the portal")
+    name: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="Name of the data behind a loopback URL, which does not tell it; belongs to the URL beside it",
+    )
+    dataset: str = Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$", description="Four-by-four id of the data set")
+    app_token: SecretStr | None = Field(None, description="App token of the portal; raises the limit of requests")
+    timeout_seconds: Number = Field(gt=0, description="Longest wait for an answer of the portal")
+    page_rows: WholeNumber = Field(ge=1, le=50_000, description="Most rows of one answer")
+    retries: WholeNumber = Field(ge=0, description="How often a failed request is repeated")
+    backoff_seconds: Number = Field(gt=0, description="First pause before a retry; it doubles each time")
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        parts = _web_address(url, "https://data.cityofchicago.org")
+        if parts.query or parts.fragment:
+            raise ValueError("it must end before any ? or #: the project adds the path and the query")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("it must begin with https:// unless it is a loopback address")
+        return url.rstrip("/")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the portal runs on this machine, so that its URL does not say whose data it serves."""
+        return urlsplit(self.url).hostname in LOOPBACK
+
+    @property
+    def data_name(self) -> str:
+        """The slug of this portal: its host, or ``name`` for a loopback address.
+
+        Raises:
+            FoodInspectionsError: for a loopback address without a name.
+        """
+        if not self.is_loopback:
+            return slug(urlsplit(self.url).hostname or "")
+        if self.name is None:
+            raise FoodInspectionsError(
+                f"The portal at {self.url} is on this machine, and its address does not say whose data it serves: "
+                f"give portal.name beside portal.url, or the variable {PREFIX}PORTAL__NAME."
+            )
+        return self.name
+
+
+class S3(Section):
+    """How to reach an S3 bucket; what is left out comes from the usual AWS_* variables."""
+
+    endpoint_url: str | None = Field(default=None, description="URL of an S3 server other than Amazon's")
+    region: str | None = Field(default=None, description="Region of the bucket")
+    access_key_id: SecretStr | None = Field(default=None, description="Access key")
+    secret_access_key: SecretStr | None = Field(default=None, description="Its secret")
+    session_token: SecretStr | None = Field(default=None, description="Session token, with temporary credentials")
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        if url is not None:
+            _web_address(url, "https://s3.example.org")
+        return url
+
+
+class Storage(Section):
+    """The object store."""
+
+    objects_url: str = Field("", description="s3://bucket/prefix or a directory; empty: .local/objects/<data name>")
+    min_object_bytes: WholeNumber = Field(ge=1, description="A stored object below this size is a failed download")
+    threads: WholeNumber = Field(ge=1, le=64, description="Objects that are read or written at once")
+    timeout_seconds: Number = Field(gt=0, description="Longest wait for an answer of S3")
+    retries: WholeNumber = Field(ge=0, description="How often a failed request to S3 is repeated")
+    s3: S3 = S3()
+
+    @field_validator("objects_url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if "://" in url and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^@?#\s]*)?", url):
+            raise ValueError("it must be a directory or s3://bucket/prefix, without a key in it")
+        return url.rstrip("/")
+
+
+class Database(Section):
+    """Postgres: the embedded one, or the URL of a server."""
+
+    url: SecretStr = Field(SecretStr(EMBEDDED), description=f"'{EMBEDDED}' or postgresql://user:password@host/database")
+    database: str = Field(
+        "", description="Application database; empty: that of the URL, else food_inspections_<data name>"
+    )
+    embedded_directory: Path = Field(
+        Path(".local/postgres"), description="Data directory of the embedded server, below the project's folder"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _postgres(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value()
+        if text != EMBEDDED:
+            if not re.match(r"postgres(ql)?://", text):
+                raise ValueError(f"it must be '{EMBEDDED}' or a URL that begins with postgresql://")
+            DatabaseUrl.parse(text)
+        return url
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded server is used."""
+        return self.url.get_secret_value() == EMBEDDED
+
+    @property
+    def server(self) -> DatabaseUrl | None:
+        """The URL taken apart; None for the embedded server."""
+        return None if self.is_embedded else DatabaseUrl.parse(self.url.get_secret_value())
+
+
+class Models(Section):
+    """What is fitted, when, and on which rows."""
+
+    label: Literal["failed", "critical_violation"] = Field(description="Label to foresee, failed or critical_violation")
+    seed: WholeNumber = Field(ge=0, lt=2**31, description="Seed of every fit")
+    schedule: Schedule
+    parameters: Parameters = Field(
+        description="The model groups, and per group what differs from the defaults of its algorithm"
+    )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the model groups, each that of its algorithm, in the order of ``conf/base``."""
+        return tuple(self.parameters)
+
+
+class Cohort(Section):
+    """Who is scored: establishments seen active within a window."""
+
+    window_days: WholeNumber = Field(
+        ge=7,
+        description="An establishment is active when its last record is at most so many days old, "
+        "and did not find it closed",
+    )
+
+
+class Scores(Section):
+    """The published list."""
+
+    run_weeks: WholeNumber = Field(ge=1, description="Newest weeks that `food-inspections run` scores")
+
+
+class Settings(BaseSettings):
+    """All settings. Build them with :func:`load_settings`."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=PREFIX, validate_default=True)
+
+    environment: Environment = Field("local", exclude=True)
+    root: Path = Field(Path(), exclude=True)
+    variables: Mapping[str, SecretStr] = Field({}, exclude=True, repr=False)
+    portal: Portal
+    storage: Storage
+    database: Database
+    models: Models
+    selection: SelectionRule
+    bias: AuditRule
+    cohort: Cohort
+    scores: Scores
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, init_settings: Any, **__: Any) -> Any:  # type: ignore[override]
+        # The layers are merged by `load_settings`, which knows where each value came from.
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _groups_are_known(self) -> Self:
+        groups = self.models.groups
+        named = {"preference_order": self.selection.preference_order, "baseline": (self.selection.baseline,)}
+        for key, names in named.items():
+            for name in names:
+                if name not in groups:
+                    reason = f"'{name}' is no model group: {nearest(name, groups)}"
+                    raise RuleError(reason, ("selection", key), reason)
+        return self
+
+    @model_validator(mode="after")
+    def _production_has_servers(self) -> Self:
+        if self.environment == "production":
+            if self.database.is_embedded:
+                raise ValueError(
+                    "production needs a Postgres server: give chicago_database in conf/local/credentials.yaml"
+                    f" or the variable {PREFIX}DATABASE__URL"
+                )
+            if not self.storage.objects_url.startswith("s3://"):
+                raise ValueError(
+                    f"production needs an S3 bucket: set storage.objects_url or {PREFIX}STORAGE__OBJECTS_URL"
+                )
+        return self
+
+    def environment_variables(self) -> dict[str, str]:
+        """Return the layer of the command line as variables, for the environment of a child process.
+
+        Nothing but what was given to ``load_settings`` is in it; a secret only where it was given there. With
+        ``{**os.environ, **settings.environment_variables()}`` the child's ``load_settings()`` gives the same.
+        """
+        return {name: value.get_secret_value() for name, value in self.variables.items()}
+
+    def recipe(self, algorithm: str) -> AlgorithmSpec:
+        """Return the recipe of a model group.
+
+        Raises:
+            FoodInspectionsError: for a group that ``models.parameters`` does not name, and for parameters that its
+                algorithm does not take.
+        """
+        parameters = self.models.parameters
+        if algorithm not in parameters:
+            raise FoodInspectionsError(f"'{algorithm}' is no model group: {nearest(algorithm, parameters)}.")
+        fault = fault_in({algorithm: parameters[algorithm]})
+        if fault:
+            key = ".".join(("models.parameters", *fault.keys))
+            raise FoodInspectionsError(f"The setting {key} is not usable: {fault.reason}.")
+        return AlgorithmSpec(algorithm, algorithm, parameters[algorithm], self.models.seed)
+
+    @property
+    def data_name(self) -> str:
+        """The slug under which this portal's data is kept apart from any other's."""
+        return self.portal.data_name
+
+    @property
+    def objects_url(self) -> str:
+        """The root of the object store: ``s3://…`` or an absolute directory."""
+        url = self.storage.objects_url
+        if url.startswith("s3://"):
+            return url
+        return str(self.root / (url or f".local/objects/{self.data_name}"))
+
+    @property
+    def embedded_directory(self) -> Path:
+        """The data directory of the embedded server, absolute."""
+        return self.root / self.database.embedded_directory
+
+    @property
+    def database_name(self) -> str:
+        """The application's database."""
+        in_url = self.database.server.database if self.database.server else ""
+        return self.database.database or in_url or f"food_inspections_{self.data_name.replace('-', '_')}"
+
+    @property
+    def dagster_database_name(self) -> str:
+        """The database in which Dagster keeps its runs and events."""
+        return dagster_database_name(self.data_name)
+
+
+def dagster_database_name(data_name: str) -> str:
+    """Return the name of the database in which Dagster keeps its runs and events on this data."""
+    return f"dagster_{data_name.replace('-', '_')}"
