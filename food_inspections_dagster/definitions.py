@@ -27,13 +27,13 @@ def graph_for(settings: Settings) -> Graph:
     return Graph([stage for module in modules for stage in module.stages(settings)])
 
 
-def resources_for(settings: Settings, graph: Graph) -> dict[str, Any]:
+def resources_for(settings: Settings, graph: Graph, portal: PortalClient) -> dict[str, Any]:
     """Return the resources that the settings describe; local and production differ in nothing else."""
     database = Database.from_settings(settings)
     stored = Stored(database, ObjectStore.from_settings(settings))
     ledger = Ledger(database)
     resources = {
-        "portal": PortalClient.from_settings(settings),
+        "portal": portal,
         "database": database,
         "stored": stored,
         "ledger": ledger,
@@ -45,13 +45,17 @@ def resources_for(settings: Settings, graph: Graph) -> dict[str, Any]:
     return {name: dg.ResourceDefinition.hardcoded_resource(resource) for name, resource in resources.items()}
 
 
-def stages_for(settings: Settings, graph: Graph) -> dg.Definitions:
-    """Return the assets and checks of the stages, the job over them, and their resources."""
+def stages_for(settings: Settings, graph: Graph, portal: PortalClient | None = None) -> dg.Definitions:
+    """Return the assets and checks of the stages, the job over them, and their resources.
+
+    Args:
+        portal: the client to use, where the caller listens to its progress.
+    """
     return dg.Definitions(
         assets=[stage.assets for stage in graph.stages],
         asset_checks=[check for stage in graph.stages for check in stage.checks],
         jobs=[weekly_job],
-        resources=resources_for(settings, graph),
+        resources=resources_for(settings, graph, portal or PortalClient.from_settings(settings)),
         # A range of weeks is one process: steps hand over tables of hundreds of megabytes through the stores,
         # and a process per step would import everything anew for each.
         executor=dg.in_process_executor,

@@ -2,13 +2,19 @@
 
 week=2014-08-25/model.json    the model of the week, and the week's inspections as the model before scored them
 artifacts/<model id>/…        the fit itself, written once, named by all weeks that it serves
+
+A document names each file with the SHA-256 of its content, so the content of a document covers the files' bytes.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
@@ -18,72 +24,103 @@ _ROW_FIELDS = ("inspection_id", "establishment_id", "inspection_date", "score", 
 
 
 def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dict[str, bytes]]:
-    """Return the document of each week, and the files by path."""
-    rows = dict(iter(trained.backtest.groupby("week", sort=False)))
+    """Return the document of each week, and the files by path; documents of equal weeks are equal."""
+    days = frames.days(trained.backtest["week"])
+    columns = {
+        name: frames.arrow(trained.backtest[name]).cast(pa.string() if name == "inspection_date" else kind).to_pylist()
+        for name, kind in BACKTEST_TYPES.items()
+        if name in _ROW_FIELDS
+    }
+    files = {
+        model_id: {
+            _path(model_id, name): hashlib.sha256(content).hexdigest() for name, content in sorted(named.items())
+        }
+        for model_id, named in trained.models.items()
+    }
     documents = {}
     for entry in trained.weeks:
-        own = rows.get(entry.week, trained.backtest.iloc[:0])
+        rows = frames.span(days, entry.week, entry.week)
         documents[entry.week] = {
             "week": entry.week.isoformat(),
             "anchor": _text(entry.anchor),
             "model_id": entry.model_id,
             "reason": entry.reason,
-            "files": sorted(_path(entry.model_id, name) for name in trained.models.get(entry.model_id or "", {})),
+            "files": dict(files.get(entry.model_id or "", {})),
             "backtest": {
                 "anchor": _text(entry.backtest_anchor),
                 "model_id": entry.backtest_model_id,
                 "reason": entry.backtest_reason,
-                "files": sorted(
-                    _path(entry.backtest_model_id, name)
-                    for name in trained.models.get(entry.backtest_model_id or "", {})
-                ),
-                "rows": {
-                    "inspection_id": own["inspection_id"].tolist(),
-                    "establishment_id": own["establishment_id"].tolist(),
-                    "inspection_date": [day.isoformat() for day in own["inspection_date"]],
-                    "score": own["score"].tolist(),
-                    "label": own["label"].tolist(),
-                },
+                "files": dict(files.get(entry.backtest_model_id or "", {})),
+                "rows": {name: columns[name][rows] for name in _ROW_FIELDS},
             },
         }
     blobs = {
-        _path(model_id, name): content for model_id, files in trained.models.items() for name, content in files.items()
+        _path(model_id, name): content for model_id, named in trained.models.items() for name, content in named.items()
     }
     return documents, blobs
 
 
 def backtest_of(documents: Mapping[date, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the backtest rows of the weeks of documents, with the columns of ``BACKTEST_TYPES``."""
-    values: dict[str, list[Any]] = {name: [] for name in BACKTEST_TYPES}
-    for week in sorted(documents):
-        backtest = documents[week]["backtest"]
-        rows = backtest["rows"]
-        for name in _ROW_FIELDS:
-            values[name] += rows[name]
-        values["week"] += [week] * len(rows["score"])
-        values["model_id"] += [backtest["model_id"]] * len(rows["score"])
-    values["inspection_date"] = [date.fromisoformat(day) for day in values["inspection_date"]]
+    """Return the backtest rows of the weeks of documents, by week, with the columns of ``BACKTEST_TYPES``."""
+    weeks = sorted(documents)
+    backtests = [documents[week]["backtest"] for week in weeks]
+    which = np.repeat(np.arange(len(weeks), dtype=np.int32), [len(b["rows"]["score"]) for b in backtests])
+    values: dict[str, Any] = {
+        name: pa.array(
+            list(chain.from_iterable(b["rows"][name] for b in backtests)),
+            pa.string() if name == "inspection_date" else BACKTEST_TYPES[name],
+        )
+        for name in _ROW_FIELDS
+    }
+    values["inspection_date"] = values["inspection_date"].cast(pa.date32())
+    values["week"] = pa.array(weeks, pa.date32()).take(pa.array(which))
+    values["model_id"] = pa.array([b["model_id"] for b in backtests], pa.string()).take(pa.array(which))
     return frames.table(values, BACKTEST_TYPES)
 
 
-def files_of(paths: list[str], blobs: Mapping[str, bytes]) -> dict[str, bytes]:
+def files_of(named: Mapping[str, str], blobs: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files that a document names, as ``persistence.load`` wants them.
 
+    Args:
+        named: the SHA-256 of each file's content (hexadecimal), by path: ``files`` of a document.
+        blobs: the files of the model's asset by path.
+
     Raises:
-        FoodInspectionsError: where one of them is gone.
+        FoodInspectionsError: where one of them is gone, or is not the file that the document names.
     """
     files = {}
-    for path in paths:
+    for path, sha256 in named.items():
         try:
-            files[path.rsplit("/", 1)[-1]] = blobs[path]
+            content = blobs[path]
         except KeyError:
             raise FoodInspectionsError(
                 f"The model file {path} is gone from the object store: materialise the model asset of that week again."
             ) from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise FoodInspectionsError(
+                f"The model file {path} was cut or changed in the object store (its SHA-256 does not match): "
+                "materialise the model asset of that week again."
+            )
+        files[path.rsplit("/", 1)[-1]] = content
     return files
 
 
-def _path(model_id: str | None, name: str) -> str:
+def known_files(document: Mapping[str, Any] | None, blobs: Mapping[str, bytes]) -> dict[str, bytes] | None:
+    """Return the files of the model that a stored document carries, or None where there is none to reuse.
+
+    A file that is gone, cut or changed makes the model unknown, so that it is fitted again; so does a document of
+    an older form.
+    """
+    named = document.get("files") if document is not None else None
+    if not isinstance(named, Mapping) or not named:
+        return None
+    try:
+        return files_of(named, blobs)
+    except FoodInspectionsError:
+        return None
+
+
+def _path(model_id: str, name: str) -> str:
     return f"artifacts/{model_id}/{name}"
 
 

@@ -33,8 +33,8 @@ def reasons(model: FittedModel, rows: pd.DataFrame, phrases: Mapping[str, Phrase
 
     A row whose score is at least the base rate of the training rows is explained by what raises its risk,
     another one by what lowers it; features that add nothing in that direction are left out, so a row may have
-    fewer reasons. For kNN each column that it uses is predicted once more per row: ask for the rows that
-    people look at.
+    fewer reasons. Some algorithms predict a row anew for each column: ask for the rows that people look at
+    (``Algorithm.explained_ranks``).
 
     Args:
         model: the model that scored the rows.

@@ -1,14 +1,12 @@
-"""A model as files, without pickle: ``model.json`` (the card) beside ``model.ubj`` or ``model.skops``.
+"""A model as files, without pickle: ``model.json`` (the card) beside the file of its algorithm.
 
 The same model gives the same bytes. A file that was cut, changed or made by something else is refused before
 anything of it is built; the checksums say that a file is whole, not who wrote it, so whoever can write to the
-object store is trusted as far as the types listed here go, and no further.
+object store is trusted as far as the types go that the algorithms list, and no further.
 """
 
 import hashlib
-import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,35 +16,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
-import xgboost
-from sklearn.pipeline import Pipeline
 
 from food_inspections_dagster.digests import canonical_json, content_hash
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.algorithms import (
-    THREADS,
-    BoosterEstimator,
-    Design,
-    Estimator,
-    Inputs,
-    OutlierClipper,
-    PipelineEstimator,
-    TakeColumn,
-    sum_by_feature,
-)
+from food_inspections_dagster.modeling import algorithms
+from food_inspections_dagster.modeling.algorithms import Design, Inputs, sum_by_feature
 from food_inspections_dagster.modeling.rules import Features
 
-FORMAT = "food_inspections_dagster.model/1"
+FORMAT = "food_inspections_dagster.model/2"
 CARD = "model.json"
-#: Types beyond those of scikit-learn and numpy that skops trusts by itself.
-TRUSTED = (
-    *(f"{kind.__module__}.{kind.__qualname__}" for kind in (OutlierClipper, TakeColumn)),
-    "numpy.dtype",
-    "sklearn.feature_selection._univariate_selection.f_classif",
-)
-#: Libraries whose version can change a model.
-LIBRARIES = ("numpy", "scikit-learn", "scipy", "skops", "xgboost")
 #: What makes a model the model that it is; ``model_id`` is a hash over these entries of the card.
 IDENTITY = (
     "format",
@@ -65,9 +43,9 @@ IDENTITY = (
 GROUP_IDENTITY = ("format", "algorithm", "parameters", "seed", "features", "label", "inspection_types")
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that can change a model."""
-    return {name: version(name) for name in LIBRARIES}
+def library_versions(algorithm: str) -> dict[str, str]:
+    """Return the versions of the libraries that can change a model of an algorithm."""
+    return {name: version(name) for name in sorted({"numpy", *algorithms.algorithm(algorithm).libraries})}
 
 
 def model_id_of(card: Mapping[str, Any]) -> str:
@@ -88,10 +66,11 @@ class FittedModel:
         card: JSON-ready facts: model_id, model_group_id, model_group (its name), algorithm, parameters, seed,
             features, categories, label, inspection_types, training_window (first_week, last_week, rows,
             positives), training_metrics, data_hash, code_version, libraries.
+        fitted: what the algorithm learnt; only its module reads it.
     """
 
     card: Mapping[str, Any]
-    estimator: Estimator
+    fitted: Any
 
     @property
     def model_id(self) -> str:
@@ -108,14 +87,19 @@ class FittedModel:
         """The design matrix as it was fitted."""
         return Design(self.features, {name: tuple(values) for name, values in self.card["categories"]})
 
+    @property
+    def algorithm(self) -> algorithms.Algorithm:
+        """The algorithm that made it."""
+        return algorithms.algorithm(self.card["algorithm"])
+
     def predict(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
-        """Return the probability of the label, float64 (rows,), in [0, 1]."""
-        return self.estimator.predict(self.design.matrix(self._inputs(rows)))
+        """Return the probability of the label, float64 (rows,), in [0, 1]; a row's bits are its own."""
+        return self.algorithm.predict(self.fitted, self.design, self._inputs(rows))
 
     def contributions(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
         """Return what each feature adds to the log-odds of each row, float64 (rows, features)."""
-        matrix = self.design.matrix(self._inputs(rows))
-        return sum_by_feature(self.estimator.contributions(matrix), self.design.owners, self.features)
+        terms = self.algorithm.contributions(self.fitted, self.design, self._inputs(rows))
+        return sum_by_feature(terms, self.design.owners, self.features)
 
     def _inputs(self, rows: pd.DataFrame | Inputs) -> Inputs:
         return rows if isinstance(rows, Inputs) else Inputs.of(rows, self.features)
@@ -124,55 +108,9 @@ class FittedModel:
 # ---------------------------------------------------------------------- writing
 
 
-def _stable_skops(data: bytes) -> bytes:
-    """Rewrite a skops file so that equal objects give equal bytes.
-
-    skops names parts by memory address and zip stores the clock; here parts are named by their content,
-    objects are numbered in order, and the clock stands still. Shared objects become equal ones, which
-    estimators do not mind.
-    """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        schema = json.loads(archive.read("schema.json"))
-        parts = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
-    names = {
-        name: hashlib.sha256(part).hexdigest()[:32] + "." + name.rsplit(".", 1)[-1] for name, part in parts.items()
-    }
-    numbers = iter(range(1, 1_000_000_000))
-
-    def rename(node: Any) -> Any:
-        if isinstance(node, list):
-            return [rename(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        node = {key: rename(value) for key, value in node.items()}
-        if "__id__" in node:
-            node["__id__"] = next(numbers)
-        if node.get("file") in names:
-            node["file"] = names[node["file"]]
-        return node
-
-    files = {"schema.json": json.dumps(rename(schema), indent=1).encode()}
-    files |= {names[name]: part for name, part in sorted(parts.items(), key=lambda item: names[item[0]])}
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", compression=zipfile.ZIP_STORED) as archive:
-        for name, part in files.items():
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, part)
-    return out.getvalue()
-
-
-def _artifact(estimator: Estimator) -> tuple[str, bytes]:
-    if isinstance(estimator, BoosterEstimator):
-        return "model.ubj", bytes(estimator.booster.save_raw("ubj"))
-    if isinstance(estimator, PipelineEstimator):
-        return "model.skops", _stable_skops(skops.io.dumps(estimator.pipeline))
-    raise TypeError(f"{type(estimator).__name__} has no file format")
-
-
 def dump(model: FittedModel) -> dict[str, bytes]:
     """Return the model's files by name; the same model gives the same bytes."""
-    name, data = _artifact(model.estimator)
+    name, data = model.algorithm.file, model.algorithm.dump(model.fitted)
     card = dict(model.card)
     card["artifact"] = {"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     card["checksum"] = content_hash({key: value for key, value in card.items() if key != "checksum"})
@@ -231,19 +169,8 @@ def load(files: Mapping[str, bytes]) -> FittedModel:
             f"{len(data)} bytes of {card['artifact']['bytes']})"
         )
     try:
-        estimator = _build(name, data)
+        fitted = algorithms.algorithm(card["algorithm"]).load(data)
     except Exception as error:
         raise _refuse(f"{name} of model {card['model_id']} cannot be read ({type(error).__name__}: {error})") from None
     facts = {key: value for key, value in card.items() if key not in ("artifact", "checksum")}
-    return FittedModel(MappingProxyType(facts), estimator)
-
-
-def _build(name: str, data: bytes) -> Estimator:
-    if name == "model.ubj":
-        booster = xgboost.Booster({"nthread": THREADS})
-        booster.load_model(bytearray(data))
-        return BoosterEstimator(booster)
-    pipeline = skops.io.loads(data, trusted=list(TRUSTED))
-    if not isinstance(pipeline, Pipeline):
-        raise TypeError(f"it holds a {type(pipeline).__name__}, not a Pipeline")
-    return PipelineEstimator(pipeline)
+    return FittedModel(MappingProxyType(facts), fitted)

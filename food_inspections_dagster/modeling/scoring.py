@@ -15,8 +15,6 @@ from food_inspections_dagster.modeling.explanations import Phrase, reasons
 from food_inspections_dagster.modeling.persistence import FittedModel
 
 REASONS = 3
-# Reasons of nearest neighbours take 0.4 s per 100 rows (each column is predicted anew): only the first places get any.
-EXPLAINED_RANKS = {"knn": 1_000}
 
 #: Columns that ``rank`` adds to the cohort's.
 SCORE_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
@@ -60,10 +58,12 @@ def rank(
     score = model.predict(Inputs.of(features, model.features))
     order = np.lexsort((cohort["establishment_id"].to_numpy(dtype=object), -score))
     ranked = cohort.iloc[order].reset_index(drop=True)
-    explained = features.iloc[order[: EXPLAINED_RANKS.get(model.card["algorithm"])]].reset_index(drop=True)
+    explained = features.iloc[order[: model.algorithm.explained_ranks]].reset_index(drop=True)
     why = reasons(model, explained, phrases, top=REASONS)
-    said = np.full((len(ranked), REASONS), None, dtype=object)
-    said[why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1] = why["phrase"].to_numpy(object)
+    phrase_of = np.full((len(ranked), REASONS), None, dtype=object)
+    phrase_of[why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1] = why["phrase"].to_numpy(
+        object
+    )
     behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
     for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
         behind[row][feature] = round(contribution, 6)
@@ -71,7 +71,7 @@ def rank(
         {
             "score": score[order],
             "rank": np.arange(1, len(ranked) + 1, dtype=np.int32),
-            **{f"reason_{place + 1}": said[:, place] for place in range(REASONS)},
+            **{f"reason_{place + 1}": phrase_of[:, place] for place in range(REASONS)},
             "contributions": [json.dumps(contributions) for contributions in behind],
             "model_group": [model_group] * len(ranked),
             "model_id": [model.model_id] * len(ranked),

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.rules import Schedule
 from food_inspections_dagster.weeks import WEEK
@@ -64,12 +65,11 @@ def assert_no_overlap(training: pd.DataFrame, scored: pd.DataFrame) -> None:
     """
     if training.empty or scored.empty:
         return
-    newest = pd.Timestamp(training["inspection_date"].max())
-    oldest = pd.Timestamp(scored["inspection_date"].min())
+    newest, oldest = frames.days(training["inspection_date"]).max(), frames.days(scored["inspection_date"]).min()
     if newest >= oldest:
         raise FoodInspectionsError(
-            f"A model was about to be judged on rows of {oldest:%Y-%m-%d} although it had learnt from rows "
-            f"up to {newest:%Y-%m-%d}: the temporal split is broken, so nothing was kept; "
+            f"A model was about to be judged on rows of {oldest} although it had learnt from rows "
+            f"up to {newest}: the temporal split is broken, so nothing was kept; "
             "report this with your settings."
         )
     both = np.intersect1d(

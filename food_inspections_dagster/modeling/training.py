@@ -6,7 +6,9 @@ anchor 2012-04-02  fitted on rows of 2009-04-13 … 2012-04-02
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -14,11 +16,13 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms, metrics
 from food_inspections_dagster.modeling.algorithms import Inputs
+from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.persistence import (
     FORMAT,
     FittedModel,
@@ -57,7 +61,8 @@ BACKTEST_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
         "label": pa.bool_(),
     }
 )
-#: In-sample metrics are computed on at most so many rows, evenly spaced: kNN takes a minute for all of them.
+#: In-sample metrics are computed on at most so many rows, evenly spaced: nearest neighbours would take as long for all
+#: of them as for the whole backtest.
 IN_SAMPLE_ROWS = 1_000
 
 KnownFiles = Callable[[date], Mapping[str, bytes] | None]
@@ -99,34 +104,35 @@ class TrainedWeeks:
     fitted: tuple[str, ...]
 
 
-def usable_rows(rows: pd.DataFrame, label: str, schedule: Schedule) -> pd.DataFrame:
-    """Return the rows that models learn from and are judged on, sorted by week and inspection_id.
+def usable_rows(rows: pd.DataFrame, label: str, schedule: Schedule) -> np.ndarray:
+    """Return the positions of the rows that models learn from and are judged on, by week and inspection_id.
 
     They are inspections of the scheduled types with a decision, no re-inspections, of establishments that
     were in the cohort.
     """
     require(label in LABELS, f"The label '{label}' is unknown: use {' or '.join(LABELS)}.")
-    chosen = (
-        rows["inspection_type"].isin(schedule.inspection_types)
-        & ~rows["is_reinspection"]
-        & rows["in_cohort"]
-        & rows[label].notna()
-    )
-    return rows.loc[chosen.fillna(False).astype(bool)].sort_values(["week", "inspection_id"], ignore_index=True)
+    scheduled = pc.is_in(frames.arrow(rows["inspection_type"]), pa.array(schedule.inspection_types, pa.string()))
+    first_visit = pc.invert(frames.arrow(rows["is_reinspection"]))
+    usable = pc.and_(pc.and_(scheduled, first_visit), frames.arrow(rows["in_cohort"]))
+    usable = pc.and_(usable, pc.is_valid(frames.arrow(rows[label])))
+    positions = np.flatnonzero(pc.fill_null(usable, False).to_numpy(zero_copy_only=False))
+    ids = rows["inspection_id"].to_numpy(dtype=np.int64)[positions]
+    return positions[np.lexsort((ids, frames.days(rows["week"])[positions]))]
 
 
-class _Rows:
-    """The usable rows of all weeks, with what fits need precomputed."""
+class TrainingRows:
+    """The usable rows of some weeks as arrays, by week and inspection_id, with what fits need precomputed."""
 
-    def __init__(self, rows: pd.DataFrame, label: str, features: Features, schedule: Schedule):
+    def __init__(self, rows: pd.DataFrame, label: str, features: Features, schedule: Schedule, first: date, last: date):
         usable = usable_rows(rows, label, schedule)
-        self.inputs = Inputs.of(usable, features)
-        self.label = usable[label].to_numpy(dtype=bool)
-        # Only these are sliced, thousands of times; pandas takes 1 ms to slice 130 Arrow columns.
-        self.frame = usable[["week", "inspection_id", "establishment_id", "inspection_date"]]
+        # Each column is cut by itself: pandas takes 1 ms to slice 130 Arrow columns, and a second to filter them.
+        usable = usable[frames.span(frames.days(rows["week"])[usable], first, last)]
+        self.inputs = Inputs.of(rows, features, usable)
+        self.frame = rows[["week", "inspection_id", "establishment_id", "inspection_date"]].iloc[usable]
+        self.label = rows[label].iloc[usable].to_numpy(dtype=bool)
         self.days = frames.days(self.frame["week"])
         self.ids = self.frame["inspection_id"].to_numpy(dtype=np.int64)
-        self._week_hashes: dict[int, bytes] = {}
+        self._week_hashes = self._hash_weeks()
 
     def span(self, first: date, last: date) -> slice:
         """Return the positions of the rows of the weeks from ``first`` to ``last``, both included."""
@@ -134,28 +140,45 @@ class _Rows:
 
     def data_hash(self, first: date, last: date) -> str:
         """Return a hash of ids, labels and feature values of the rows of these weeks."""
-        span = self.span(first, last)
         digest = hashlib.sha256()
-        for day in np.unique(self.days[span]):
-            digest.update(self._week_hash(day))
+        for day in np.unique(self.days[self.span(first, last)]):
+            digest.update(self._week_hashes[day.astype(object)])
         return digest.hexdigest()[:32]
 
-    def _week_hash(self, day: np.datetime64) -> bytes:
-        key = int(day.astype(np.int64))
-        if key not in self._week_hashes:
+    def _hash_weeks(self) -> dict[date, bytes]:
+        """Return a hash of each week's rows, which does not depend on the other weeks'."""
+        # A word is its own hash, for its code depends on which words the other weeks have.
+        words = [
+            np.frombuffer(b"".join(hashlib.sha256(word.encode()).digest() for word in [*vocabulary, ""]), np.uint64)
+            for vocabulary in self.inputs.vocabularies
+        ]
+        hashes = {}
+        for day in np.unique(self.days):
             week = day.astype(object)
-            part = self.inputs.take(self.span(week, week))
             span = self.span(week, week)
             digest = hashlib.sha256(str(week).encode())
-            digest.update(np.ascontiguousarray(self.ids[span]).tobytes())
+            digest.update(self.ids[span].tobytes())
             digest.update(self.label[span].tobytes())
             # One bit pattern for NaN and one for zero, so that equal values are equal bytes.
-            digest.update(np.where(np.isnan(part.numeric), np.float32(np.nan), part.numeric + 0.0).tobytes())
-            for position, vocabulary in enumerate(part.vocabularies):
-                words = np.array([*vocabulary, ""], dtype=object)[part.codes[:, position]]
-                digest.update("\x1f".join(words).encode())
-            self._week_hashes[key] = digest.digest()
-        return self._week_hashes[key]
+            numeric = self.inputs.numeric[span] + np.float32(0)
+            numeric[np.isnan(numeric)] = np.nan
+            digest.update(numeric.tobytes())
+            for position, table in enumerate(words):
+                digest.update(table.reshape(-1, 4)[self.inputs.codes[span, position]].tobytes())
+            hashes[week] = digest.digest()
+        return hashes
+
+
+@dataclass(frozen=True)
+class _AnchorResult:
+    """What became of an anchor: a model with the scores of the rows at ``positions``, or a reason why not."""
+
+    reason: str | None = None
+    model_id: str | None = None
+    files: Mapping[str, bytes] | None = None
+    fitted: bool = False
+    positions: np.ndarray | None = None
+    score: np.ndarray | None = None
 
 
 def train_and_backtest(
@@ -167,6 +190,7 @@ def train_and_backtest(
     weeks: Sequence[date],
     code_version: str,
     known: KnownFiles | None = None,
+    workers: int | None = None,
 ) -> TrainedWeeks:
     """Fit the models that ``weeks`` need and score the rows of ``weeks`` out of sample.
 
@@ -178,73 +202,94 @@ def train_and_backtest(
         rows: rows of the feature matrix of all weeks that ``weeks_needed`` names.
         weeks: the weeks wanted.
         code_version: of the code that makes features and models; part of the model's identity.
-        known: gives the stored files of the model at an anchor, or None. They are reused where recipe, data,
-            code and libraries are the same, and refitted where one of them changed.
+        known: gives the stored files of the model at an anchor, or None; called from several threads. They are
+            reused where recipe, data, code and libraries are the same, and refitted where one of them changed or
+            the files are damaged.
+        workers: anchors at work side by side, as many as there are processors where None; the bytes are the same.
 
     Raises:
-        FoodInspectionsError: for unknown settings, a missing feature, or stored files that are damaged.
+        FoodInspectionsError: for unknown settings or a missing feature.
     """
     weeks = sorted(set(weeks))
     if not weeks:
         return TrainedWeeks((), frames.empty(BACKTEST_TYPES), {}, ())
-    first, last = weeks_needed(weeks, schedule)
-    held = _Rows(rows.loc[(rows["week"] >= first) & (rows["week"] <= last)], label, features, schedule)
+    usable = TrainingRows(rows, label, features, schedule, *weeks_needed(weeks, schedule))
+    anchors = needed_anchors(weeks, schedule)
 
-    models: dict[str, dict[str, bytes]] = {}
-    fitted: list[str] = []
-    at_anchor: dict[date, str] = {}
-    reasons: dict[date, str] = {}
-    parts: list[pd.DataFrame] = []
-    for anchor in needed_anchors(weeks, schedule):
-        reason = _no_model(held, anchor, schedule, label)
+    def at(anchor: date) -> _AnchorResult:
+        reason = _no_model(usable, anchor, schedule, label)
         if reason is not None:
-            reasons[anchor] = reason
-            continue
-        identity = _identity(spec, schedule, label, features, held, anchor, code_version)
-        scored = [w for w in weeks if backtest_anchor_of(w, schedule) == anchor]
-        files = known(anchor) if known is not None else None
-        if files is not None and read_card(files)["model_id"] == model_id_of(identity):
-            model = load(files) if scored else None
-            stored = dict(files)
-        else:
-            model = _fit(spec, held, anchor, schedule, identity)
+            return _AnchorResult(reason=reason)
+        identity = _identity(spec, schedule, label, features, usable, anchor, code_version)
+        scored = [week for week in weeks if backtest_anchor_of(week, schedule) == anchor]
+        stored = known(anchor) if known is not None else None
+        model = _reusable(stored, identity)
+        fitted = model is None
+        if model is None:
+            model = _fit(spec, usable, anchor, schedule, identity)
             stored = dump(model)
-            fitted.append(model.model_id)
-        model_id = read_card(stored)["model_id"]
-        models[model_id] = stored
-        at_anchor[anchor] = model_id
-        if model is not None:
-            assert_no_overlap(
-                held.frame.iloc[held.span(*training_window(anchor, schedule))],
-                held.frame.iloc[held.span(scored[0], scored[-1])] if scored else held.frame.iloc[:0],
-            )
-            parts += [_score(model, held, week) for week in scored]
+        training = usable.span(*training_window(anchor, schedule))
+        positions, score = _score(model, usable, training, scored)
+        return _AnchorResult(None, model.model_id, stored, fitted, positions, score)
+
+    with one_blas_thread():
+        results = dict(zip(anchors, _side_by_side(at, anchors, workers or os.cpu_count() or 1), strict=True))
 
     def entry(week: date) -> WeekModel:
-        own, used = anchor_of(week, schedule), backtest_anchor_of(week, schedule)
-        nothing = f"the calendar begins with {schedule.first_week}"
+        anchor, scoring_anchor = anchor_of(week, schedule), backtest_anchor_of(week, schedule)
+        nothing = _AnchorResult(reason=f"the calendar begins with {schedule.first_week}")
+        result = results[anchor] if anchor else nothing
+        scoring = results[scoring_anchor] if scoring_anchor else nothing
         return WeekModel(
             week=week,
-            anchor=own,
-            model_id=at_anchor.get(own) if own else None,
-            reason=(reasons.get(own) if own else nothing),
-            backtest_anchor=used,
-            backtest_model_id=at_anchor.get(used) if used else None,
-            backtest_reason=(reasons.get(used) if used else nothing),
+            anchor=anchor,
+            model_id=result.model_id,
+            reason=result.reason,
+            backtest_anchor=scoring_anchor,
+            backtest_model_id=scoring.model_id,
+            backtest_reason=scoring.reason,
         )
 
-    parts = [part for part in parts if len(part)]
-    backtest = pd.concat(parts, ignore_index=True) if parts else frames.empty(BACKTEST_TYPES)
-    return TrainedWeeks(tuple(entry(w) for w in weeks), backtest, models, tuple(fitted))
+    return TrainedWeeks(
+        weeks=tuple(entry(week) for week in weeks),
+        backtest=_backtest(usable, list(results.values())),
+        models={r.model_id: r.files for r in results.values() if r.model_id and r.files is not None},
+        fitted=tuple(r.model_id for r in results.values() if r.model_id and r.fitted),
+    )
 
 
-def _no_model(held: _Rows, anchor: date, schedule: Schedule, label: str) -> str | None:
+def _side_by_side(work: Callable[[date], _AnchorResult], anchors: Sequence[date], workers: int) -> list[_AnchorResult]:
+    """Return the results in order; numpy and XGBoost let other threads run while they compute."""
+    if workers == 1 or len(anchors) < 2:
+        return [work(anchor) for anchor in anchors]
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="fit")
+    try:
+        return list(pool.map(work, anchors))
+    finally:
+        # After an error the anchors that wait are not begun.
+        pool.shutdown(cancel_futures=True)
+
+
+def _reusable(stored: Mapping[str, bytes] | None, identity: Mapping[str, object]) -> FittedModel | None:
+    """Return the stored model where it is the model of this identity and whole.
+
+    A damaged one is fitted anew: were it an error, materialising its week again would meet the same error.
+    """
+    if stored is None:
+        return None
+    try:
+        return load(stored) if read_card(stored)["model_id"] == model_id_of(identity) else None
+    except FoodInspectionsError:
+        return None
+
+
+def _no_model(usable: TrainingRows, anchor: date, schedule: Schedule, label: str) -> str | None:
     first, last = training_window(anchor, schedule)
-    span = held.span(first, last)
+    span = usable.span(first, last)
     rows = span.stop - span.start
     if rows < schedule.min_training_rows:
         return f"{rows} training rows from {first} to {last}, and {schedule.min_training_rows} are needed"
-    positives = int(held.label[span].sum())
+    positives = int(usable.label[span].sum())
     if positives in (0, rows):
         return f"all {rows} training rows from {first} to {last} have {label} = {bool(positives)}"
     return None
@@ -255,12 +300,12 @@ def _identity(
     schedule: Schedule,
     label: str,
     features: Features,
-    held: _Rows,
+    usable: TrainingRows,
     anchor: date,
     code_version: str,
 ) -> dict[str, object]:
     first, last = training_window(anchor, schedule)
-    span = held.span(first, last)
+    span = usable.span(first, last)
     return {
         "format": FORMAT,
         "algorithm": spec.algorithm,
@@ -273,21 +318,20 @@ def _identity(
             "first_week": first.isoformat(),
             "last_week": last.isoformat(),
             "rows": span.stop - span.start,
-            "positives": int(held.label[span].sum()),
+            "positives": int(usable.label[span].sum()),
         },
-        "data_hash": held.data_hash(first, last),
+        "data_hash": usable.data_hash(first, last),
         "code_version": code_version,
-        "libraries": library_versions(),
+        "libraries": library_versions(spec.algorithm),
     }
 
 
 def _fit(
-    spec: AlgorithmSpec, held: _Rows, anchor: date, schedule: Schedule, identity: Mapping[str, object]
+    spec: AlgorithmSpec, usable: TrainingRows, anchor: date, schedule: Schedule, identity: Mapping[str, object]
 ) -> FittedModel:
-    span = held.span(*training_window(anchor, schedule))
-    inputs, label = held.inputs.take(span), held.label[span]
-    design, estimator = algorithms.fit(spec, inputs, label)
-    sample = np.unique(np.linspace(0, len(label) - 1, IN_SAMPLE_ROWS).astype(np.intp))
+    span = usable.span(*training_window(anchor, schedule))
+    inputs, label = usable.inputs.take(span), usable.label[span]
+    design, fitted = algorithms.fit(spec, inputs, label)
     card = {
         **identity,
         "model_group": spec.name,
@@ -296,31 +340,48 @@ def _fit(
         # A list of pairs: JSON with sorted keys would lose the order of the columns.
         "categories": [[name, list(values)] for name, values in design.categories.items()],
     }
-    model = FittedModel(MappingProxyType(card), estimator)
-    card["training_metrics"] = {
-        "rows": len(sample),
-        **metrics.threshold_free(model.predict(inputs.take(sample)), label[sample]),
-    }
-    return model
+    sample = np.unique(np.linspace(0, len(label) - 1, IN_SAMPLE_ROWS).astype(np.intp))
+    score = algorithms.algorithm(spec.algorithm).predict(fitted, design, inputs.take(sample))
+    card["training_metrics"] = {"rows": len(sample), **metrics.threshold_free(score, label[sample])}
+    return FittedModel(MappingProxyType(card), fitted)
 
 
-def _score(model: FittedModel, held: _Rows, week: date) -> pd.DataFrame:
-    """Score one week by itself: in one matrix product with other weeks the last bits would depend on them."""
-    span = held.span(week, week)
-    frame = held.frame.iloc[span]
-    score = model.predict(held.inputs.take(span))
-    if not ((score >= 0) & (score <= 1)).all():
+def _score(
+    model: FittedModel, usable: TrainingRows, training: slice, weeks: Sequence[date]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of the rows of some weeks, in order, and their scores."""
+    spans = [usable.span(week, week) for week in weeks]
+    positions = np.concatenate([np.arange(s.start, s.stop) for s in spans] or [np.empty(0, dtype=np.intp)])
+    assert_no_overlap(usable.frame.iloc[training], usable.frame.iloc[positions])
+    score = model.predict(usable.inputs.take(positions))
+    wrong = np.flatnonzero(~((score >= 0) & (score <= 1)))
+    if wrong.size:
+        week = usable.days[positions[wrong[0]]]
         raise FoodInspectionsError(
             f"Model {model.model_id} gave a probability outside [0, 1] for the week of {week}: "
             "delete its folder and materialise its week again."
         )
+    return positions, score
+
+
+def _backtest(usable: TrainingRows, results: Sequence[_AnchorResult]) -> pd.DataFrame:
+    """Return the rows of all anchors with the columns of ``BACKTEST_TYPES``, by week and inspection_id."""
+    scored = [r for r in results if r.positions is not None and len(r.positions)]
+    if not scored:
+        return frames.empty(BACKTEST_TYPES)
+    positions = np.concatenate([r.positions for r in scored if r.positions is not None])
+    frame = usable.frame.iloc[positions]
+    which = np.repeat(
+        np.arange(len(scored), dtype=np.int32), [len(r.positions) for r in scored if r.positions is not None]
+    )
+    model_ids = pa.DictionaryArray.from_arrays(which, [r.model_id for r in scored])
     values = {
         "week": frame["week"],
         "inspection_id": frame["inspection_id"],
         "establishment_id": frame["establishment_id"],
         "inspection_date": frame["inspection_date"],
-        "model_id": [model.model_id] * len(frame),
-        "score": score,
-        "label": held.label[span],
+        "model_id": model_ids.cast(pa.string()),
+        "score": np.concatenate([r.score for r in scored if r.score is not None]),
+        "label": usable.label[positions],
     }
     return frames.table(values, BACKTEST_TYPES)

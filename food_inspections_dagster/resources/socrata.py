@@ -19,6 +19,8 @@ import orjson
 import requests
 from sodapy import Socrata
 
+from food_inspections_dagster.settings.names import LOOPBACK
+
 _PIECE_BYTES = 2**20
 
 

@@ -1,7 +1,8 @@
 """the model groups -> selected_model: one decision a week, with its reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -11,13 +12,19 @@ from food_inspections_dagster.catalog import SELECTED_MODEL
 from food_inspections_dagster.defs.selection.checks import RULES
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
-from food_inspections_dagster.modeling.documents import backtest_of, decision_document
+from food_inspections_dagster.modeling.documents import backtest_of
 from food_inspections_dagster.modeling.plots import calibration_curve
-from food_inspections_dagster.modeling.selection import select_weeks
+from food_inspections_dagster.modeling.selection import Decision, select_weeks
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Stage, stage
 from food_inspections_dagster.settings import Settings
+
+
+def decision_document(decision: Decision, documents: Mapping[str, Mapping[date, dict[str, Any]]]) -> dict[str, Any]:
+    """Return a decision as JSON-ready types, with the files of the chosen model."""
+    files = documents[decision.selected][decision.week]["files"] if decision.selected else {}
+    return {**decision.to_dict(), "files": files}
 
 
 def stages(settings: Settings) -> list[Stage]:

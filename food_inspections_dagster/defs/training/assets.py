@@ -14,7 +14,7 @@ from food_inspections_dagster.inspections.labels import LABELS
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.documents import known_files, to_documents
-from food_inspections_dagster.modeling.training import train_and_backtest
+from food_inspections_dagster.modeling.training import KnownFiles, train_and_backtest
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
 from food_inspections_dagster.resources.stored import Stored
@@ -25,6 +25,12 @@ ROW_COLUMNS = (
     *("week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"),
     *("is_reinspection", "in_cohort", *LABELS, *(name for name, _ in INPUTS)),
 )
+
+
+def known_to(stored: Stored, entry: catalog.Documents) -> KnownFiles:
+    """Return what gives the stored files of the model at an anchor, or None."""
+    blobs = stored.blobs(entry)
+    return lambda anchor: known_files(stored.documents(entry, [anchor]).get(anchor), blobs)
 
 
 def stages(settings: Settings) -> list[Stage]:
@@ -63,9 +69,8 @@ def stages(settings: Settings) -> list[Stage]:
         values, weekly, run = {}, {}, {}
         for entry, spec in groups.items():
             if entry.asset in asked:
-                known = known_files(lambda week, entry=entry: stored.documents(entry, [week]), stored.blobs(entry))
                 trained = train_and_backtest(
-                    spec, schedule, label, INPUTS, feature_matrix, weeks, models.code_version, known
+                    spec, schedule, label, INPUTS, feature_matrix, weeks, models.code_version, known_to(stored, entry)
                 )
                 documents, blobs = to_documents(trained)
                 rows = {week: len(document["backtest"]["rows"]["score"]) for week, document in documents.items()}

@@ -1,0 +1,77 @@
+"""Rank by one feature: what any other model has to beat."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.pipeline import Pipeline
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling.algorithms import linear, skops_files
+from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
+from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
+from food_inspections_dagster.modeling.algorithms.scaling import Scaling
+
+
+class TakeColumn(TransformerMixin, BaseEstimator):
+    """Keep one column of the design matrix."""
+
+    def __init__(self, column: int = 0):
+        self.column = column
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return (rows, 1)."""
+        return X[:, [self.column]]
+
+
+class Baseline(Algorithm):
+    """Log-odds are a straight line in one feature, with a level of its own where it is unknown."""
+
+    name: ClassVar[str] = "baseline"
+    description: ClassVar[str] = "Rank by one feature: what any other model has to beat."
+    kind: ClassVar[str] = "scikitlearn"
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
+    file: ClassVar[str] = "model.skops"
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"feature": None})
+
+    def fit(
+        self, parameters: Mapping[str, Any], seed: int, design: Design, inputs: Inputs, label: np.ndarray
+    ) -> Pipeline:
+        """Fit; the direction of the rank is learnt too."""
+        numeric = [name for name, kind in design.features if kind == "numeric"]
+        if parameters["feature"] not in numeric:
+            raise FoodInspectionsError(
+                f"The baseline ranks by the feature '{parameters['feature']}', which is no numeric feature: "
+                "name one in its parameter 'feature'."
+            )
+        column = numeric.index(parameters["feature"])
+        matrix = design.matrix(inputs, np.array([column]))
+        fitted = linear.fit(Scaling(quantile=None), matrix, label, C=1e6, max_iter=100)
+        return Pipeline([("rank_by", TakeColumn(column)), *fitted.steps])
+
+    def predict(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
+        """Return probabilities."""
+        return linear.predict(fitted, self._column(fitted, design, inputs))
+
+    def contributions(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
+        """Return what the feature adds to the log-odds; zeros for every other column."""
+        terms = np.zeros((len(inputs), len(design.owners)))
+        column = fitted["rank_by"].column
+        terms[:, [column]] = linear.contributions(fitted, self._column(fitted, design, inputs))
+        return terms
+
+    def dump(self, fitted: Pipeline) -> bytes:
+        """Return a skops file."""
+        return skops_files.dump(fitted)
+
+    def load(self, data: bytes) -> Pipeline:
+        """Read a skops file."""
+        return skops_files.load(data, (TakeColumn, Scaling))
+
+    def _column(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
+        return design.matrix(inputs, np.array([fitted["rank_by"].column]))
+
+
+ALGORITHM = Baseline()

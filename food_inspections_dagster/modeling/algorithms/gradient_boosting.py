@@ -1,0 +1,76 @@
+"""Gradient boosted trees, by XGBoost."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import xgboost
+
+from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
+from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
+
+#: Of one fit; fits of several anchors run side by side instead.
+THREADS = 1
+
+
+class XGBoost(Algorithm):
+    """Boosted shallow trees, which cope with missing values themselves.
+
+    Few rounds, few bins, and a fifth of the columns at each split: on the City's rows of 2011 to 2014 (nine fits)
+    that ranks as well as 200 rounds of 64 bins did (AUC 0.635 against 0.634 for failures, 0.639 against 0.637 for
+    critical violations) in 0.4 of the CPU time.
+    """
+
+    name: ClassVar[str] = "xgboost"
+    description: ClassVar[str] = "Gradient boosted trees."
+    kind: ClassVar[str] = "xgboost"
+    libraries: ClassVar[tuple[str, ...]] = ("xgboost",)
+    file: ClassVar[str] = "model.ubj"
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {
+            "n_estimators": 60,
+            "max_depth": 3,
+            "learning_rate": 0.1,
+            "min_child_weight": 50.0,
+            "colsample_bynode": 0.2,
+            "reg_lambda": 20.0,
+            "max_bin": 32,
+        }
+    )
+
+    def fit(
+        self, parameters: Mapping[str, Any], seed: int, design: Design, inputs: Inputs, label: np.ndarray
+    ) -> xgboost.Booster:
+        """Fit boosted trees; the bytes are the same with any number of threads."""
+        options = dict(parameters)
+        rounds = options.pop("n_estimators")
+        matrix = np.ascontiguousarray(design.matrix(inputs))
+        data = xgboost.QuantileDMatrix(matrix, label, nthread=THREADS, max_bin=options["max_bin"])
+        options |= {"objective": "binary:logistic", "tree_method": "hist", "nthread": THREADS, "seed": seed}
+        return xgboost.train(options, data, num_boost_round=rounds)
+
+    def predict(self, fitted: xgboost.Booster, design: Design, inputs: Inputs) -> np.ndarray:
+        """Return probabilities."""
+        if len(inputs) == 0:
+            return np.empty(0)
+        matrix = np.ascontiguousarray(design.matrix(inputs))
+        return np.asarray(fitted.inplace_predict(matrix), dtype=np.float64)
+
+    def contributions(self, fitted: xgboost.Booster, design: Design, inputs: Inputs) -> np.ndarray:
+        """Return SHAP values (Lundberg et al. 2018, exact for trees) in log-odds, without the bias."""
+        data = xgboost.DMatrix(np.ascontiguousarray(design.matrix(inputs)), nthread=THREADS)
+        return np.asarray(fitted.predict(data, pred_contribs=True), dtype=np.float64)[:, :-1]
+
+    def dump(self, fitted: xgboost.Booster) -> bytes:
+        """Return universal binary JSON."""
+        return bytes(fitted.save_raw("ubj"))
+
+    def load(self, data: bytes) -> xgboost.Booster:
+        """Read universal binary JSON."""
+        booster = xgboost.Booster({"nthread": THREADS})
+        booster.load_model(bytearray(data))
+        return booster
+
+
+ALGORITHM = XGBoost()
