@@ -32,17 +32,14 @@ def resources_for(settings: Settings, graph: Graph, portal: PortalClient) -> dic
     database = Database.from_settings(settings)
     stored = Stored(database, ObjectStore.from_settings(settings))
     ledger = Ledger(database)
-    resources = {
-        "portal": portal,
-        "database": database,
-        "stored": stored,
-        "ledger": ledger,
+    # As they are: Dagster would make a new one of each for every run, and they share connections and the ledger.
+    shared = {"portal": portal, "database": database, "stored": stored, "ledger": ledger}
+    return {
+        **{name: dg.ResourceDefinition.hardcoded_resource(resource) for name, resource in shared.items()},
         "rows": RowsIOManager(graph, stored, ledger),
         "tables": TablesIOManager(graph, stored, ledger),
         "documents": DocumentsIOManager(graph, stored, ledger),
     }
-    # As they are: Dagster would make a new one of each for every run, and they share connections and the ledger.
-    return {name: dg.ResourceDefinition.hardcoded_resource(resource) for name, resource in resources.items()}
 
 
 def stages_for(settings: Settings, graph: Graph, portal: PortalClient | None = None) -> dg.Definitions:

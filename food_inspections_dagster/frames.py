@@ -148,7 +148,7 @@ def column_digests(rows: pa.Table, bounds: Sequence[tuple[int, int]]) -> list[di
             if valid is not None and not valid[start:stop].all():
                 hashed.update(b"null")
                 hashed.update(valid[start:stop])
-            hashed.update(fixed[start:stop].view(np.uint8))
+            hashed.update(fixed[start:stop].view(np.uint8).data)
             if offsets is not None and stop > start:
                 hashed.update(text[offsets[start] : offsets[stop]])
             digest[name] = hashed.hexdigest()[:16]

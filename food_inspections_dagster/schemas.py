@@ -58,6 +58,18 @@ def arrow_types(table: Schema) -> dict[str, pa.DataType]:
     return {name: of.dtype.type.pyarrow_dtype for name, of in table.columns.items()}
 
 
+def fingerprint(table: Schema) -> list[Any]:
+    """Return what a table's schema demands, as JSON-ready types."""
+
+    def of_checks(checks: Sequence[pandera.Check]) -> list[str]:
+        return [f"{check.name} {check.statistics}" for check in checks]
+
+    columns = [
+        [name, str(of.dtype), of.nullable, of.unique, of_checks(of.checks)] for name, of in table.columns.items()
+    ]
+    return [columns, list(table.unique or ()), of_checks(table.checks)]
+
+
 def empty(table: Schema) -> pd.DataFrame:
     """Return no rows with all columns of a table."""
     return frames.empty(arrow_types(table))

@@ -11,11 +11,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from food_inspections_dagster import definitions
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line import trace as tracing
-from food_inspections_dagster.command_line.portal import SIMULATED, City, PortalChoice, choose, serving
+from food_inspections_dagster.command_line.portal import PortalChoice, choose, serving
 from food_inspections_dagster.command_line.progress import Teller, console
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.database import Database

@@ -13,8 +13,8 @@ import requests
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.portal import PortalClient
-from food_inspections_dagster.settings.names import LOOPBACK
 from food_inspections_dagster.settings import Settings
+from food_inspections_dagster.settings.names import LOOPBACK
 from food_inspections_portal.command import ERROR, READY, SIMULATED
 from food_inspections_portal.identity import City
 

@@ -1,6 +1,6 @@
 """What a person reads at the end, on one screen: the stages, the models, the verdict on bias, the list."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -31,7 +31,7 @@ _LIST = """
 
 def print_stages(console: Console, graph: Graph, snapshot: Snapshot, targets: Targets, done: Report) -> None:
     """Print weeks and rows that each stage holds, and the seconds that this run spent on it."""
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for spent in done.stages:
         seconds[spent.stage] += spent.seconds
     table = _table("stage", "weeks", "rows", "seconds")
@@ -102,8 +102,8 @@ def _print_decision(console: Console, decision: Mapping[str, Any]) -> None:
     console.print(table)
     share = decision["rule"]["capacity_share"]
     console.print(
-        f"{decision['rows']:,} inspections scored out of sample. k: the first {share:.0%} of a week; days earlier, first "
-        f"half: in the order of the score. Why: {SELECTED_MODEL.path(decision['week'])}"
+        f"{decision['rows']:,} inspections scored out of sample. k: the first {share:.0%} of a week; days earlier, "
+        f"first half: in the order of the score. Why: {SELECTED_MODEL.path(decision['week'])}"
     )
 
 

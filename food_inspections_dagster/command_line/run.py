@@ -5,7 +5,6 @@ import sys
 import time
 from datetime import date
 
-from food_inspections_dagster.orchestration.instance import instance_for
 from rich.console import Console
 from rich.markup import escape
 
@@ -16,6 +15,7 @@ from food_inspections_dagster.command_line.progress import Teller
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration import planner
 from food_inspections_dagster.orchestration.current import Currency
+from food_inspections_dagster.orchestration.instance import instance_for
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.object_store import ObjectStore
@@ -41,8 +41,9 @@ def run(
     began = time.monotonic()
     teller = Teller(console)
     graph = definitions.graph_for(settings)
-    portal = PortalClient.from_settings(settings, on_progress=lambda done, rows: teller.at("rows fetched", done, rows))
-    portal.check_identity(settings.data_name)
+    portal = PortalClient.from_settings(settings)
+    portal.check_identity()
+    portal.listen(lambda done, rows: teller.at("rows fetched", done, rows))
     stages = definitions.stages_for(settings, graph, portal)
     stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
     ledger = Ledger(stored.database)
@@ -86,7 +87,7 @@ def run(
 def status(console: Console, settings: Settings) -> None:
     """Print per stage what is current, what is not, and why."""
     graph = definitions.graph_for(settings)
-    portal = PortalClient.from_settings(settings, retries=0)
+    portal = PortalClient.from_settings(settings).model_copy(update={"retries": 0})
     ledger = Ledger(Database.from_settings(settings))
     snapshot = ledger.snapshot()
     loaded = sorted(snapshot.loads.get(RAW_INSPECTIONS.asset, {}))

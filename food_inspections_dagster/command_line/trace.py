@@ -50,9 +50,7 @@ def trace(console: Console, stored: Stored, establishment: str, week: date | Non
     rows = stored.query(TRACE, {"establishment": establishment, "week": week})
     if rows.empty:
         on = f"the list of week {week}" if week else "any list"
-        raise FoodInspectionsError(
-            f"'{establishment}' is not on {on}: name an establishment_id of predictions.scores."
-        )
+        raise FoodInspectionsError(f"'{establishment}' is not on {on}: name an establishment_id of predictions.scores.")
     first = rows.iloc[0]
     console.print(
         f"{first.dba_name} ({establishment}), week {first.score_week}: rank {first['rank']}, {first.score:.1%}, "
@@ -63,7 +61,7 @@ def trace(console: Console, stored: Stored, establishment: str, week: date | Non
     for row in rows.itertuples():
         hashes = (row.content_hash, row.code_version, row.settings_digest, row.input_hash)
         table.add_row(
-            row.asset,
+            str(row.asset),
             str(row.week),
             *(str(value)[:12] if isinstance(value, str) else "-" for value in hashes),
             str(row.run_id)[:8],

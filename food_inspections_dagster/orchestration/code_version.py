@@ -18,7 +18,7 @@ from types import CodeType
 from typing import Any
 
 PACKAGE = "food_inspections_dagster"
-WIRING = ("catalog", "command_line", "definitions", "defs", "io_managers", "orchestration", "settings", "resources")
+WIRING = ("catalog", "command_line", "definitions", "io_managers", "orchestration", "settings", "resources")
 # Of the resources only the portal's client shapes what is stored.
 SHAPING = (f"{PACKAGE}.resources.portal",)
 DATA_FILES = {".csv", ".toml", ".json", ".yaml"}
@@ -121,10 +121,10 @@ def _import_table(module: str) -> dict[str, str]:
 @cache
 def _imports(module: str) -> tuple[str, ...]:
     imported = set(_import_table(module).values())
-    file = _file(module)
-    if file.name == "__init__.py" and "iter_modules" in file.read_text(encoding="utf-8"):
-        # A package that finds its own modules names none of them.
-        imported |= {f"{module}.{found.name}" for found in iter_modules([str(file.parent)])}
+    if "iter_modules" in _file(module).read_text(encoding="utf-8"):
+        # A package whose modules are found by looking is named, they are not.
+        for package in (name for name in {module, *imported} if _file(name).name == "__init__.py"):
+            imported |= {f"{package}.{found.name}" for found in iter_modules([str(_file(package).parent)])}
     return tuple(sorted(filter(_counts, imported)))
 
 

@@ -160,7 +160,7 @@ def store_checks(
         for rule in rules:
             if dg.AssetCheckKey(dg.AssetKey(rule.asset), rule.name) in asked:
                 judged = rule.apply(weeks, stored=stored, portal=portal)
-                ledger.record_checks([judged.row], context.run_id, newest)
+                ledger.record_checks([judged.row], context.run.run_id, newest)
                 yield judged.result
 
     return checks

@@ -143,7 +143,7 @@ def stage(
             described = given.description or inspect.getdoc(function) or ""
             made[given.entry.asset] = Output(given.entry, described, {**(reads or {}), **given.reads}, given.kind)
         columns = {
-            asset: {name: str(kind) for name, kind in schemas.arrow_types(output.entry.schema).items()}
+            asset: schemas.fingerprint(output.entry.schema)
             for asset, output in made.items()
             if output.entry.schema is not None
         }

@@ -74,6 +74,7 @@ class PortalClient(ConfigurableResource):
         page_rows: most rows of one answer.
         retries: how often a failed request is repeated.
         backoff_seconds: pause before the first repetition; it doubles, with jitter.
+        data_name: under which its rows are kept; a portal that publishes another identity is refused. Empty: any.
     """
 
     url: str
@@ -84,6 +85,8 @@ class PortalClient(ConfigurableResource):
     page_rows: int = 50_000
     retries: int = 5
     backoff_seconds: float = 0.5
+    data_name: str = ""
+    _listener: Progress | None = PrivateAttr(None)
     _session: PortalSession | None = PrivateAttr(None)
 
     @classmethod
@@ -101,7 +104,25 @@ class PortalClient(ConfigurableResource):
             page_rows=portal.page_rows,
             retries=portal.retries,
             backoff_seconds=portal.backoff_seconds,
+            data_name=portal.name or "" if portal.is_loopback else "",
         )
+
+    def listen(self, progress: Progress) -> None:
+        """Call ``progress`` with the rows so far and the rows to come, whenever rows are fetched."""
+        self._listener = progress
+
+    def check_identity(self) -> None:
+        """Refuse a portal that publishes another identity than the name under which its rows are kept.
+
+        Raises:
+            FoodInspectionsError: naming both.
+        """
+        published = self.identity()
+        if self.data_name and published not in (None, self.data_name):
+            raise FoodInspectionsError(
+                f"{self.url} serves {published}, and its rows would be kept under {self.data_name}: set portal.name "
+                f"to {published}, or start the portal of {self.data_name}."
+            )
 
     def fetch_weeks(self, first: date, last: date, progress: Progress | None = None) -> pd.DataFrame:
         """Return all rows of the weeks from ``first`` to ``last``, exactly as sent.
@@ -118,8 +139,10 @@ class PortalClient(ConfigurableResource):
         Raises:
             FoodInspectionsError: when the portal cannot be read, or its rows differ from its own counts.
         """
+        self.check_identity()
         counts = self.week_counts(first, last)
         total, done = sum(counts.values()), 0
+        progress = progress or self._listener
         published = list(self.schema())
         select = _select(published)
         tables = []

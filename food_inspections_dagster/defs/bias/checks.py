@@ -11,8 +11,8 @@ from food_inspections_dagster.catalog import BIAS_REPORT
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.documents import backtest_of
-from food_inspections_dagster.modeling.rules import AuditRule
 from food_inspections_dagster.modeling.fairness import OVERALL
+from food_inspections_dagster.modeling.rules import AuditRule
 from food_inspections_dagster.modeling.schemas import OUTSIDE
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 

@@ -99,7 +99,9 @@ def counts_match(inspections: pd.DataFrame, violations: pd.DataFrame) -> Mapping
     parsed = violations.groupby(key, observed=True).size().rename("parsed").reset_index()
     both = inspections[[*key, "violation_count"]].merge(parsed, on=key, how="outer")
     wrong = both[both["violation_count"].fillna(-1).astype("int64") != both["parsed"].fillna(0).astype("int64")]
-    return {week: f"{count} inspections" for week, count in wrong.groupby("week").size().items()}
+    return {
+        week: f"{count} inspections" for week, count in rows_per_week(wrong, sorted(wrong["week"].unique())).items()
+    }
 
 
 @rule(
@@ -116,7 +118,9 @@ def rejected_share(weeks: Sequence[date], raw_inspections: pd.DataFrame, rejecte
         if rejected[week] > max(2, REJECTED_SHARE * raw[week])
     }
     reasons = rejected_inspections["reason"].value_counts().to_dict()
-    return Verdict(many, metadata={"reasons": dg.MetadataValue.json({k: int(v) for k, v in reasons.items()})})
+    return Verdict(
+        many, metadata={"reasons": dg.MetadataValue.json({str(reason): int(rows) for reason, rows in reasons.items()})}
+    )
 
 
 RULES = (row_conservation, vocabulary, unique_ids, counts_match, rejected_share)

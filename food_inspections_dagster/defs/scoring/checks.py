@@ -6,6 +6,7 @@ from datetime import date
 import pandas as pd
 
 from food_inspections_dagster.catalog import SCORES
+from food_inspections_dagster.frames import rows_per_week
 from food_inspections_dagster.inspections import cohorts
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
@@ -53,6 +54,7 @@ def rules(window_days: int) -> tuple[Rule, ...]:
     )
     def reasons(scores: pd.DataFrame) -> Mapping[date, object]:
         unexplained = scores[scores["reason_1"].isna() & (scores["rank"] <= EXPLAINED_RANKS)]
-        return {week: f"{rows} places" for week, rows in unexplained.groupby("week").size().items()}
+        weeks = sorted(unexplained["week"].unique())
+        return {week: f"{rows} places" for week, rows in rows_per_week(unexplained, weeks).items()}
 
     return ranks, cohort_complete, reasons
