@@ -1,7 +1,6 @@
 """Fixtures of the domain's tests: rows as the portal sends them, small random histories, and the real
 files."""
 
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -46,25 +45,23 @@ def raw_frame(rows: list[dict[str, Any]], columns: tuple[str, ...] = RAW_COLUMNS
     def week(row: dict[str, Any]) -> date:
         return row["week"] if "week" in row else monday(date.fromisoformat(row["inspection_date"][:10]))
 
-    data = {"week": pa.array([week(row) for row in rows], pa.date32())}
-    data |= {name: pa.array([row.get(name) for row in rows], pa.string()) for name in columns}
-    return pa.table(data).to_pandas(types_mapper=pd.ArrowDtype)
+    weeks = pa.array([week(row) for row in rows], pa.date32())
+    data = {"week": pd.Series(weeks, dtype=pd.ArrowDtype(pa.date32()))}
+    return pd.DataFrame(data | {name: texts([row.get(name) for row in rows]) for name in columns})
+
+
+def texts(values: list[str | None]) -> pd.Series:
+    """Return texts as Arrow strings; as objects where one is no Unicode, which Arrow refuses."""
+    try:
+        return pd.Series(pa.array(values, pa.string()), dtype=pd.ArrowDtype(pa.string()))
+    except UnicodeEncodeError:
+        return pd.Series(values, dtype=object)
 
 
 @pytest.fixture(scope="session")
 def raw() -> Callable[..., pd.DataFrame]:
     """A function that builds raw rows, each the good row with some values changed."""
     return lambda *changes: raw_frame([GOOD_ROW | change for change in changes])
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data; tests that need it are skipped where it is absent."""
-    default = Path(__file__).parents[2].parent / "shared" / "data"
-    folder = Path(os.environ.get("FOOD_INSPECTIONS_SHARED_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"needs the real data in {folder} (or FOOD_INSPECTIONS_SHARED_DATA)")
-    return folder
 
 
 @pytest.fixture(scope="session")

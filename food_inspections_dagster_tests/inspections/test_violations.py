@@ -1,4 +1,5 @@
 import re
+import sys
 from collections import Counter
 
 import pyarrow as pa
@@ -88,6 +89,25 @@ def severity(comment: str, code: int = 21, book: str = "2018") -> str:
         ("PREVIOUS CORE AND PRIORITY FOUNDATION VIOLATIONS CORRECTED.", "core"),
         ("PREVIOUS CORE VIOLATIONS NOT CORRECTED. PRIORITY FOUNDATION 7-42-090", "priority_foundation"),
         ("NO PRIORITY VIOLATIONS FOUND", "core"),
+        ("NOT A PRIORITY VIOLATION", "core"),
+        ("This is not a priority violation.", "core"),
+        ("NO PRIORITY OR PRIORITY FOUNDATION VIOLATIONS", "core"),
+        ("NO PRIORITY FOUNDATION OR PRIORITY VIOLATIONS FOUND", "core"),
+        ("NO PRIORITY, PRIORITY FOUNDATION OR CORE VIOLATIONS", "core"),
+        ("NO PRIORITY AND/OR PRIORITY FOUNDATION VIOLATIONS", "core"),
+        ("NO PRIORITY VIOLATIONS OR PRIORITY FOUNDATION VIOLATIONS", "core"),
+        ("NEITHER PRIORITY NOR PRIORITY FOUNDATION", "core"),
+        ("IT ISN'T A PRIORITY VIOLATION", "core"),
+        ("NO LONGER A PRIORITY VIOLATION", "core"),
+        ("WITHOUT ANY NEW PRIORITY VIOLATIONS", "core"),
+        ("NON-PRIORITY", "core"),
+        ("NOT A PRIORITY BUT A PRIORITY FOUNDATION VIOLATION 7-38-005", "priority_foundation"),
+        ("NOT A PRIORITY FOUNDATION VIOLATION BUT A PRIORITY VIOLATION 7-38-005", "priority"),
+        ("NO PRIORITY OR PRIORITY FOUNDATION VIOLATIONS BEFORE. PRIORITY VIOLATION 7-38-005", "priority"),
+        ("NOT CORRECTED, PRIORITY VIOLATION 7-38-005", "priority"),
+        ("NOT CLEAN PRIORITY VIOLATION 7-38-005", "priority"),
+        ("NO HOT WATER. PRIORITY VIOLATION 7-38-030", "priority"),
+        ("NO PAPER TOWELS PRIORITY FOUNDATION VIOLATION 7-38-030", "priority_foundation"),
         ("MAKE CLEANING A PRIORITY FOR STAFF", "core"),
         ("", "core"),
     ],
@@ -116,6 +136,69 @@ def test_bars_and_numbers_inside_a_comment_do_not_split():
     assert table["comment"].to_pylist() == ["3 tiles | 2 broken. 12. see | no. 5", None]
 
 
+TITLE_38, TITLE_40 = (codebook("2010")[code].title for code in (38, 40))
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "SEE | 2. REPAIR THE SINK",
+        "see | 2. ",
+        "SEE | 2. | 3. | 14. ALL OF IT | 2.5 GALLONS | 2",
+        "SEE | 2. note - Comments: none",  # no title is written small
+        "SEE | 46. OF 50 TILES",  # no code of this codebook
+        f"SEE | 2. {TITLE_40}",  # the title of another code
+        "SEE | 40. REFRIGERATOR",
+        f"SEE | {TITLE_40}",
+        "| 2. FIX",
+        "A |  2. FIX\n | 3. FIX",
+    ],
+)
+def test_a_bar_and_a_number_that_is_no_violation_stay_in_the_comment(comment):
+    for after in ("", f" | 38. {TITLE_38} - Comments: DUCT | 4. HOOD | 40. {TITLE_40}"):
+        parsed = parse_violations([f"34. FLOORS - Comments: {comment}{after}"], ["2010"])
+        assert parsed.unparsable == {}
+        rest = [(2, 38, "DUCT | 4. HOOD"), (3, 40, None)] if after else []
+        columns = [parsed.table[name].to_pylist() for name in ("ordinal", "code", "comment")]
+        assert list(zip(*columns, strict=True)) == [(1, 34, comment.strip()), *rest]
+
+
+@given(
+    st.lists(st.sampled_from([" | ", "2. ", "x", "- Comments:", "X", f"40. {TITLE_40}", "40. ", "|", "\n"]), max_size=9)
+)
+def test_no_letter_of_a_comment_is_lost(parts):
+    text = "34. FLOORS - Comments:" + "".join(parts)
+    parsed = parse_violations([text], ["2010"])
+    if not parsed.unparsable:
+        rows = parsed.table.to_pylist()
+        again = " | ".join(f"{row['code']}. {row['comment'] or ''}" for row in rows)
+        letters = [Counter(re.sub(r"\W|Comments|FLOORS", "", t.replace(TITLE_40, ""))) for t in (text, again)]
+        assert letters[0] == letters[1]
+
+
+def test_a_long_comment_of_bars_is_parsed_in_linear_time():
+    """Steps of the interpreter, not seconds: four times the text are four times the work."""
+
+    def steps(pieces: int) -> int:
+        text = "34. FLOORS - Comments: a" + " | 2.  x" * pieces
+        count = 0
+
+        def tick(*_):
+            nonlocal count
+            count += 1
+            return tick
+
+        sys.settrace(tick)
+        try:
+            parsed = parse_violations([text], ["2010"])
+        finally:
+            sys.settrace(None)
+        assert parsed.unparsable == {} and parsed.table.num_rows == 1
+        return count
+
+    assert steps(4_000) < 4.5 * steps(1_000)
+
+
 def test_a_full_title_without_comments_counts():
     title = codebook("2010")[40].title
     assert parse_violations([f"40. {title}"], ["2010"]).table["code"].to_pylist() == [40]
@@ -127,6 +210,9 @@ def test_a_full_title_without_comments_counts():
         ("34. FLOORS: CONSTRUCTED PER", "2010", "violation 1 is not written"),
         ("no violations", "2010", "violation 1 is not written"),
         ("34. FLOORS - Comments: ok | 38. VENTIL", "2010", "violation 2 is not written"),
+        (f"34. FLOORS - Comments: | 2. x | 38. {TITLE_38} - Comm", "2010", "violation 2 is not written"),
+        (f"34. FLOORS - Comments: ok | 38. {TITLE_38} AND MORE", "2010", "violation 2 is not written"),
+        (f"34. FLOORS - Comments: ok | 38. {TITLE_38} | 2. FREE", "2010", "violation 2 is not written"),
         ("46. GLOVES - Comments: ", "2010", "violation 1 has the code 46, which the 2010 codebook lacks"),
         (
             "34. A - Comments: | 70. NO SMOKING - Comments: ",

@@ -1,0 +1,56 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from food_inspections_dagster.inspections.features import Past, Records
+from food_inspections_dagster.inspections.features.past import INSPECTION_COLUMNS, ratio
+from food_inspections_dagster.inspections.timelines import Questions
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, tables
+
+VISITS = [
+    {},
+    {"week": MONDAYS[1], "results": "Pass", "is_reinspection": True},
+    {"week": MONDAYS[1], "establishment_id": "L2", "results": "No Entry"},
+    {"week": MONDAYS[2], "results": "Pass w/ Conditions"},
+]
+
+
+@pytest.fixture
+def past() -> Past:
+    """The past of L1 as of each of the first four Mondays."""
+    records = Records(*tables([FAILED_CANVASS | visit for visit in VISITS]), INSPECTION_COLUMNS)
+    timeline = records.timeline(np.array([0, 0, 1, 0]))
+    days = np.array(MONDAYS[:4], dtype="datetime64[D]").astype(np.int64)
+    return Past(records, Questions(timeline, np.zeros(4, dtype=np.int64), days))
+
+
+def test_a_reinspection_is_no_initial_visit(past):
+    assert past.records.decided.tolist() == [True, True, False, True]
+    assert past.records.initial.tolist() == [True, False, False, True]
+    assert past.records.reinspection.tolist() == [False, True, False, False]
+
+
+def test_counts_and_positions_are_those_before_each_day(past):
+    assert past.count(past.records.decided, None).tolist() == [0, 1, 2, 3]
+    assert past.count(past.records.decided, 80).tolist() == [0, 1, 1, 1]
+    assert past.last(past.records.decided).tolist() == [-1, 0, 1, 3]
+    assert past.last_but_one(past.records.decided).tolist() == [-1, -1, 0, 1]
+    assert past.text("results", past.last(past.records.decided)).to_pylist() == [
+        None, "Fail", "Pass", "Pass w/ Conditions",
+    ]  # fmt: skip
+    assert past.days_since(past.last(past.records.failed))[1:].tolist() == [77, 154, 231]
+
+
+def test_what_was_computed_is_kept_positions_for_all_families(past):
+    mask = past.records.decided
+    assert past.for_next_family().last(mask) is past.last(mask)
+    made = []
+    assert [past.once("a", lambda: made.append(1) or 5), past.once("a", lambda: made.append(1) or 6)] == [5, 5]
+    assert made == [1]
+    # A mask that is gone leaves its id to another: sums are kept beside their mask.
+    sums = [past.count(np.array([i, 0, 0, 0]), None)[-1] for i in range(50)]
+    assert sums == list(range(50))
+
+
+def test_a_ratio_over_none_is_unknown():
+    assert pd.isna(ratio(np.array([0, 1]), np.array([0, 4]))).tolist() == [True, False]
