@@ -80,14 +80,7 @@ def simulate(
     results = later.corrected_results(visits.result, changed.field == later.RESULT)
     result = pa.array(RESULTS).take(pa.array(results))
     result = pc.if_else(pa.array(odd == later.ODD_RESULT), pa.scalar("PASS (SEE NOTES)"), result)
-    texts = pc.if_else(
-        pa.array(changed.field == later.VIOLATIONS),
-        pc.binary_join_element_wise(texts, "REPORT AMENDED.", " ", null_handling="emit_null"),
-        texts,
-    )
-    # A text whose beginning was lost: no code in front, no title.
-    torn = pc.utf8_slice_codeunits(texts, 9, 60)
-    texts = pc.if_else(pa.array(odd == later.TORN_TEXT), torn, texts)
+    texts = _amended(texts, changed.field == later.VIOLATIONS, odd == later.TORN_TEXT)
     identifier = pa.array(visits.number).cast(pa.string())
     identifier = pc.if_else(pa.array(odd == later.NO_ID), pa.scalar(None, pa.string()), identifier)
     address = known.address.take(who)
@@ -134,8 +127,7 @@ def simulate(
 
 def _with_repeats(rows: pa.Table, words: np.ndarray, odd: np.ndarray) -> pa.Table:
     """Repeat a few rows under another ``:id``: some exactly, some with another result under the same id."""
-    positions = np.arange(len(words))
-    extra = positions[(odd == later.REPEATED) | (odd == later.SAME_ID)]
+    extra = np.flatnonzero((odd == later.REPEATED) | (odd == later.SAME_ID))
     if not len(extra):
         return rows
     copies = rows.take(pa.array(extra))
@@ -146,16 +138,35 @@ def _with_repeats(rows: pa.Table, words: np.ndarray, odd: np.ndarray) -> pa.Tabl
     other = pc.if_else(pc.equal(copies["results"], "Fail"), "Pass", "Fail")
     result = pc.if_else(pa.array(odd[extra] == later.SAME_ID), other, copies["results"])
     copies = copies.set_column(index, "results", result)
-    # Each copy stands behind its row, so that rows of later weeks stay behind those of earlier ones.
-    order = np.argsort(np.concatenate([positions, extra]), kind="stable")
-    return pa.concat_tables([rows, copies]).take(pa.array(order))
+    # Each copy stands behind its row, so that rows of later weeks stay behind those of earlier ones. They are few, and
+    # slices are not copied.
+    ends = [0, *(int(position) + 1 for position in extra), len(rows)]
+    pieces = [rows.slice(ends[0], ends[1] - ends[0])]
+    for number in range(len(extra)):
+        start, end = ends[number + 1], ends[number + 2]
+        pieces += [copies.slice(number, 1), rows.slice(start, end - start)]
+    return pa.concat_tables(pieces)
+
+
+def _amended(texts: pa.ChunkedArray, amended: np.ndarray, torn: np.ndarray) -> pa.ChunkedArray:
+    """Return the texts with a remark where they were amended, and without code and title where they were torn."""
+    touched = np.flatnonzero(amended | torn)
+    some = texts.take(pa.array(touched))
+    remark = pc.binary_join_element_wise(some, "REPORT AMENDED.", " ", null_handling="emit_null")
+    some = pc.if_else(pa.array(amended[touched]), remark, some)
+    some = pc.if_else(pa.array(torn[touched]), pc.utf8_slice_codeunits(some, 9, 60), some)
+    return pc.replace_with_mask(texts, pa.array(amended | torn), some.combine_chunks())
 
 
 def _moments(first_week: date, day: np.ndarray, second: np.ndarray, ending: str) -> pa.Array:
-    start = np.datetime64(first_week, "s")
-    moments = start + day.astype("timedelta64[D]").astype("timedelta64[s]") + second.astype("timedelta64[s]")
-    text = pc.strftime(pa.array(moments), "%Y-%m-%dT%H:%M:%S")
-    return pc.binary_join_element_wise(text, ".000" + ending, "")
+    """Write moments, each day and each second of a day once: writing every moment anew took a second."""
+    days, of_day = np.unique(day, return_inverse=True)
+    seconds, of_second = np.unique(second, return_inverse=True)
+    day_texts = np.datetime_as_string(np.datetime64(first_week, "D") + days)
+    clock_texts = np.datetime_as_string(np.datetime64(0, "s") + seconds)
+    dates = pa.array([f"{text}T" for text in day_texts])
+    clocks = pa.array([f"{text[11:]}.000{ending}" for text in clock_texts])
+    return pc.binary_join_element_wise(dates.take(pa.array(of_day)), clocks.take(pa.array(of_second)), "")
 
 
 def cached_city(
