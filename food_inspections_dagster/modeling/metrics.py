@@ -141,7 +141,7 @@ class Ranked:
             wanted = np.rint(np.arange(bins) * (rows / bins))
             starts = self.begins[np.searchsorted(self.begins, wanted, side="right") - 1]
             starts = starts[np.append(True, starts[1:] != starts[:-1])]
-            counts = np.diff(starts, append=rows)
+            counts = np.append(starts[1:], rows) - starts
         if len(starts) == 0:
             predicted = observed = np.empty(0)
         else:
@@ -333,18 +333,24 @@ class Slots:
     @classmethod
     def of(cls, days: np.ndarray) -> "Slots":
         """Find the dates of the first half: on whose evening fewer than half of the inspections were made."""
-        values, which, counts = np.unique(days, return_inverse=True, return_counts=True)
+        if len(days) == 0:
+            return cls(*[np.empty(0)] * 4)
+        first = days.min()
+        counts = np.bincount(days - first)
         early = (np.cumsum(counts) < len(days) / 2).astype(np.float64)
         return cls(
             days.astype(np.float64),
-            np.repeat(values, counts).astype(np.float64),
+            np.repeat(np.arange(first, first + len(counts), dtype=np.float64), counts),
             np.repeat(early, counts),
-            early[which],
+            early[days - first],
         )
 
-    def reordered(self, score: np.ndarray) -> Reordered:
-        """Give the earliest dates to the highest scores; tied rows share theirs."""
-        order = np.argsort(-score)
+    def reordered(self, score: np.ndarray, order: np.ndarray | None = None) -> Reordered:
+        """Give the earliest dates to the highest scores; tied rows share theirs.
+
+        ``order`` are the positions of falling scores, where the caller knows them.
+        """
+        order = np.argsort(-score) if order is None else order
         begins, sizes = _ties(score[order])
         day, early = self.ordered, self.early
         if len(begins) < len(order):
@@ -441,6 +447,14 @@ def ratio_interval(
 # ---------------------------------------------------------------------- clusters
 
 
+@dataclass(frozen=True)
+class Sums:
+    """Sums by cluster (clusters,), and their total."""
+
+    by_cluster: np.ndarray
+    total: float
+
+
 class Clusters:
     """The clusters of some rows.
 
@@ -458,31 +472,32 @@ class Clusters:
         present = np.bincount(cluster) > 0
         self.code = (np.cumsum(present) - 1)[cluster]
         self.count = int(np.count_nonzero(present))
-        of_positives = self.sums(label.astype(np.float64))
+        of_positives = self.sums(label.astype(np.float64)).by_cluster
         rows = np.bincount(self.code, minlength=self.count)
         self.positives = int(np.count_nonzero(label))
         self.negatives = len(label) - self.positives
         self.with_positives = int(np.count_nonzero(of_positives))
         self.with_negatives = int(np.count_nonzero(rows > of_positives))
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Return the sums of values (rows,) by cluster (clusters,)."""
-        return np.bincount(self.code, weights=values, minlength=self.count)
+    def sums(self, values: np.ndarray) -> "Sums":
+        """Return the sums of values (rows,) by cluster."""
+        by_cluster = np.bincount(self.code, weights=values, minlength=self.count)
+        return Sums(by_cluster, float(by_cluster.sum()))
 
-    def ratio(self, numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float]:
-        """Return sum(numerator) / sum(denominator) and its linearised standard error, from ``sums`` of both.
+    def ratio(self, numerator: "Sums", denominator: "Sums") -> tuple[float, float]:
+        """Return the ratio of two sums and its linearised standard error.
 
         NaN where the denominator is 0; the error also with fewer than two clusters.
         """
-        total = float(denominator.sum())
-        if total == 0:
+        if denominator.total == 0:
             return math.nan, math.nan
-        value = float(numerator.sum()) / total
+        value = numerator.total / denominator.total
         if self.count < 2:
             return value, math.nan
-        residual = numerator - denominator * value
-        residual *= residual
-        return value, math.sqrt(self.count / (self.count - 1) * float(residual.sum())) / abs(total)
+        residual = denominator.by_cluster * -value
+        residual += numerator.by_cluster
+        square = float(np.einsum("i,i->", residual, residual))
+        return value, math.sqrt(self.count / (self.count - 1) * square) / abs(denominator.total)
 
     def placements(self, auc: Auc) -> tuple[np.ndarray, np.ndarray]:
         """Return by cluster the sums of the placement values minus the AUC, of positive and of negative rows."""

@@ -19,7 +19,7 @@ import pandas as pd
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
-from food_inspections_dagster.modeling.metrics import Clusters, Estimate, Ranked, TopK
+from food_inspections_dagster.modeling.metrics import Clusters, Estimate, Ranked, Sums, TopK
 from food_inspections_dagster.modeling.rules import METRICS, SelectionRule, as_dict
 from food_inspections_dagster.modeling.splits import evaluation_window
 from food_inspections_dagster.weeks import WEEK
@@ -229,9 +229,9 @@ class _Common:
         begin, end, orders = self._near
         if not begin <= span.start <= span.stop <= end:
             begin, end = span.start, span.stop + (span.stop - span.start) // 2
-            orders = [order[(order >= begin) & (order < end)] for order in self._orders]
+            orders = [_within(order, begin, end) + begin for order in self._orders]
             self._near = (begin, end, orders)
-        return [order[(order >= span.start) & (order < span.stop)] - span.start for order in orders]
+        return [_within(order, span.start, span.stop) for order in orders]
 
     def reordered(self, first: date, last: date) -> np.ndarray:
         """Return the columns of the City's two metrics for the rows from ``first`` to ``last``.
@@ -252,10 +252,16 @@ class _Common:
         span = frames.span(self.weeks, first, last)
         slots = metrics.Slots.of(self.days[span])
         columns = [slots.first_half]
-        for score in self.score:
-            order = slots.reordered(score[span])
+        for score, ascending in zip(self.score, self.orders(span), strict=True):
+            order = slots.reordered(score[span], ascending[::-1])
             columns += [order.days_earlier, order.first_half_simulated]
         return np.stack(columns) * self.positive[span]
+
+
+def _within(order: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Return the positions from ``begin`` to ``end``, without it, of an order; counted from ``begin``."""
+    shifted = order - np.int32(begin)
+    return shifted[shifted.view(np.uint32) < end - begin]
 
 
 # ---------------------------------------------------------------------- evaluation
@@ -313,7 +319,7 @@ def _evaluate(common: _Common, first: date, last: date) -> _Window:
         "first_half_actual": clusters.sums(first_half_actual),
     }
 
-    def ratios(sums: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+    def ratios(sums: Mapping[str, Sums]) -> dict[str, Estimate]:
         return {
             name: Estimate.of(*clusters.ratio(sums[over], sums[under]), rule.confidence, bounds)
             for name, over, under, bounds in _RATIOS
