@@ -139,7 +139,11 @@ class EmbeddedPostgres:
         except (OSError, subprocess.SubprocessError) as error:
             log = self.directory / "log"
             lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-            reason = next((x for x in reversed(lines) if "FATAL" in x or "PANIC" in x), str(error))
+            # Not the words of a failed command: they are the command itself.
+            ended = (
+                f"{Path(error.cmd[0]).name} failed" if isinstance(error, subprocess.CalledProcessError) else str(error)
+            )
+            reason = next((x for x in reversed(lines) if "FATAL" in x or "PANIC" in x), ended)
             raise FoodInspectionsError(
                 f"The embedded Postgres in {self.directory} did not start ({reason.strip()}): see {log}."
             ) from None

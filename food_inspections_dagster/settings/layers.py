@@ -152,11 +152,11 @@ def _file_layer(root: Path, file: Path) -> _Layer:
         return _Layer(origin, {})
     if not isinstance(content, dict) or not all(isinstance(v, dict) or v is None for v in content.values()):
         raise FoodInspectionsError(f"{origin} must hold sections with keys, such as 'portal:' with 'url: …' below.")
-    content = {section: keys for section, keys in content.items() if keys is not None}
-    if file.name != "credentials.yaml":
-        _refuse_unknown(content, Settings, origin)
+    kind = Credentials if file.name == "credentials.yaml" else Settings
+    _refuse_unknown(content, kind, origin)
+    content = _without_empty_sections(content, kind)
+    if kind is Settings:
         return _Layer(origin, content)
-    _refuse_unknown(content, Credentials, origin)
     try:
         return _Layer(origin, Credentials(**content).as_settings())
     except ValidationError as error:
@@ -176,6 +176,18 @@ def _refuse_unknown(content: Mapping[str, Any], section: type, origin: str, abov
             if not isinstance(value, Mapping):
                 raise FoodInspectionsError(f"'{name}' in {origin} is a section: put its keys below it.")
             _refuse_unknown(value, inner, origin, name)
+
+
+def _without_empty_sections(content: Mapping[str, Any], section: type) -> dict[str, Any]:
+    """Leave out sections whose keys are all commented out."""
+    kept = {}
+    for key, value in content.items():
+        inner = section_of(children(section)[key])
+        if inner is None:
+            kept[key] = value
+        elif value is not None:
+            kept[key] = _without_empty_sections(value, inner)
+    return kept
 
 
 def _check_mappings(layer: _Layer) -> None:
@@ -278,8 +290,8 @@ def _put(content: dict[str, Any], path: KeyPath, value: Any) -> None:
 
 def _as_variables(overrides: Mapping[str, Any]) -> dict[str, str]:
     """Write a layer as variables."""
-    given = {section: keys for section, keys in overrides.items() if keys is not None}
-    _refuse_unknown(given, Settings, COMMAND_LINE)
+    _refuse_unknown(overrides, Settings, COMMAND_LINE)
+    given = _without_empty_sections(overrides, Settings)
     _check_mappings(_Layer(COMMAND_LINE, given))
     variables: dict[str, str] = {}
     for leaf in leaves(Settings):

@@ -57,5 +57,6 @@ def test_a_server_that_cannot_start_says_so(tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "PG_VERSION").write_text("18\n")
-    with pytest.raises(FoodInspectionsError, match=r"did not start.*see .*log"):
+    with pytest.raises(FoodInspectionsError, match=r"did not start.*see .*log") as refusal:
         EmbeddedPostgres(broken).start()
+    assert "max_connections" not in str(refusal.value), "the command is no explanation"

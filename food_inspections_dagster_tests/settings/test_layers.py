@@ -74,6 +74,14 @@ def test_the_same_layers_are_read_once(home, monkeypatch):
     assert load_settings({"portal": {"page_rows": 5}}).portal.retries == 9
 
 
+def test_sections_without_keys_are_as_good_as_left_out(home, local):
+    settings = load_settings()
+    local("portal:\nstorage:\n  s3:\nmodels:\n  schedule:\n  # update_weeks: 4\n")
+    assert load_settings() == settings
+    local("s3:\n", "credentials.yaml")
+    assert load_settings() == settings
+
+
 @pytest.mark.parametrize("name", ["LOGISTIC_REGRESSION__C", "logistic_regression__c", "Logistic_Regression__C"])
 def test_a_variable_below_a_mapping_means_the_known_key_and_a_number(home, monkeypatch, name):
     monkeypatch.setenv(f"FOOD_INSPECTIONS__MODELS__PARAMETERS__{name}", "0.01")
