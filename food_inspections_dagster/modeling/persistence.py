@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
@@ -48,13 +48,18 @@ def canonical_json(value: object) -> bytes:
 
 
 def content_hash(value: object) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()[:16]
+    """Return the first 16 hexadecimal digits of the SHA-256 of the value as JSON with sorted keys."""
+    # Without indents json works in C, ten times as fast.
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def library_versions(algorithm: str) -> dict[str, str]:
     """Return the versions of the libraries that can change a model of an algorithm."""
-    return {name: version(name) for name in sorted({"numpy", *algorithms.algorithm(algorithm).libraries})}
+    return {name: _version(name) for name in sorted({"numpy", *algorithms.algorithm(algorithm).libraries})}
+
+
+_version = cache(version)  # it parses the distribution's metadata anew each time
 
 
 def model_id_of(card: Mapping[str, Any]) -> str:
