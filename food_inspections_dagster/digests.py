@@ -16,8 +16,10 @@ def canonical_json(value: object) -> bytes:
 
 
 def content_hash(value: object) -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-    return sha256(canonical_json(value)).hexdigest()[:16]
+    """Return the first 16 hexadecimal digits of the SHA-256 of the value as JSON with sorted keys."""
+    # Without indents json works in C, ten times as fast.
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def plain(value: object) -> Any:

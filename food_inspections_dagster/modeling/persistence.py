@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
@@ -45,7 +45,10 @@ GROUP_IDENTITY = ("format", "algorithm", "parameters", "seed", "features", "labe
 
 def library_versions(algorithm: str) -> dict[str, str]:
     """Return the versions of the libraries that can change a model of an algorithm."""
-    return {name: version(name) for name in sorted({"numpy", *algorithms.algorithm(algorithm).libraries})}
+    return {name: _version(name) for name in sorted({"numpy", *algorithms.algorithm(algorithm).libraries})}
+
+
+_version = cache(version)  # it parses the distribution's metadata anew each time
 
 
 def model_id_of(card: Mapping[str, Any]) -> str:

@@ -61,9 +61,8 @@ def rank(
     explained = features.iloc[order[: model.algorithm.explained_ranks]].reset_index(drop=True)
     why = reasons(model, explained, phrases, top=REASONS)
     phrase_of = np.full((len(ranked), REASONS), None, dtype=object)
-    phrase_of[why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1] = why["phrase"].to_numpy(
-        object
-    )
+    at = (why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1)
+    phrase_of[at] = why["phrase"].to_numpy(object)
     behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
     for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
         behind[row][feature] = round(contribution, 6)

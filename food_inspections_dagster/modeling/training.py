@@ -132,6 +132,7 @@ class TrainingRows:
         self.label = rows[label].iloc[usable].to_numpy(dtype=bool)
         self.days = frames.days(self.frame["week"])
         self.ids = self.frame["inspection_id"].to_numpy(dtype=np.int64)
+        self._weeks = np.unique(self.days)
         self._week_hashes = self._hash_weeks()
 
     def span(self, first: date, last: date) -> slice:
@@ -141,20 +142,19 @@ class TrainingRows:
     def data_hash(self, first: date, last: date) -> str:
         """Return a hash of ids, labels and feature values of the rows of these weeks."""
         digest = hashlib.sha256()
-        for day in np.unique(self.days[self.span(first, last)]):
-            digest.update(self._week_hashes[day.astype(object)])
+        for week in self._week_hashes[frames.span(self._weeks, first, last)]:
+            digest.update(week)
         return digest.hexdigest()[:32]
 
-    def _hash_weeks(self) -> dict[date, bytes]:
-        """Return a hash of each week's rows, which does not depend on the other weeks'."""
+    def _hash_weeks(self) -> list[bytes]:
+        """Return a hash of the rows of each of ``_weeks``, which does not depend on the other weeks'."""
         # A word is its own hash, for its code depends on which words the other weeks have.
         words = [
             np.frombuffer(b"".join(hashlib.sha256(word.encode()).digest() for word in [*vocabulary, ""]), np.uint64)
             for vocabulary in self.inputs.vocabularies
         ]
-        hashes = {}
-        for day in np.unique(self.days):
-            week = day.astype(object)
+        hashes = []
+        for week in self._weeks.tolist():
             span = self.span(week, week)
             digest = hashlib.sha256(str(week).encode())
             digest.update(self.ids[span].tobytes())
@@ -165,7 +165,7 @@ class TrainingRows:
             digest.update(numeric.tobytes())
             for position, table in enumerate(words):
                 digest.update(table.reshape(-1, 4)[self.inputs.codes[span, position]].tobytes())
-            hashes[week] = digest.digest()
+            hashes.append(digest.digest())
         return hashes
 
 
@@ -374,13 +374,12 @@ def _backtest(usable: TrainingRows, results: Sequence[_AnchorResult]) -> pd.Data
     which = np.repeat(
         np.arange(len(scored), dtype=np.int32), [len(r.positions) for r in scored if r.positions is not None]
     )
-    model_ids = pa.DictionaryArray.from_arrays(which, [r.model_id for r in scored])
     values = {
         "week": frame["week"],
         "inspection_id": frame["inspection_id"],
         "establishment_id": frame["establishment_id"],
         "inspection_date": frame["inspection_date"],
-        "model_id": model_ids.cast(pa.string()),
+        "model_id": pa.array([r.model_id for r in scored], pa.string()).take(pa.array(which)),
         "score": np.concatenate([r.score for r in scored if r.score is not None]),
         "label": usable.label[positions],
     }

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
-from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.pipeline import Pipeline
 
 from food_inspections_dagster.modeling.algorithms import skops_files
@@ -25,6 +24,26 @@ from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 BLOCK_ROWS = 32
 #: One training row in so many tells how far the k nearest reach, so that only those within it are compared.
 SAMPLE_EVERY = 16
+
+
+class BestColumns(BaseEstimator):
+    """The columns that tell the label best, by the F statistic.
+
+    Over columns of mean 0 and deviation 1 its order is that of how far the mean of the rows with the label lies from
+    0, which is one product instead of scikit-learn's several copies of the matrix.
+
+    Attributes after fit:
+        columns_: positions, ascending.
+    """
+
+    def __init__(self, count: int = 20):
+        self.count = count
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "BestColumns":
+        """Choose among the columns of ``X``, float32; the first wins a tie."""
+        distance = np.abs(y.astype(np.float32) @ X)
+        self.columns_ = np.sort(np.argsort(-distance, kind="stable")[: self.count])
+        return self
 
 
 class GridNeighbours(BaseEstimator):
@@ -85,14 +104,14 @@ class GridNeighbours(BaseEstimator):
         rank = 2 * k // SAMPLE_EVERY + 4
         if rank < sample.shape[1]:
             reach = np.partition(sample, rank, axis=1)[:, rank]
-            within = distances <= reach[:, None]
-            short = np.count_nonzero(within, axis=1) < k
-            within[short] = True
         else:
-            within = np.ones(distances.shape, dtype=bool)
-        flat = np.flatnonzero(within)
-        ends = np.searchsorted(flat, np.arange(1, rows + 1) * points)
+            reach = np.full(rows, np.inf, dtype=np.float32)
+        flat, ends = _true_positions(distances <= reach[:, None])
         counts = np.diff(ends, prepend=0)
+        if (counts < k).any():
+            reach[counts < k] = np.inf
+            flat, ends = _true_positions(distances <= reach[:, None])
+            counts = np.diff(ends, prepend=0)
         row = np.repeat(np.arange(rows), counts)
         place = np.arange(len(flat)) - np.repeat(ends - counts, counts)
         near = np.full((rows, int(counts.max())), np.inf, dtype=np.float32)
@@ -125,12 +144,11 @@ class NearestNeighbours(Algorithm):
         """Fit; k is capped at a fifth of the training rows, components at the columns there are."""
         scaling = Scaling(parameters["clip_quantile"])
         scaled = scaling.fit_transform(design.matrix(inputs))
-        selected = min(parameters["selected_columns"], scaled.shape[1])
-        select = SelectKBest(f_classif, k=selected).fit(scaled, label)
-        chosen = select.get_support(indices=True)
-        components = PCA(min(parameters["components"], selected), svd_solver="covariance_eigh").fit(scaled[:, chosen])
+        select = BestColumns(parameters["selected_columns"]).fit(scaled, label)
+        chosen = scaled[:, select.columns_]
+        components = PCA(min(parameters["components"], chosen.shape[1]), svd_solver="covariance_eigh").fit(chosen)
         neighbours = GridNeighbours(max(1, min(parameters["n_neighbors"], len(label) // 5)))
-        neighbours.fit(_project(components, scaled[:, chosen]), label)
+        neighbours.fit(_project(components, chosen), label)
         return Pipeline(
             [("scale", scaling), ("select", select), ("components", components), ("neighbours", neighbours)]
         )
@@ -163,16 +181,22 @@ class NearestNeighbours(Algorithm):
 
     def load(self, data: bytes) -> Pipeline:
         """Read a skops file."""
-        return skops_files.load(data, (Scaling, GridNeighbours, f_classif))
+        return skops_files.load(data, (Scaling, BestColumns, GridNeighbours))
 
     def _used(self, fitted: Pipeline) -> np.ndarray:
         """Return the columns of the design that the neighbours are told apart by, ascending."""
-        return np.unique(fitted["scale"].origin_[fitted["select"].get_support()])
+        return np.unique(fitted["scale"].origin_[fitted["select"].columns_])
 
     def _predict(self, fitted: Pipeline, used: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         """Return probabilities from the columns ``used`` of the design."""
-        scaled = fitted["scale"].transform(matrix, fitted["select"].get_support(indices=True), used)
+        scaled = fitted["scale"].transform(matrix, fitted["select"].columns_, used)
         return np.asarray(fitted["neighbours"].share(_project(fitted["components"], scaled)))
+
+
+def _true_positions(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the flat positions that are true, and for each row how many there are up to its end."""
+    flat = np.flatnonzero(mask)
+    return flat, np.searchsorted(flat, np.arange(1, len(mask) + 1) * mask.shape[1])
 
 
 def _project(components: PCA, scaled: np.ndarray) -> np.ndarray:
