@@ -129,15 +129,15 @@ def pip_command(python: Path) -> list[str]:
     return [str(python), "-m", "pip"]
 
 
-def uv_command(pip: Sequence[str], folder: Path) -> str:
-    """Return the path of uv: the installed one, or the locked one, which pip puts into ``folder``.
+def uv_command(python: Path, pip: Sequence[str], folder: Path) -> str:
+    """Return the path of uv: an installed one, or the locked one, which pip puts into ``folder``.
 
     Raises:
         InstallationError: when pip cannot install it.
     """
-    installed = shutil.which("uv")
-    if installed and _version(installed) >= OLDEST_UV:
-        return installed
+    for installed in (shutil.which("uv"), shutil.which("uv", path=python.parent)):
+        if installed and _version(installed) >= OLDEST_UV:
+            return installed
     lock = folder / "uv.lock"
     block = re.search(r"^uv==(?:.*\\\n)*.*\n", UV_LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     if block is None:
@@ -168,7 +168,7 @@ def install_with_uv(python: Path, lock: Path, project: bool, pip: Sequence[str])
         InstallationError: when uv cannot be had, or fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        uv = uv_command(pip, Path(folder))
+        uv = uv_command(python, pip, Path(folder))
         listing = subprocess.run([*pip, "config", "list"], capture_output=True, text=True).stdout  # noqa: S603
         settings = pip_settings(listing)
         environment = {**os.environ, **uv_variables(settings, os.environ)}
@@ -226,11 +226,11 @@ def follow(command: Sequence[str], environment: Mapping[str, str]) -> None:
         except queue.Empty:
             line = ""
         ended = line is None
-        if line:
+        if line and not line.startswith("Ignoring "):  # packages of other platforms
             last.append(line)
             download = _DOWNLOAD.match(line)
             if download and float(download[2]) >= SHOWN_MEGABYTES:
-                say(f"  downloading {download[1]} ({float(download[2]):.0f} MB)")
+                say(f"  downloading {download[1].rpartition('/')[2]} ({float(download[2]):.0f} MB)")
                 shown = time.monotonic()
         if time.monotonic() - shown >= PULSE_SECONDS:
             shown = time.monotonic()
@@ -267,7 +267,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             install_with_pip(python, chosen.lock, chosen.project, pip)
     except (InstallationError, subprocess.CalledProcessError, OSError) as error:
-        print(f"Error: the packages could not be installed: {error}", file=sys.stderr)
+        print(
+            f"{error}\nError: the packages could not be installed (see above): mend the network or pip's settings, "
+            "which `python3 -m pip config list` shows, and call make again.",
+            file=sys.stderr,
+        )
         sys.exit(1)
     say(f"Installed in {time.monotonic() - began:.0f} s.")
 
