@@ -1,10 +1,16 @@
 # One verb each; `make help` lists them. Everything lives in .venv/ and .local/ of this folder.
 PYTHON ?= python3
 PORTAL ?= simulated
+INSTALLER ?= uv
 VENV := .venv
 BIN := $(VENV)/bin
+# What running needs, and what tests, lint and benchmarks need on top of it.
 READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
 CLI := $(BIN)/food-inspections
+# One resolution for every platform and Python, with hashes; which index served it stays out.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --custom-compile-command "make lock"
 export DAGSTER_HOME := $(CURDIR)
 export PYTHONUNBUFFERED := 1
 
@@ -16,14 +22,18 @@ help: ## this list
 	@echo
 	@echo "  PORTAL=simulated (default), https://data.cityofchicago.org, or a Parquet or CSV file or a folder of them"
 	@echo "  FROM=2024-01-01 TO=2024-12-30   bound the weeks (Mondays) of run"
+	@echo "  INSTALLER=pip   install with pip instead of uv"
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml installation/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "food-inspections needs Python 3.11 or newer; name one with 'make PYTHON=/path/to/python3.11 ...'." >&2; exit 1; }
-	@echo "Installing the locked dependencies into $(VENV) (about two minutes, once) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) installation/install.py $(VENV) requirements.lock --project --installer $(INSTALLER) \
+	  --size "about 400 MB to download, 1.2 GB on disk"
+	@touch $@
+
+$(READY_DEV): requirements-dev.lock $(READY)
+	@$(PYTHON) installation/install.py $(VENV) requirements-dev.lock --installer $(INSTALLER) \
+	  --size "about 100 MB to download"
 	@touch $@
 
 run: $(READY) ## the main job: load the history, materialise every stage, print Monday's list
@@ -35,23 +45,23 @@ dev: $(READY) ## Dagster's UI with its daemon on the same data (and the portal, 
 portal: $(READY) ## only the portal server, over the simulated city or the files of PORTAL
 	@$(CLI) portal --source '$(PORTAL)'
 
-test: $(READY) ## all tests
+test: $(READY_DEV) ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY_DEV) ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy food_inspections_dagster food_inspections_portal
 
-bench: $(READY) ## speed and memory as ratios within one run; prints the tables of benchmarks/README.md
+bench: $(READY_DEV) ## speed and memory as ratios within one run; prints the tables of benchmarks/README.md
 	@$(BIN)/python -m benchmarks
 
 docs: $(READY) ## write the data dictionary and the picture of the asset graph again, from the code
 	@$(BIN)/python docs/generate.py
 
-lock: $(READY) ## resolve the dependencies again into requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --extra dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+lock: $(READY_DEV) ## resolve the dependencies again into requirements.lock and requirements-dev.lock
+	@$(LOCK) --group build pyproject.toml -o requirements.lock
+	@$(LOCK) --group dev --constraints requirements.lock -o requirements-dev.lock
 
 stop: ## stop the embedded Postgres
 	@test ! -x $(CLI) || $(CLI) stop

@@ -1,1 +1,1 @@
-"""Speed and memory of the project, as ratios within one run: `make bench`."""
+"""Speed, memory and installation of the project beside an earlier commit, within one run: `make bench`."""

@@ -1,111 +1,195 @@
-"""``python -m benchmarks``: times the work and prints the tables of ``benchmarks/README.md``.
+"""``python -m benchmarks``: measures the work beside an earlier commit and prints the tables of its README.
 
-Every number of a table comes from one run on one machine, the compared things by turns, so that ratios stand
-where seconds do not. Each measurement has a folder, an embedded Postgres and a child process of its own.
+Every number of a table comes from one run on one machine, the compared sides by turns, so that ratios stand
+where seconds do not. Each measurement has a folder, an embedded Postgres and processes of its own.
 """
 
 import argparse
+import json
 import math
 import os
 import platform
-import re
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+import urllib.request
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
-from benchmarks.processes import WORK, Usage, fresh_home, portal_variables
-from food_inspections_dagster.command_line.portal import choose, serving
+from benchmarks import sides, tables
+from benchmarks.processes import Side, Usage, adopt_strays, fresh_home, portal_of
+from benchmarks.tables import GIGABYTE, paragraphs
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.settings import load_settings
-from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
-from food_inspections_portal.identity import City
+from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, WEEK, last_complete_week, week_range
 
 README = Path(__file__).with_name("README.md")
-PARTS = {
-    "a": "historic load, portal to feature_matrix, as one Dagster run",
-    "b": "the same work as bare function calls",
-    "c": "one more week on top of the full history, portal to scores",
-    "d": "growth with the number of inspections",
+MEASURES = {
+    "install": "the environment, from nothing",
+    "run": "the command behind `make run`, from nothing to Monday's list",
+    "history": "portal to feature_matrix, as one run and as bare function calls",
+    "week": "one more week on top of the history, portal to scores",
+    "growth": "portal to feature_matrix for cities of other sizes",
 }
-STAGES = ("raw_inspections", "clean_tables", "feature_matrix")
+BASELINE = "28f6736"
+DATASET = "4ijn-s7e5"
+CITY = "simulated-benchmark"
 LIBRARIES = ("dagster", "pandas", "pyarrow", "numpy", "adbc-driver-postgresql", "scikit-learn", "xgboost")
-_ROWS = re.compile(r"^(?:rows|feature_matrix +[\d,]+) +([\d,]+)\b", re.MULTILINE)
-GIGABYTE = 2**30
 
 
 @dataclass(frozen=True)
-class Portal:
-    """A portal server that runs, and how long it took until it answered."""
+class Size:
+    """Size of the simulated city; scale 1 is Chicago's volume."""
 
-    url: str
-    city: City
-    seconds_to_start: float
-
-    @property
-    def weeks(self) -> tuple[date, date]:
-        """The city's first and newest week."""
-        return FIRST_WEEK, FIRST_WEEK + WEEK * (self.city.complete_weeks - 1)
+    scale: float
+    weeks: int
 
     @property
-    def variables(self) -> dict[str, str]:
-        return portal_variables(self.url, self.city.name)
+    def bounds(self) -> tuple[date, date]:
+        """The first and the newest week."""
+        return FIRST_WEEK, FIRST_WEEK + WEEK * (self.weeks - 1)
+
+    @property
+    def options(self) -> list[str]:
+        return ["--scale", str(self.scale), "--weeks", str(self.weeks)]
+
+    def __str__(self) -> str:
+        return f"scale {self.scale:g}, {self.weeks} weeks"
 
 
-@contextmanager
-def portal_of(city: City) -> Iterator[Portal]:
-    """Serve a simulated city, which is simulated once and then read from ``.local/portal``."""
-    say(f"portal of scale {city.scale:g} ({city.complete_weeks} weeks)")
-    WORK.mkdir(parents=True, exist_ok=True)
-    began = time.perf_counter()
-    with serving(choose("simulated", city), load_settings(), WORK / "portal.log") as served:
-        yield Portal(served.url, city, time.perf_counter() - began)
+@dataclass
+class Results:
+    """The usages of each side, in the order they were measured."""
+
+    usages: dict[str, list[Usage]] = field(default_factory=dict)
+
+    def add(self, name: str, usage: Usage) -> None:
+        say(f"{name}: {usage.wall:.1f} s wall, {usage.cpu:.1f} s CPU, {usage.peak / GIGABYTE:.2f} GB")
+        self.usages.setdefault(name, []).append(usage)
 
 
-def load(portal: Portal) -> Usage:
-    """Load the whole history up to the features, in a home without data."""
-    with fresh_home() as home:
-        return home.run(command(portal, "--until", "feature_matrix"), portal.variables)
+# --- measures
 
 
-def bare(portal: Portal) -> Usage:
-    """Do the same without Dagster and storage."""
-    first, last = portal.weeks
-    with fresh_home() as home:
-        return home.run(["-m", "benchmarks.bare", str(first), str(last)], portal.variables)
+def measure_run(compared: Sequence[Side], size: Size, repeat: int) -> str:
+    """Measure the whole run, its portal and the simulation of the city among it."""
+    results = Results()
+    for side in by_turns(compared, repeat):
+        with fresh_home(side) as home:
+            results.add(side.name, home.run("run", "--portal", "simulated", *size.options))
+    return paragraphs(
+        f"From nothing to Monday's list ({size}); the simulation of the city and its portal count too:",
+        tables.usage_table(results.usages),
+        tables.ratios(results.usages, [side.name for side in compared]),
+    )
 
 
-def one_more_week(portal: Portal) -> tuple[Usage, Usage]:
-    """Load everything but the newest week up to the lists; then run again for the newest."""
-    with fresh_home() as home:
-        before = portal.weeks[1] - WEEK
-        say(f"history to {before}")
-        history = home.run(command(portal, "--to", str(before)), portal.variables)
-        say(f"the week of {portal.weeks[1]}")
-        return history, home.run(command(portal), portal.variables)
+def measure_history(compared: Sequence[Side], size: Size, repeat: int) -> str:
+    """Measure portal to feature_matrix as a run and as bare calls."""
+    results, bare = Results(), Results()
+    first, last = (str(week) for week in size.bounds)
+    with ExitStack() as stack:
+        urls = {side.name: stack.enter_context(portal_of(side, size.scale, size.weeks)) for side in compared}
+        rows = count_rows(urls[compared[0].name])
+        for side in by_turns(compared, repeat):
+            url = urls[side.name]
+            with fresh_home(side) as home:
+                results.add(
+                    side.name, home.run("run", "--portal", url, "--until", "feature_matrix", url=url, city=CITY)
+                )
+            with fresh_home(side) as home:
+                bare.add(f"{side.name}, bare calls", home.bare(first, last, url, CITY))
+    lines = [tables.usage_table({**results.usages, **bare.usages})]
+    for side in compared:
+        name = side.name
+        one, other = results.usages[name], bare.usages[f"{name}, bare calls"]
+        lines.append(f"{name}: run to bare calls {tables.ratio(one, other)}.")
+    lines.append(tables.ratios(results.usages, [side.name for side in compared]))
+    return paragraphs(f"{rows:,} rows of the portal ({size}):", *lines)
 
 
-def command(portal: Portal, *options: str) -> list[str]:
-    return ["-m", "food_inspections_dagster.command_line.app", "run", "--portal", portal.url, *options]
+def measure_week(compared: Sequence[Side], size: Size, repeat: int) -> str:
+    """Load everything but the newest week up to the lists; then run again for the newest, which is measured."""
+    before, weeks = Results(), Results()
+    first, newest = size.bounds
+    with ExitStack() as stack:
+        urls = {side.name: stack.enter_context(portal_of(side, size.scale, size.weeks)) for side in compared}
+        for side in by_turns(compared, repeat):
+            url = urls[side.name]
+            with fresh_home(side) as home:
+                history = home.run("run", "--portal", url, "--to", str(newest - WEEK), url=url, city=CITY)
+                before.add(f"{side.name}, the history before it", history)
+                weeks.add(side.name, home.run("run", "--portal", url, url=url, city=CITY))
+    return paragraphs(
+        f"The week of {newest} on top of {size.weeks - 1} weeks from {first}, from portal to scores ({size}):",
+        tables.usage_table({**weeks.usages, **before.usages}),
+        tables.ratios(weeks.usages, [side.name for side in compared]),
+    )
 
 
-def rows_of(usage: Usage) -> int:
-    """Return the rows of the feature matrix that a child printed.
+def measure_growth(side: Side, sizes: Sequence[Size]) -> str:
+    """Measure portal to feature_matrix for several sizes of the city."""
+    loads: list[tuple[Size, int, Usage]] = []
+    for size in sizes:
+        with portal_of(side, size.scale, size.weeks) as url, fresh_home(side) as home:
+            usage = home.run("run", "--portal", url, "--until", "feature_matrix", url=url, city=CITY)
+            loads.append((size, count_rows(url), usage))
+            say(f"{size}: {usage.wall:.1f} s wall, {usage.cpu:.1f} s CPU, {usage.peak / GIGABYTE:.2f} GB")
+    rows = [n for _, n, _ in loads]
+    exponents = {
+        what: exponent(rows, [getattr(usage, what) for _, _, usage in loads]) for what in ("wall", "cpu", "peak")
+    }
+    cells = [
+        (f"{size.scale:g}x", f"{n:,}", *tables.cells([usage]), f"{usage.cpu / n * 1e5:.1f}") for size, n, usage in loads
+    ]
+    words = [
+        f"Growth exponent of wall time **{exponents['wall']:.2f}**, of CPU {exponents['cpu']:.2f}, "
+        f"of memory {exponents['peak']:.2f} (least squares over all sizes)."
+    ]
+    if len(loads) > 2:
+        (_, n, one), (_, m, other) = loads[-2:]
+        slope = math.log(other.wall / one.wall) / math.log(m / n)
+        words.append(f"Between the two largest, where fixed costs weigh least: {slope:.2f} of wall time.")
+    return paragraphs(
+        f"Portal to feature_matrix for cities of other sizes over the same {sizes[0].weeks} weeks:",
+        tables.table(("city", "rows", "wall s", "CPU s", "peak GB", "CPU s per 100,000"), cells),
+        " ".join(words),
+    )
 
-    Raises:
-        FoodInspectionsError: when it printed none.
-    """
-    found = _ROWS.search(usage.output)
-    if found is None:
-        raise FoodInspectionsError("The run printed no rows of feature_matrix: its report has changed its form.")
-    return int(found[1].replace(",", ""))
+
+def measure_installation(commits: Sequence[str | None]) -> str:
+    """Install each side from nothing; None is the code as it stands here."""
+    installations = {}
+    for commit in commits:
+        name = commit or sides.NOW
+        say(f"install: {name}")
+        done = sides.install(commit)
+        if done is None:
+            say(missing(name))
+            continue
+        say(f"{name}: {done.run.cpu:.1f} s CPU, {done.run.wall:.1f} s wall, {done.run_bytes / 1e9:.2f} GB")
+        installations[name] = done
+    return paragraphs(
+        "From nothing, no cache of pip or uv being there; wall time hangs on the network:",
+        tables.installation_table(installations),
+        tables.ratios({name: [i.run] for name, i in installations.items()}, list(installations)),
+    )
+
+
+def by_turns(compared: Sequence[Side], repeat: int) -> Iterable[Side]:
+    """Yield the sides in turn, every second time the other way round: a machine may grow slower with the heat."""
+    for turn in range(repeat):
+        yield from compared if turn % 2 == 0 else reversed(compared)
+
+
+def count_rows(url: str) -> int:
+    """Return the rows that a portal holds."""
+    address = f"{url}/resource/{DATASET}.json?$select=count(*)"
+    with urllib.request.urlopen(address) as answer:  # noqa: S310
+        return int(next(iter(json.load(answer)[0].values())))
 
 
 def exponent(rows: Sequence[int], seconds: Sequence[float]) -> float:
@@ -113,131 +197,17 @@ def exponent(rows: Sequence[int], seconds: Sequence[float]) -> float:
     return float(np.polyfit(np.log(rows), np.log(seconds), 1)[0])
 
 
-def middle(usages: Sequence[Usage]) -> Usage:
-    """Return the usage of median wall time; of an even number, the slower of both in the middle."""
-    return sorted(usages, key=lambda usage: usage.wall)[len(usages) // 2]
+# --- output
 
 
-# --- tables
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are numbers."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
-
-
-def load_table(portal: Portal, loads: Sequence[Usage], bares: Sequence[Usage]) -> str:
-    """Return wall, CPU and memory of both, the ratios, and where the time of a run goes."""
-    described = [("one Dagster run (a)", loads), ("bare function calls (b)", bares)]
-    lines = [
-        table(
-            ("", "wall s", "CPU s", "Postgres CPU s", "peak GB"),
-            [
-                (
-                    name,
-                    spread([u.wall for u in usages]),
-                    spread([u.cpu for u in usages]),
-                    spread([u.postgres_cpu for u in usages]) if name.endswith("(a)") else "",
-                    f"{max(u.peak for u in usages) / GIGABYTE:.2f}",
-                )
-                for name, usages in described
-                if usages
-            ],
-        )
-    ]
-    shown = middle(loads or bares)
-    heading = f"{rows_of(shown):,} inspections, {portal.city.complete_weeks} weeks, scale {portal.city.scale:g}"
-    heading += f"; {len(loads or bares)} of each, median (least to most)" if len(loads or bares) > 1 else ""
-    if loads and bares:
-        wall = median(u.wall for u in loads) / median(u.wall for u in bares)
-        cpu = median(u.cpu for u in loads) / median(u.cpu for u in bares)
-        lines.append(f"Ratio a/b: wall **{wall:.2f}**, CPU {cpu:.2f}.")
-    lines.append(
-        f"The portal server took {portal.seconds_to_start:.1f} s to start, which is not counted; "
-        "it shares the cores with what is measured."
-    )
-    stages = []
-    for stage in STAGES:
-        cells = [f"{middle(usages).steps[stage]:.1f}" if usages else "" for _, usages in described]
-        stages.append((stage, *cells))
-    if loads:
-        checks = sum(s for step, s in shown.steps.items() if step.endswith("_checks"))
-        stages.append(("all checks", f"{checks:.1f}", ""))
-    rest = [
-        f"{middle(usages).wall - sum(middle(usages).steps.values()):.1f}" if usages else "" for _, usages in described
-    ]
-    stages.append(("imports, Postgres' start, planning, events, report", *rest))
-    lines.append(table(("where the seconds go", "a", "b"), stages))
-    return paragraphs(heading + ":", *lines)
-
-
-def week_table(portal: Portal, pairs: Sequence[tuple[Usage, Usage]]) -> str:
-    """Return the time of the newest week, and of the history before it."""
-    history, week = (list(usages) for usages in zip(*pairs, strict=True))
-    rows = [
-        (name, spread([u.wall for u in usages]), spread([u.cpu for u in usages]), f"{peak(usages):.2f}")
-        for name, usages in (("the history before it (set-up)", history), ("one more week", week))
-    ]
-    steps = sorted(middle(week).steps.items(), key=lambda step: -step[1])
-    longest = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in steps[:6])
-    inside = sum(seconds for _, seconds in steps)
-    return paragraphs(
-        f"The week of {portal.weeks[1]} on top of {portal.city.complete_weeks - 1} weeks, from portal to scores "
-        f"(scale {portal.city.scale:g}):",
-        table(("", "wall s", "CPU s", "peak GB"), rows),
-        f"Of the week's {middle(week).wall:.1f} s, {inside:.1f} s are in steps. The longest: {longest}.",
-    )
-
-
-def growth_table(loads: Sequence[tuple[float, Usage]]) -> str:
-    """Return wall time, CPU and memory by scale, and the exponents."""
-    rows = [rows_of(usage) for _, usage in loads]
-    walls = [usage.wall for _, usage in loads]
-    cells = [
-        (
-            f"{scale:g}x",
-            f"{n:,}",
-            f"{u.wall:.1f}",
-            f"{u.cpu:.1f}",
-            f"{u.peak / GIGABYTE:.2f}",
-            f"{u.wall / n * 1e5:.1f}",
-        )
-        for (scale, u), n in zip(loads, rows, strict=True)
-    ]
-    last = math.log(walls[-1] / walls[-2]) / math.log(rows[-1] / rows[-2])
-    return paragraphs(
-        "The load (a) of cities of other sizes over the same weeks:",
-        table(("city", "inspections", "wall s", "CPU s", "peak GB", "wall s per 100,000"), cells),
-        f"Growth exponent of wall time: **{exponent(rows, walls):.2f}** by least squares over all sizes, "
-        f"{last:.2f} between the two largest (there the fixed costs weigh least); "
-        f"CPU {exponent(rows, [u.cpu for _, u in loads]):.2f}.",
-    )
-
-
-def peak(usages: Sequence[Usage]) -> float:
-    return max(usage.peak for usage in usages) / GIGABYTE
-
-
-def spread(values: Sequence[float]) -> str:
-    """Return the median, with least and greatest where there are several."""
-    if len(values) == 1:
-        return f"{values[0]:.1f}"
-    return f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
-
-
-def paragraphs(*parts: str) -> str:
-    return "\n\n".join(parts)
-
-
-def machine() -> str:
+def machine(started: float) -> str:
     """Return the facts of the machine in a sentence."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
         f"Measured on {date.today()}: {platform.system()} {platform.machine()}, {cores} cores, {memory:.0f} GB, "
-        f"Python {platform.python_version()}; {libraries}. Load average at the start {os.getloadavg()[0]:.1f}."
+        f"Python {platform.python_version()}; {libraries}. Load average at the start {started:.1f}."
     )
 
 
@@ -250,9 +220,9 @@ def write(sections: dict[str, str]) -> None:
     text = README.read_text(encoding="utf-8")
     for name, content in sections.items():
         start, end = f"<!-- measured: {name} -->", f"<!-- end: {name} -->"
-        before, found, rest = text.partition(start)
+        before, opened, rest = text.partition(start)
         _, closed, after = rest.partition(end)
-        if not found or not closed:
+        if not opened or not closed:
             raise FoodInspectionsError(f"{README.name} lacks {start} … {end}: put both lines back.")
         text = f"{before}{start}\n{content}\n{end}{after}"
     README.write_text(text, encoding="utf-8")
@@ -263,64 +233,61 @@ def say(words: str) -> None:
     print(f"[bench] {words}", file=sys.stderr, flush=True)
 
 
+def missing(commit: str) -> str:
+    return f"{commit} is not in this clone (a shallow one?), so nothing is compared with it: git fetch --unshallow."
+
+
 # --- command line
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parts = ", ".join(f"{letter}: {what}" for letter, what in PARTS.items())
+    described = "; ".join(f"{name}: {what}" for name, what in MEASURES.items())
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", default=",".join(PARTS), help=f"parts to measure, such as a,b ({parts})")
-    parser.add_argument("--repeat", type=int, default=1, help="times that a, b and c are measured (default 1)")
-    parser.add_argument("--quick", action="store_true", help="a small city, to try the tool; proves nothing")
+    parser.add_argument("measures", nargs="*", help=f"what to measure (default: all of it). {described}")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the city (default 1, Chicago's volume)")
+    parser.add_argument("--weeks", type=int, help="weeks since 2010-01-04 (default: until now; a list needs 157)")
+    parser.add_argument("--repeat", type=int, default=1, help="times that run, history and week are measured")
     parser.add_argument("--large", action="store_true", help="growth over 1x, 3x, 10x instead of 0.1x, 0.3x, 1x")
+    parser.add_argument("--baseline", default=BASELINE, help=f"commit to compare with (default {BASELINE})")
+    parser.add_argument("--sides", choices=("both", "now", "baseline"), default="both", help="measure only one side")
     parser.add_argument("--write", action="store_true", help="write the tables into benchmarks/README.md")
     chosen = parser.parse_args(arguments)
-    chosen.parts = [part.strip() for part in chosen.only.split(",")]
-    if not set(chosen.parts) <= set(PARTS):
-        parser.error(f"--only {chosen.only}: use some of {', '.join(PARTS)}")
+    chosen.measures = chosen.measures or list(MEASURES)
+    if unknown := set(chosen.measures) - set(MEASURES):
+        parser.error(f"{', '.join(sorted(unknown))}: use some of {', '.join(MEASURES)}")
     if chosen.repeat < 1:
         parser.error("--repeat must be at least 1")
-    if chosen.quick and chosen.write:
-        parser.error("--write with --quick: a small city is no measurement; leave out one of them")
-    if chosen.quick and chosen.large:
-        parser.error("--quick with --large: leave out one of them")
+    if chosen.write and (chosen.scale != 1.0 or chosen.weeks or chosen.sides != "both"):
+        parser.error("--write is for the full measurement: leave out --scale, --weeks and --sides")
     return chosen
 
 
 def measure(chosen: argparse.Namespace) -> dict[str, str]:
-    """Measure the chosen parts; return the text of each section."""
-    # Models need three years of rows behind them, and some hundred of them: a smaller city has no list.
-    weeks = 260 if chosen.quick else City().complete_weeks
-    scale = 0.1 if chosen.quick else 1.0
-    scales = (0.03, 0.1) if chosen.quick else (1.0, 3.0, 10.0) if chosen.large else (0.1, 0.3, 1.0)
-    sections = {"machine": machine()}
-    whole: list[Usage] = []
-    if set(chosen.parts) & set("abc"):
-        with portal_of(City(scale=scale, weeks=weeks)) as portal:
-            bares, pairs = [], []
-            for turn in range(1, chosen.repeat + 1):
-                for part in sorted(set(chosen.parts) & set("abc")):
-                    say(f"{part} ({turn} of {chosen.repeat}): {PARTS[part]}")
-                    if part == "a":
-                        whole.append(load(portal))
-                    elif part == "b":
-                        bares.append(bare(portal))
-                    else:
-                        pairs.append(one_more_week(portal))
-            if whole or bares:
-                sections["load"] = load_table(portal, whole, bares)
-            if pairs:
-                sections["week"] = week_table(portal, pairs)
-    if "d" in chosen.parts:
-        sizes = []
-        for size in scales:
-            if size == scale and whole:
-                sizes.append((size, middle(whole)))
-                continue
-            with portal_of(City(scale=size, weeks=weeks)) as portal:
-                say(f"d: scale {size:g}")
-                sizes.append((size, load(portal)))
-        sections["growth-large" if chosen.large else "growth"] = growth_table(sizes)
+    """Measure what was chosen; return the text of each section."""
+    adopt_strays()
+    size = Size(chosen.scale, chosen.weeks or len(week_range(FIRST_WEEK, last_complete_week(datetime.now(CHICAGO)))))
+    sections = {"machine": machine(os.getloadavg()[0])}
+    wanted = {"both": (None, chosen.baseline), "now": (None,), "baseline": (chosen.baseline,)}[chosen.sides]
+    if "install" in chosen.measures:
+        sections["install"] = measure_installation(wanted)
+    compared = []
+    if {"run", "history", "week"} & set(chosen.measures):
+        for commit in wanted:
+            side = sides.installed(commit) if commit else sides.current()
+            if side is None:
+                say(missing(commit or ""))
+            else:
+                compared.append(side)
+    measures = {"run": measure_run, "history": measure_history, "week": measure_week}
+    for name, function in measures.items():
+        if name in chosen.measures and compared:
+            say(f"{name}: {MEASURES[name]}")
+            sections[name] = function(compared, size, chosen.repeat)
+    if "growth" in chosen.measures and chosen.sides != "baseline":
+        say(f"growth: {MEASURES['growth']}")
+        factors = (1.0, 3.0, 10.0) if chosen.large else (0.1, 0.3, 1.0)
+        sizes = [Size(chosen.scale * factor, size.weeks) for factor in factors]
+        sections["growth-large" if chosen.large else "growth"] = measure_growth(sides.current(), sizes)
     return sections
 
 
@@ -329,9 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parsed(arguments)
     try:
         sections = measure(chosen)
-        if chosen.quick:
-            print("**A quick try of the tool at a small scale: no measurement.**\n")
-        print(paragraphs(*sections.values()))
+        if chosen.scale != 1.0 or chosen.weeks:
+            print(f"**A try of the tool at scale {chosen.scale:g}: no measurement.**\n")
+        print(paragraphs(*(f"### {name}\n{text}" for name, text in sections.items())))
         if chosen.write:
             write(sections)
     except FoodInspectionsError as error:

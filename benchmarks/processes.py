@@ -1,142 +1,247 @@
-"""A private home for each measurement, and child processes whose time and memory are told apart."""
+"""Child processes with the CPU, wall time and memory of all that they start, and a private home for each."""
 
+import ctypes
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
-from food_inspections_dagster.settings import HOME_VARIABLE, PREFIX
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".local" / "benchmarks"
+PORTAL_READY = "Portal ready at "
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-_STEP = re.compile(r"^ {2}(\w+) +([\d.]+) s$", re.MULTILINE)
+_SAMPLE_SECONDS = 0.5
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What one child process took.
+    """What one command took, with every process that it started.
 
     Attributes:
-        wall, cpu: seconds; ``cpu`` is user and system time of the process and of the children it waited for.
-        peak: greatest resident memory of the process in bytes.
-        postgres_cpu: seconds that the embedded Postgres of the home spent meanwhile, its start not among them.
-        output: what the process printed.
+        wall, cpu: seconds; ``cpu`` is user and system time, that of an embedded Postgres among it (on Linux).
+        peak: greatest memory of all its processes together in bytes, shared pages counted once, looked at twice
+            a second; at least that of its largest process.
+        output: what it printed.
     """
 
     wall: float
     cpu: float
     peak: int
-    postgres_cpu: float
     output: str
 
-    @property
-    def steps(self) -> dict[str, float]:
-        """Seconds per step of the run, as `food-inspections run` prints them."""
-        return {name: float(seconds) for name, seconds in _STEP.findall(self.output)}
 
+@dataclass(frozen=True)
+class Side:
+    """A state of the code with an environment: what is measured, or what it is compared with."""
 
-class Home:
-    """A folder like the project's own, with the settings of ``conf/base`` and nothing else."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.copytree(ROOT / "conf/base", folder / "conf/base")
-        (folder / "conf/local").mkdir()
-        shutil.copy(ROOT / "dagster.yaml", folder)
+    name: str
+    root: Path
+    python: Path
 
     @property
-    def postgres(self) -> EmbeddedPostgres:
-        """The embedded server that runs started in this home leave running."""
-        return EmbeddedPostgres(self.folder / ".local/postgres")
+    def cli(self) -> str:
+        return str(self.python.parent / "food-inspections")
 
-    def run(self, arguments: Sequence[str], portal: Mapping[str, str]) -> Usage:
-        """Run ``python <arguments>`` in this home.
 
-        Args:
-            portal: the variables that name the portal.
+def adopt_strays() -> None:
+    """Make this process the parent of daemons that its children leave behind, so that their time is seen."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
-        Raises:
-            FoodInspectionsError: when the child fails, with its last line.
-        """
-        log = self.folder / "output.txt"
-        before = self._postgres_cpu()
-        with log.open("w") as output:
-            began = time.perf_counter()
-            child = subprocess.Popen(  # noqa: S603
-                [sys.executable, *arguments],
-                cwd=self.folder,
-                env=self._environment(portal),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+
+_servers: set[int] = set()  # portals that are served beside what is measured
+
+
+def measured(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Usage:
+    """Run a command to its end.
+
+    Raises:
+        FoodInspectionsError: when it fails, with its last line.
+    """
+    _reap()
+    strays_before = {stray.pid: _tree_seconds(stray) for stray in _strays()}
+    with tempfile.TemporaryFile("w+") as output:
+        began = time.perf_counter()
+        child = subprocess.Popen(  # noqa: S603
+            command, cwd=cwd, env=dict(environment), stdout=output, stderr=subprocess.STDOUT
+        )
+        with _memory_of_children() as peak:
             try:
                 _, status, used = os.wait4(child.pid, 0)
             except BaseException:
                 child.kill()
                 child.wait()
                 raise
-            wall = time.perf_counter() - began
+        wall = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
-        text = log.read_text()
-        if child.returncode:
-            lines = text.strip().splitlines() or ["it printed nothing"]
-            raise FoodInspectionsError(
-                f"`python {' '.join(arguments)}` ended with code {child.returncode}: {lines[-1]}"
-            )
-        cpu = used.ru_utime + used.ru_stime
-        return Usage(wall, cpu, used.ru_maxrss * _PEAK_UNIT, self._postgres_cpu() - before, text)
+        output.seek(0)
+        text = output.read()
+    if child.returncode:
+        last = (text.strip().splitlines() or ["it printed nothing"])[-1]
+        raise FoodInspectionsError(f"`{' '.join(command)}` ended with code {child.returncode}: {last}")
+    cpu = used.ru_utime + used.ru_stime + _reap()
+    cpu += sum(_tree_seconds(stray) - strays_before.get(stray.pid, 0.0) for stray in _strays())
+    return Usage(wall, cpu, max(peak[0], used.ru_maxrss * _PEAK_UNIT), text)
 
-    def _environment(self, portal: Mapping[str, str]) -> dict[str, str]:
-        # No setting of the caller: it could point at a real database, or at other work than is described.
-        ours = {key: value for key, value in os.environ.items() if not key.upper().startswith("FOOD_INSPECTIONS")}
-        return {
-            **ours,
-            **portal,
-            HOME_VARIABLE: str(self.folder),
-            "DAGSTER_HOME": str(self.folder),
-            "PYTHONPATH": str(ROOT),
-            "COLUMNS": "120",
-        }
 
-    def _postgres_cpu(self) -> float:
-        """Return the seconds of the server, of its living backends and of those that have ended."""
-        file = self.folder / ".local/postgres/postmaster.pid"
-        try:
-            server = psutil.Process(int(file.read_text().split()[0]))
-            times = [server.cpu_times(), *(child.cpu_times() for child in server.children(recursive=True))]
-        except (OSError, ValueError, IndexError, psutil.Error):
-            return 0.0
-        ended = times[0].children_user + times[0].children_system
-        return ended + sum(t.user + t.system for t in times)
+def _strays() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.pid not in _servers]
+
+
+def _reap() -> float:
+    """Wait for the strays that have ended; return their seconds."""
+    seconds = 0.0
+    for stray in _strays():
+        with suppress(ChildProcessError, psutil.Error):
+            if stray.status() == psutil.STATUS_ZOMBIE:
+                _, _, used = os.wait4(stray.pid, 0)
+                seconds += used.ru_utime + used.ru_stime
+    return seconds
+
+
+def _tree_seconds(process: psutil.Process) -> float:
+    """Return the CPU seconds of a living process, its living descendants, and those that these waited for."""
+    seconds = 0.0
+    with suppress(psutil.Error):
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.Error):
+                times = each.cpu_times()
+                seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 @contextmanager
-def fresh_home() -> Iterator[Home]:
+def _memory_of_children() -> Iterator[list[int]]:
+    """Look at the memory of all children again and again; the one number of the list is the greatest sum."""
+    peak = [0]
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_SAMPLE_SECONDS):
+            peak[0] = max(peak[0], sum(_memory(each) for root in _strays() for each in _with_descendants(root)))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _with_descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        memory = process.memory_full_info()
+    except psutil.Error:
+        return 0
+    return int(getattr(memory, "pss", memory.rss))
+
+
+# --- homes
+
+
+class Home:
+    """A folder like the project's own, with the settings of ``conf/base`` and nothing else.
+
+    Args:
+        side: whose settings and code.
+    """
+
+    def __init__(self, side: Side, folder: Path) -> None:
+        self.side, self.folder = side, folder
+        shutil.copytree(side.root / "conf/base", folder / "conf/base", dirs_exist_ok=True)
+        (folder / "conf/local").mkdir(exist_ok=True)
+        shutil.copy(side.root / "dagster.yaml", folder)
+
+    def run(self, *arguments: str, url: str = "", city: str = "") -> Usage:
+        """Run ``food-inspections <arguments>`` here; ``url`` and ``city`` name a portal that is served already."""
+        return measured([self.side.cli, *arguments], self.folder, self.environment(url, city))
+
+    def bare(self, first: str, last: str, url: str, city: str) -> Usage:
+        """Run the bare function calls of this side."""
+        command = [str(self.side.python), "-m", "benchmarks.bare", first, last]
+        return measured(command, self.folder, self.environment(url, city))
+
+    def environment(self, url: str = "", city: str = "") -> dict[str, str]:
+        # No setting of the caller: it could point at a real database, or at other work than is described.
+        ours = {key: value for key, value in os.environ.items() if not key.upper().startswith("FOOD_INSPECTIONS")}
+        portal = {"FOOD_INSPECTIONS__PORTAL__URL": url, "FOOD_INSPECTIONS__PORTAL__NAME": city} if url else {}
+        return {
+            **ours,
+            **portal,
+            "FOOD_INSPECTIONS_HOME": str(self.folder),
+            "DAGSTER_HOME": str(self.folder),
+            "PYTHONPATH": str(self.side.root),
+            "COLUMNS": "120",
+        }
+
+    def stop(self) -> None:
+        """Stop the embedded Postgres that runs leave running."""
+        subprocess.run([self.side.cli, "stop"], cwd=self.folder, env=self.environment(), capture_output=True)  # noqa: S603
+        _reap()
+
+
+@contextmanager
+def fresh_home(side: Side) -> Iterator[Home]:
     """Make a home, and remove it with its Postgres at the end."""
     WORK.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=WORK))
     try:
-        home = Home(folder)
+        home = Home(side, folder)
         try:
             yield home
         finally:
-            home.postgres.stop()
+            home.stop()
     finally:
         shutil.rmtree(folder)
 
 
-def portal_variables(url: str, name: str) -> dict[str, str]:
-    """Return the variables that point a child at a portal server of ours."""
-    return {f"{PREFIX}PORTAL__URL": url, f"{PREFIX}PORTAL__NAME": name}
+@contextmanager
+def portal_of(side: Side, scale: float, weeks: int) -> Iterator[str]:
+    """Serve a side's simulated city beside what is measured; yield its URL.
+
+    Raises:
+        FoodInspectionsError: when the server ends before it answers.
+    """
+    folder = WORK / f"portal-{side.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    home, log = Home(side, folder), folder / "server.log"
+    command = [side.cli, "portal", "--source", "simulated", "--port", "0"]
+    with log.open("w") as output:
+        server = subprocess.Popen(  # noqa: S603
+            [*command, "--scale", str(scale), "--weeks", str(weeks)],
+            cwd=folder,
+            env={**home.environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    _servers.add(server.pid)
+    try:
+        while not (lines := [x for x in log.read_text().splitlines() if x.startswith(PORTAL_READY)]):
+            if server.poll() is not None:
+                raise FoodInspectionsError(f"The portal of {side.name} ended at once: see {log}.")
+            time.sleep(0.2)
+        yield lines[0].removeprefix(PORTAL_READY).split()[0]
+    finally:
+        server.kill()
+        server.wait()
+        _servers.discard(server.pid)
