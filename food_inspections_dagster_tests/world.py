@@ -3,7 +3,7 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,17 +17,21 @@ import pandas as pd
 import pytest
 import requests
 import yaml
-from dagster._core.definitions.reconstruct import ReconstructableJob
 
-from food_inspections_dagster import definitions
-from food_inspections_dagster.command_line import run as commands
+from food_inspections_dagster import catalog, definitions
+from food_inspections_dagster.catalog import Documents, Rows, Table
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.orchestration import planner as pipeline
+from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration.current import Currency, Reason
+from food_inspections_dagster.orchestration.instance import instance_for
 from food_inspections_dagster.orchestration.partitions import range_tags
+from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
+from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import HOME_VARIABLE, Settings, load_settings
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
 from food_inspections_portal.city.simulate import simulate
@@ -81,11 +85,29 @@ class World:
     home: Path
     settings: Settings
     server: PortalServer
-    defs: dg.Definitions
-    instance: dg.DagsterInstance
     weeks: list[date] = field(default_factory=lambda: list(WEEKS))
     # Evaluations of checks that tests make fail on purpose; the world's own history stays clean.
     scratch: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+
+    @cached_property
+    def instance(self) -> dg.DagsterInstance:
+        return instance_for(self.settings)
+
+    @cached_property
+    def portal(self) -> PortalClient:
+        return PortalClient.from_settings(self.settings)
+
+    @cached_property
+    def graph(self) -> Graph:
+        return definitions.graph_for(self.settings)
+
+    @cached_property
+    def stages(self) -> dg.Definitions:
+        return definitions.stages_for(self.settings, self.graph)
+
+    @cached_property
+    def defs(self) -> dg.Definitions:
+        return definitions.definitions_for(self.settings)
 
     @cached_property
     def database(self) -> Database:
@@ -96,65 +118,105 @@ class World:
         return ObjectStore.from_settings(self.settings)
 
     @cached_property
-    def portal(self) -> PortalClient:
-        return PortalClient.from_settings(self.settings)
+    def stored(self) -> Stored:
+        return Stored(self.database, self.objects)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.database)
+
+    def reconfigured(self, changed: Mapping[str, Mapping[str, Any]]) -> "World":
+        """Return the same stores and portal with other settings."""
+        settings = load_settings({**_layer(self.settings), **changed})
+        return World(self.home, settings, self.server, self.weeks)
 
     # Running.
 
-    def plan(self, weeks: Sequence[date], until: str | None = None) -> list[pipeline.PlannedRun]:
-        """Return what is missing."""
-        return pipeline.plan(self.defs, self.instance, commands.targets(self.settings, weeks, until))
+    def targets(self, weeks: Sequence[date], until: str | None = None) -> planner.Targets:
+        """Return the weeks that are to be current, of each asset."""
+        return planner.targets(self.graph, self.ledger.snapshot(), list(weeks), self.settings.scores.run_weeks, until)
 
-    def make(self, weeks: Sequence[date], until: str | None = None) -> pipeline.Report:
-        """Make what is missing, as `food-inspections run` does."""
-        return pipeline.execute(self.instance, self.plan(weeks, until))
+    def currency(self, weeks: Sequence[date] | None = None) -> Currency:
+        """Return what is current now."""
+        bounds = weeks or self.weeks
+        states = planner.source_states(self.graph, self.portal, bounds[0], bounds[-1])
+        return Currency(self.graph, self.ledger.snapshot(), states)
 
-    def remake(self, weeks: Sequence[date], *assets: str) -> pipeline.Report:
+    def stale(self, weeks: Sequence[date] | None = None, until: str | None = None) -> dict[str, dict[date, Reason]]:
+        """Return the weeks that are not current, by the first asset of each unit."""
+        bounds = list(weeks or self.weeks)
+        reasons = planner.stale(self.currency(bounds), self.targets(bounds, until))
+        return {unit[0]: of_unit for unit, of_unit in reasons.items() if of_unit}
+
+    def plan(self, weeks: Sequence[date], until: str | None = None) -> list[planner.PlannedRun]:
+        """Return the next batch of runs."""
+        return planner.next_batch(self.currency(weeks), self.targets(weeks, until))
+
+    def make(self, weeks: Sequence[date], until: str | None = None, **options: Any) -> planner.Report:
+        """Make what is not current, as `food-inspections run` does."""
+        return planner.bring_up_to_date(
+            self.graph,
+            self.stages,
+            self.instance,
+            self.ledger,
+            self.portal,
+            self.targets(weeks, until),
+            **options,
+        )
+
+    def remake(self, weeks: Sequence[date], *assets: str, checks: bool = True) -> planner.Report:
         """Make assets again, whatever is there, in one run of a range."""
-        keys = tuple(dg.AssetKey(name) for name in assets)
-        return pipeline.execute(self.instance, [pipeline.PlannedRun(keys, tuple(weeks))])
+        report = planner.Report()
+        run = planner.PlannedRun(assets, tuple(weeks), assets if checks else ())
+        planner.execute(self.graph, self.stages, self.instance, run, report)
+        return report
 
     def check(self, asset: str, name: str, weeks: Sequence[date] | None = None) -> dg.AssetCheckEvaluation:
-        """Run the checks of an asset by themselves, over weeks as they are stored, and return one evaluation."""
+        """Judge one rule of the store by itself, over weeks as they are stored."""
         key = dg.AssetCheckKey(dg.AssetKey(asset), name)
-        checks = self.defs.get_asset_checks_def(key)
-        job = self.defs.resolve_job_def("weekly").get_subset(
-            asset_selection=set(), asset_check_selection=set(checks.check_keys)
-        )
+        job = self.stages.resolve_job_def("weekly").get_subset(asset_selection=set(), asset_check_selection={key})
         result = job.execute_in_process(
             instance=self.scratch,
             tags=range_tags(list(weeks or self.weeks)),
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,  # a blocking check that fails ends its step
         )
-        found = [e for e in result.get_asset_check_evaluations() if e.asset_check_key == key]
-        if not found:
-            raise FoodInspectionsError(pipeline._why(result))
-        return found[0]
+        evaluations = [e for e in result.get_asset_check_evaluations() if e.asset_check_key == key]
+        if not evaluations:
+            raise FoodInspectionsError(planner._why(result.all_events, result.run_id))
+        return evaluations[0]
 
     # Looking.
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return all rows of a table, sorted by week and key."""
+        """Return all rows of a table of Postgres, sorted by week and key."""
         rows = self.database.read_range(name, self.weeks[0], self.weeks[-1])
         assert rows is not None, f"there is no table {name}"
         return rows
 
-    def hashes(self) -> dict[tuple[str, date], str]:
-        """Return the content hash of every stored week of every table, as last loaded."""
-        rows = self.database.query(
-            "select distinct on (asset, week) asset, week, content_hash from metadata.partition_loads "
-            "order by asset, week, load_id desc"
-        )
-        return {(row.asset, row.week): row.content_hash for row in rows.itertuples()}
+    def rows(self, entry: Rows | Table) -> pd.DataFrame:
+        """Return all rows of an entry as Parquet has them."""
+        return self.stored.rows(entry, self.stored.weeks(entry, self.weeks))
 
-    def stored(self) -> dict[str, bytes]:
+    def hashes(self) -> dict[tuple[str, date], str]:
+        """Return the content hash of every week of every asset, as last loaded."""
+        loads = self.ledger.snapshot().loads
+        return {(asset, week): load.content_hash for asset, weeks in loads.items() for week, load in weeks.items()}
+
+    def objects_stored(self) -> dict[str, bytes]:
         """Return the bytes of every object of the stages."""
-        paths = [path for zone in ("raw", "models") for path in self.objects.list_objects(zone)]
+        paths = [path for zone in catalog.ZONES for path in self.objects.list_objects(zone)]
         return self.objects.get_many(paths)
 
-    def document(self, asset: str, week: date, name: str = "model.json") -> dict[str, Any]:
-        return orjson.loads(self.objects.get(f"models/{asset}/week={week}/{name}"))
+    def bytes_stored(self) -> dict[str, Any]:
+        """Return everything that the stages have stored: objects as bytes, tables as CSV."""
+        tables = {
+            name: self.table(name).to_csv(index=False) for name in catalog.TABLES if self.database.has_table(name)
+        }
+        return {**self.objects_stored(), **tables}
+
+    def document(self, entry: Documents, week: date) -> dict[str, Any]:
+        return orjson.loads(self.objects.get(entry.path(week)))
 
     # Publishing.
 
@@ -189,16 +251,20 @@ class World:
             requests.delete(f"{self.server.url}/control/faults", timeout=10)
 
 
+def _layer(settings: Settings) -> dict[str, dict[str, Any]]:
+    return {"portal": {"url": settings.portal.url, "name": settings.portal.name}}
+
+
 @contextmanager
 def small_world(
     home: Path,
     postgres: EmbeddedPostgres,
     changed: Mapping[str, Mapping[str, Any]] | None = None,
     clock: Clock = lambda: datetime.now(UTC),
+    source: Callable[[], PortalSource] = lambda: PortalSource.simulated(simulate(CITY_WEEKS, seed=7, scale=0.1)),
 ) -> Iterator[World]:
-    """Start a world in the folder ``home``, which must not exist; the code location is its own while it lives."""
-    source = PortalSource.simulated(simulate(CITY_WEEKS, seed=7, scale=0.1))
-    with PortalServer(source, clock=clock) as server, pytest.MonkeyPatch.context() as patch:
+    """Start a world in the folder ``home``, which must not exist; the project's folder is its own while it lives."""
+    with PortalServer(source(), clock=clock) as server, pytest.MonkeyPatch.context() as patch:
         for variable in os.environ.keys() - variables_of(os.environ).keys():
             patch.delenv(variable)
         name = f"simulated-{uuid.uuid4().hex[:8]}"
@@ -208,12 +274,9 @@ def small_world(
         write_home(home, layers)
         patch.setenv(HOME_VARIABLE, str(home))
         patch.setenv("DAGSTER_HOME", str(home))
-        settings = load_settings()
-        defs = definitions.definitions_for(settings)
-        # Dagster reconstructs the job from the code location's `defs`, and remembers the last one.
-        patch.setattr(definitions, "defs", defs)
-        patch.setattr(commands, "defs", defs)
-        ReconstructableJob.get_definition.cache_clear()
-        with dg.DagsterInstance.get() as instance:
-            yield World(home, settings, server, defs, instance)
-        ReconstructableJob.get_definition.cache_clear()
+        world = World(home, load_settings(), server)
+        try:
+            yield world
+        finally:
+            if "instance" in vars(world):
+                world.instance.dispose()
