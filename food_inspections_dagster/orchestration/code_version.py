@@ -2,7 +2,8 @@
 
 From the names in the function's body to the modules that they were imported from, and on along the imports of
 these modules within the project. Comments, docstrings and layout do not count; data files that a module names
-do, and so does the minor version of Python. What only wires the graph together (``WIRING``) is left out: it decides where and when, not what.
+do, and so does the minor version of Python. What only wires the graph together (``WIRING``) is left out: it
+decides where and when, not what.
 """
 
 import ast
