@@ -213,7 +213,7 @@ class _Rows:
         begin = np.minimum(begin, end)
         change = np.bincount(begin * kinds + kind, minlength=(windows + 1) * kinds)
         change = change - np.bincount(end * kinds + kind, minlength=(windows + 1) * kinds)
-        return np.cumsum(change.reshape(-1, kinds), axis=0)
+        return np.cumsum(change.reshape(windows + 1, kinds), axis=0)
 
 
 def audit(rows: pd.DataFrame, rule: AuditRule, week: date, model_group: str = "selected") -> BiasReport:
@@ -402,7 +402,8 @@ def _disparities(table: pd.DataFrame, attribute: str, rule: AuditRule) -> pd.Dat
     wanted = ["row", *(f"{metric}_disparity" for metric in CELLS)]
     first = f"{next(iter(CELLS))}_ref_group_value"
     compared = compared.reindex(columns=[*wanted, first]).rename(columns={first: "reference"}).set_index("row")
-    return table.join(compared, on="row")
+    table = table.join(compared, on="row")
+    return table.assign(reference=table["reference"].astype(object).where(table["reference"].notna(), None))
 
 
 # ---------------------------------------------------------------------- verdicts
@@ -565,7 +566,7 @@ class _Part:
 def _part(part: _Part, rule: AuditRule) -> str:
     name, more, less = _WORDS.get(part.metric, (part.metric, "its value is higher", "its value is lower"))
     verdict = VERDICTS[part.verdict]
-    if part.reference is None or part.reference != part.reference:
+    if part.reference is None:
         return f"its {name} cannot be judged, for the reference group has no rows"
     if verdict == TOO_SMALL and not part.n >= rule.min_denominator:
         return f"its {name} rests on too few rows to judge ({_count(part.n)}; {rule.min_denominator} are needed)"
@@ -753,15 +754,18 @@ def _unsound(
         metrics_of.setdefault(key, set()).add(metric)
         if verdict is not None:
             worst[key] = min(worst.get(key, len(VERDICTS)), VERDICTS.index(str(verdict)))
-    said = {(attribute, name): (size, verdict) for attribute, name, size, verdict in worded if attribute != OVERALL}
-    for what, present in (("report", {a for a, _ in sizes}), ("verdicts", {a for a, _ in said})):
+    worded_as = {
+        (attribute, name): (size, verdict) for attribute, name, size, verdict in worded if attribute != OVERALL
+    }
+    for what, present in (("report", {a for a, _ in sizes}), ("verdicts", {a for a, _ in worded_as})):
         if present != expected:
             names = ", ".join(sorted(map(str, present ^ expected)))
-            return f"the {what} {'lack' if expected - present else 'have, without rows to audit,'} {names}"
-    for key in sizes.keys() | said.keys():
+            problem = "missing in" if expected - present else "not of the rule, or without rows, in"
+            return f"{names}: {problem} the {what}"
+    for key in sizes.keys() | worded_as.keys():
         if len(sizes.get(key, ())) != 1 or metrics_of[key] != set(CELLS):
             return f"the report on {key[0]} {key[1]} lacks metrics, or has several sizes"
-        if key not in said or said[key] != (next(iter(sizes[key])), VERDICTS[worst[key]] if key in worst else None):
+        if worded_as.get(key) != (next(iter(sizes[key])), VERDICTS[worst[key]] if key in worst else None):
             return f"report and verdicts disagree on {key[0]} {key[1]}"
     for attribute in attributes if rows else ():
         total = sum(int(str(size)) for (a, _), of in sizes.items() if a == attribute for size in of)
