@@ -329,6 +329,7 @@ def _metrics(counts: _Counts, attribute: str, weeks: Sequence[date], model_group
     wide = _disparities(crosstabs(cells, counts.names[group], window, attribute), attribute, rule)
     value = wide[list(CELLS)].to_numpy(dtype=float)
     reference = wide["reference"].to_numpy(dtype=object)
+    reference[pd.isna(reference)] = None
     code = {name: place for place, name in enumerate(counts.names)}
     place = np.full((len(weeks), len(counts.names) + 1), -1)
     place[window, group] = np.arange(len(window))
@@ -383,7 +384,7 @@ def _disparities(table: pd.DataFrame, attribute: str, rule: AuditRule) -> pd.Dat
     """Let Aequitas choose the reference group and divide by its metrics, all windows in one call.
 
     Returns:
-        ``table`` with a column ``<metric>_disparity`` each and ``reference``; None where it has no rows.
+        ``table`` with a column ``<metric>_disparity`` each and ``reference``; null where it has no rows.
     """
     # Importing Aequitas takes 2.6 s (it loads its plotting), so it is done where it is needed.
     from aequitas.bias import Bias
@@ -402,8 +403,7 @@ def _disparities(table: pd.DataFrame, attribute: str, rule: AuditRule) -> pd.Dat
     wanted = ["row", *(f"{metric}_disparity" for metric in CELLS)]
     first = f"{next(iter(CELLS))}_ref_group_value"
     compared = compared.reindex(columns=[*wanted, first]).rename(columns={first: "reference"}).set_index("row")
-    table = table.join(compared, on="row")
-    return table.assign(reference=table["reference"].astype(object).where(table["reference"].notna(), None))
+    return table.join(compared, on="row")
 
 
 # ---------------------------------------------------------------------- verdicts
