@@ -181,39 +181,21 @@ class _Rows:
         flat = group * 4 + self.cell
         cells = self._running(self.week, self.week + length, kinds, flat)[at].reshape(len(at), len(names), 4)
 
-        # Rows of one establishment and group next to each other, in the order of their weeks.
         key = group * (int(self.cluster.max(initial=0)) + 1) + self.cluster
-        order = np.lexsort((self.week, key))
-        key, week, group, cell = key[order], self.week[order], group[order], self.cell[order]
-        # A row counts its establishment in the windows that hold it and not the one before.
-        same = np.append(False, key[1:] == key[:-1]) if len(key) else np.empty(0, dtype=bool)
-        since = np.where(same, np.maximum(week, np.roll(week, 1) + length), week)
-        clusters = self._running(since, week + length, len(names), group)[at]
+        shape = (self.weeks + length, len(names))
+        clusters = metrics.count_keys(key, self.week, length, group, shape)[at]
         # Two rows of an establishment add to the product of its cells in the windows that hold both.
-        begin, end, which = [], [], []
-        early = np.arange(len(key))
-        lag = 1
-        while len(early := early[early + lag < len(key)]):
-            late = early + lag
-            near = (key[late] == key[early]) & (week[late] - week[early] < length)
-            early, late = early[near], late[near]
-            begin.append(week[late])
-            end.append(week[early] + length)
-            which.append((group[early] * 4 + cell[early]) * 4 + cell[late])
-            lag += 1
-        pairs = [np.concatenate(part) if part else np.empty(0, dtype=np.int64) for part in (begin, end, which)]
-        products = self._running(pairs[0], pairs[1], kinds * 4, pairs[2])[at].reshape(len(at), len(names), 4, 4)
+        early, late = metrics.pairs_within(key, self.week, length)
+        which = (group[early] * 4 + self.cell[early]) * 4 + self.cell[late]
+        products = self._running(self.week[late], self.week[early] + length, kinds * 4, which)[at]
+        products = products.reshape(len(at), len(names), 4, 4)
         products = products + products.transpose(0, 1, 3, 2)
         products[:, :, range(4), range(4)] += cells
         return _Counts(names, cells, products, clusters)
 
     def _running(self, begin: np.ndarray, end: np.ndarray, kinds: int, kind: np.ndarray | int = 0) -> np.ndarray:
         """Return how many events hold in each window (windows, kinds); each from window ``begin`` until ``end``."""
-        windows = self.weeks + self.length
-        begin = np.minimum(begin, end)
-        change = np.bincount(begin * kinds + kind, minlength=(windows + 1) * kinds)
-        change = change - np.bincount(end * kinds + kind, minlength=(windows + 1) * kinds)
-        return np.cumsum(change.reshape(windows + 1, kinds), axis=0)
+        return metrics.running_counts(begin, end, kind, (self.weeks + self.length, kinds))
 
 
 def audit(rows: pd.DataFrame, rule: AuditRule, week: date, model_group: str = "selected") -> BiasReport:
