@@ -257,8 +257,8 @@ def test_ratio_interval_covers_as_often_as_it_says(hits: int, rows: int, base_hi
     share, base = hits / rows, base_hits / base_rows
     one, two = rng.binomial(rows, share, 20_000) / rows, rng.binomial(base_rows, base, 20_000) / base_rows
     low, high = metrics.ratio_interval(one, np.full(20_000, rows), two, np.full(20_000, base_rows))
-    held = (low <= share / base) & (share / base <= high)
-    assert 0.93 < held.mean() < 0.995
+    covered = (low <= share / base) & (share / base <= high)
+    assert 0.93 < covered.mean() < 0.995
 
 
 def test_ratio_interval_at_zero() -> None:
@@ -296,3 +296,46 @@ def test_hits_by_week_add_up_to_those_of_a_window() -> None:
         window = metrics.top_k(listed[rows], label[rows], starts[first:last] - starts[first])
         assert weekly.total(slice(first, last)) == window
     assert weekly.total(slice(2, 2)).k == 0 and math.isnan(weekly.total(slice(2, 2)).precision)
+
+
+def _in_windows(
+    weeks: int = 30, length: int = 7, seed: int = 8
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    week = np.sort(rng.choice(np.delete(np.arange(weeks), [11, 12]), 400))
+    columns = {"loss": rng.random(400), "listed": rng.random(400) < 0.3, "same": np.full(400, 0.1), "one": np.ones(400)}
+    return week, rng.integers(0, 90, 400), {name: values.astype(float) for name, values in columns.items()}
+
+
+def test_running_ratios_are_those_of_each_window() -> None:
+    week, cluster, columns = _in_windows()
+    ratios = [("loss", "one"), ("loss", "listed"), ("same", "one")]
+    running = metrics.RunningRatios(week, cluster, 7, columns, ratios)
+    assert running.windows == 30 + 6
+    for window in range(running.windows):
+        rows = (week > window - 7) & (week <= window)
+        for over, under in ratios:
+            value, error = running.at(window, over, under)
+            assert value == pytest.approx(columns[over][rows].sum() / columns[under][rows].sum(), rel=1e-13)
+            # Where nothing varies the sums cancel: the caller is told to look at the rows.
+            expected = metrics.clustered_ratio_se(columns[over][rows], columns[under][rows], cluster[rows])
+            assert math.isnan(error) if over == "same" else error == pytest.approx(expected, rel=1e-11)
+
+
+def test_a_running_ratio_depends_on_the_rows_of_its_window_only() -> None:
+    week, cluster, columns = _in_windows()
+    whole = metrics.RunningRatios(week, cluster, 7, columns, [("loss", "listed")])
+    for window in range(6, 30):
+        rows = (week > window - 7) & (week <= window)
+        alone = {name: values[rows] for name, values in columns.items()}
+        one = metrics.RunningRatios(week[rows] - week[rows].min(), cluster[rows], 7, alone, [("loss", "listed")])
+        assert one.at(window - int(week[rows].min()), "loss", "listed") == whole.at(window, "loss", "listed")
+
+
+def test_keys_are_counted_once_in_each_window() -> None:
+    week, cluster, _ = _in_windows()
+    kind = cluster % 3
+    counts = metrics.count_keys(cluster, week, 7, kind, (36, 3))
+    for window in range(36):
+        rows = (week > window - 7) & (week <= window)
+        assert counts[window].tolist() == [len(np.unique(cluster[rows & (kind == k)])) for k in range(3)]
