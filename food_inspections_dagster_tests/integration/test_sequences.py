@@ -53,29 +53,34 @@ actions = st.one_of(
 class Story:
     """A world to which things happen."""
 
-    world: World
+    world: World = field(repr=False)
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def now(self) -> World:
         return self.world.reconfigured(self.changed)
 
+    def rows(self, place: int, count: int) -> list[dict[str, Any]]:
+        """Return the first rows of a week as a publisher would write them."""
+        rows = self.world.rows_of(SPAN[place])[:count]
+        return [{k: v for k, v in row.items() if k == ":id" or not k.startswith(":")} for row in rows]
+
     def tell(self, action: str, first: int, second: int) -> None:
         getattr(self, action)(first, second)
 
     def correct(self, place: int, count: int) -> None:
-        rows = self.world.rows_of(SPAN[place])[:count]
+        rows = self.rows(place, count)
         self.world.publish([{**row, "results": "Fail" if row["results"] != "Fail" else "Pass"} for row in rows])
 
     def touch(self, place: int, count: int) -> None:
-        self.world.publish(self.world.rows_of(SPAN[place])[:count])
+        self.world.publish(self.rows(place, count))
 
     def delete(self, place: int, _: int) -> None:
-        rows = self.world.rows_of(SPAN[place])[:1]
+        rows = self.rows(place, 1)
         self.world.publish([{":id": row[":id"], ":deleted": True} for row in rows])
 
     def move(self, place: int, to: int) -> None:
-        rows = self.world.rows_of(SPAN[place])[:2]
+        rows = self.rows(place, 2)
         self.world.publish([{**row, "inspection_date": f"{SPAN[to]}T00:00:00.000"} for row in rows])
 
     def settings(self, number: int, _: int) -> None:
