@@ -165,7 +165,7 @@ class Models(Section):
     seed: int
     schedule: ScheduleSection
     parameters: dict[str, dict[str, bool | int | float | str]] = Field(
-        {}, description="Per algorithm, what differs from the defaults in modeling/algorithms.py"
+        {}, description="Per algorithm, what differs from the defaults in modeling/algorithms/"
     )
 
 

@@ -4,9 +4,9 @@ import dagster as dg
 import pandas as pd
 
 from food_inspections_dagster.defs.bias.columns import REPORT, VERDICTS
-from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.documents import backtest_of
 from food_inspections_dagster.modeling.plots import disparity_chart
 from food_inspections_dagster.orchestration.metadata import code_version, image, log_week, log_weeks, postgres_table

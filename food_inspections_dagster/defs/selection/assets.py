@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.io_managers.objects import WeeklyDocuments
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.documents import backtest_of
 from food_inspections_dagster.modeling.plots import calibration_curve
 from food_inspections_dagster.modeling.selection import Decision, select_weeks
@@ -25,7 +25,7 @@ CANDIDATES = {
 def decision_document(decision: Decision, models: dict[str, WeeklyDocuments]) -> dict[str, Any]:
     """Return a decision as JSON-ready types, with the place of the chosen model."""
     asset = f"{decision.selected}_model" if decision.selected else None
-    files = models[asset].documents[decision.week]["files"] if asset else []
+    files = models[asset].documents[decision.week]["files"] if asset else {}
     return {**decision.to_dict(), "model_asset": asset, "files": files}
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.inspections.labels import LABELS
 from food_inspections_dagster.io_managers.objects import StoredBlobs, WeeklyDocuments
-from food_inspections_dagster.modeling.documents import files_of, to_documents
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Algorithm
+from food_inspections_dagster.modeling.documents import known_files, to_documents
 from food_inspections_dagster.modeling.training import KnownFiles, train_and_backtest
 from food_inspections_dagster.orchestration.metadata import OWNERS, code_version, log_week
 from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, trailing, weeks_of
@@ -27,33 +28,26 @@ VERSION = code_version(
     "inspections.cohorts",
 )
 
-ALGORITHMS = {
-    "xgboost": "Gradient boosted trees.",
-    "knn": "Nearest neighbours.",
-    "logistic_regression": "Logistic regression.",
-    "baseline": "Rank by one feature: what any other model has to beat.",
-}
-
 
 def known_models(objects: ObjectStore, asset: str) -> KnownFiles:
     """Return a function that gives the stored files of the model at an anchor, or None."""
 
     def known(anchor: date) -> dict[str, bytes] | None:
         path = f"models/{asset}/week={anchor}/model.json"
-        if not objects.exists(path):
-            return None
-        named = orjson.loads(objects.get(path))["files"]
-        return files_of(named, StoredBlobs(objects, f"models/{asset}")) or None
+        document = orjson.loads(objects.get(path)) if objects.exists(path) else None
+        return known_files(document, StoredBlobs(objects, f"models/{asset}"))
 
     return known
 
 
-def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
+def model_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
     """Return the asset of one model group; all of them differ in nothing but the algorithm."""
 
+    asset = f"{algorithm.name}_model"
+
     @dg.asset(
-        name=f"{algorithm}_model",
-        description=f"""{what} Refitted every {SCHEDULE.update_weeks} weeks on the last
+        name=asset,
+        description=f"""{algorithm.description} Refitted every {SCHEDULE.update_weeks} weeks on the last
         {SCHEDULE.training_window_weeks} weeks; between, a week carries the newest fit.
 
         Grain: one document per week: the model of the week, and the week's inspections as scored by the model that was
@@ -69,7 +63,7 @@ def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
         },
         group_name="training",
         owners=OWNERS,
-        kinds={"python", "xgboost" if algorithm == "xgboost" else "scikitlearn"},
+        kinds={"python", algorithm.kind},
         code_version=VERSION,
         io_manager_key="documents",
         metadata={"prefix": "models", "name": "model.json"},
@@ -81,8 +75,8 @@ def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
         feature_matrix: pd.DataFrame,
     ) -> WeeklyDocuments:
         weeks = weeks_of(context)
-        spec = settings.recipe(algorithm)
-        known = known_models(objects, f"{algorithm}_model")
+        spec = settings.recipe(algorithm.name)
+        known = known_models(objects, asset)
         trained = train_and_backtest(
             spec,
             settings.training_schedule,
@@ -104,4 +98,4 @@ def model_asset(algorithm: str, what: str) -> dg.AssetsDefinition:
     return model
 
 
-models = [model_asset(algorithm, what) for algorithm, what in ALGORITHMS.items()]
+models = [model_asset(algorithm) for algorithm in ALGORITHMS.values()]

@@ -8,9 +8,9 @@ import dagster as dg
 import numpy as np
 import orjson
 
-from food_inspections_dagster.defs.training.assets import ALGORITHMS, ROW_COLUMNS
+from food_inspections_dagster.defs.training.assets import ROW_COLUMNS
 from food_inspections_dagster.io_managers.objects import StoredBlobs
-from food_inspections_dagster.modeling.algorithms import Inputs
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Inputs
 from food_inspections_dagster.modeling.documents import backtest_of, files_of
 from food_inspections_dagster.modeling.persistence import load, read_card
 from food_inspections_dagster.orchestration.rules import verdict, weeks_checked
