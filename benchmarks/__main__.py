@@ -175,7 +175,7 @@ def measure_installation(commits: Sequence[str | None]) -> str:
     return paragraphs(
         "From nothing, no cache of pip or uv being there; wall time hangs on the network:",
         tables.installation_table(installations),
-        tables.ratios({name: [i.run] for name, i in installations.items()}, list(installations)),
+        tables.installation_ratios(list(installations.items())),
     )
 
 
