@@ -13,6 +13,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
   --custom-compile-command "make lock"
 export DAGSTER_HOME := $(CURDIR)
 export PYTHONUNBUFFERED := 1
+# Set by many containers; nothing is compiled at installation, so every start would compile it all again: 5 CPU seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev portal test lint bench docs lock stop clean

@@ -132,5 +132,6 @@ def _base_python() -> str:
 
 def _clean_environment() -> dict[str, str]:
     # Called by make, whose variables would reach the make of the other side.
-    ours = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "DAGSTER_HOME", "INSTALLER")
-    return {key: value for key, value in os.environ.items() if key not in ours}
+    left_out = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "DAGSTER_HOME", "INSTALLER")
+    left_out += ("PYTHONDONTWRITEBYTECODE",)
+    return {key: value for key, value in os.environ.items() if key not in left_out}
