@@ -1,20 +1,20 @@
-"""Runs of a few assets over a range of weeks, as `dagster asset materialize --partition-range` makes them."""
+from collections.abc import Callable
+from pathlib import Path
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import dagster as dg
 import pytest
+
+from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.object_store import ObjectStore
+from food_inspections_dagster_tests.toys import Toys
 
 
 @pytest.fixture
-def run() -> Callable[..., dg.ExecuteInProcessResult]:
-    """Materialize assets for the weeks from first to last in one run."""
+def toys(database: Database, tmp_path: Path) -> Toys:
+    """A fresh database and a directory of objects."""
+    return Toys(database, ObjectStore(url=str(tmp_path / "objects"), portal="simulated-test"))
 
-    def materialize(
-        assets: Sequence[Any], resources: dict[str, Any], first: str, last: str, **options: Any
-    ) -> dg.ExecuteInProcessResult:
-        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-        return dg.materialize(assets, resources=resources, tags=tags, **options)
 
-    return materialize
+@pytest.fixture
+def toys_anywhere(database: Database, object_store: Callable[..., ObjectStore]) -> Toys:
+    """A fresh database and, one after the other, each kind of object store."""
+    return Toys(database, object_store())
