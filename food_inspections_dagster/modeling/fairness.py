@@ -753,15 +753,15 @@ def _unsound(
         metrics_of.setdefault(key, set()).add(metric)
         if verdict is not None:
             worst[key] = min(worst.get(key, len(VERDICTS)), VERDICTS.index(str(verdict)))
-    said = {(attribute, name): (size, verdict) for attribute, name, size, verdict in worded if attribute != OVERALL}
-    for what, present in (("report", {a for a, _ in sizes}), ("verdicts", {a for a, _ in said})):
+    stated = {(attribute, name): (size, verdict) for attribute, name, size, verdict in worded if attribute != OVERALL}
+    for what, present in (("report", {a for a, _ in sizes}), ("verdicts", {a for a, _ in stated})):
         if present != expected:
             names = ", ".join(sorted(map(str, present ^ expected)))
             return f"the {what} {'lack' if expected - present else 'have, without rows to audit,'} {names}"
-    for key in sizes.keys() | said.keys():
+    for key in sizes.keys() | stated.keys():
         if len(sizes.get(key, ())) != 1 or metrics_of[key] != set(CELLS):
             return f"the report on {key[0]} {key[1]} lacks metrics, or has several sizes"
-        if key not in said or said[key] != (next(iter(sizes[key])), VERDICTS[worst[key]] if key in worst else None):
+        if key not in stated or stated[key] != (next(iter(sizes[key])), VERDICTS[worst[key]] if key in worst else None):
             return f"report and verdicts disagree on {key[0]} {key[1]}"
     for attribute in attributes if rows else ():
         total = sum(int(str(size)) for (a, _), of in sizes.items() if a == attribute for size in of)
