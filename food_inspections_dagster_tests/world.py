@@ -227,7 +227,9 @@ class World:
 
     def publish(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert, edit or delete rows as the portal's publisher does."""
-        answer = requests.post(f"{self.server.url}/resource/{INSPECTIONS}.json", json=list(rows), timeout=10)
+        if not rows:
+            return
+        answer = requests.post(f"{self.server.url}/resource/{INSPECTIONS}.json", json=list(rows), timeout=60)
         assert answer.ok, answer.text
 
     def rows_of(self, week: date) -> list[dict[str, Any]]:
@@ -240,7 +242,7 @@ class World:
                 "$order": ":id",
                 "$limit": "5000",
             },
-            timeout=10,
+            timeout=60,
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -248,12 +250,12 @@ class World:
     @contextmanager
     def misbehaving(self, **fault: Any) -> Iterator[None]:
         """Give the portal a fault for a while."""
-        answer = requests.post(f"{self.server.url}/control/faults", json=fault, timeout=10)
+        answer = requests.post(f"{self.server.url}/control/faults", json=fault, timeout=60)
         assert answer.ok, answer.text
         try:
             yield
         finally:
-            requests.delete(f"{self.server.url}/control/faults", timeout=10)
+            requests.delete(f"{self.server.url}/control/faults", timeout=60)
 
 
 def _layer(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 From the names in the function's body to the modules that they were imported from, and on along the imports of
 these modules within the project. Comments, docstrings and layout do not count; data files that a module names
-do. What only wires the graph together (``WIRING``) is left out: it decides where and when, not what.
+do, and so does the minor version of Python. What only wires the graph together (``WIRING``) is left out: it
+decides where and when, not what.
 """
 
 import ast
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -21,7 +23,7 @@ PACKAGE = "food_inspections_dagster"
 WIRING = ("catalog", "command_line", "definitions", "io_managers", "orchestration", "settings", "resources")
 # Of the resources only the portal's client shapes what is stored.
 SHAPING = (f"{PACKAGE}.resources.portal",)
-DATA_FILES = {".csv", ".toml", ".json", ".yaml"}
+_FILE_NAME = re.compile(r"""["']([\w.-]+\.(?:csv|toml|json|yaml))["']""")
 
 
 def code_version(*functions: Callable[..., Any], extra: str = "") -> str:
@@ -34,7 +36,7 @@ def code_version(*functions: Callable[..., Any], extra: str = "") -> str:
     modules = sorted({module for function in functions for module in closure(function)})
     digest = hashlib.sha256(extra.encode())
     for function in functions:
-        digest.update(_without_docstrings(ast.parse(_source(function))).encode())
+        digest.update(_instructions(_source(function)))
     for module in modules:
         digest.update(f"{module}:{module_digest(module)};".encode())
     return digest.hexdigest()[:12]
@@ -56,12 +58,10 @@ def closure(function: Callable[..., Any]) -> set[str]:
 def module_digest(module: str) -> str:
     """Return the digest of a module's source without comments and docstrings, and of the data files that it names."""
     file = _file(module)
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    digest = hashlib.sha256(_without_docstrings(tree).encode())
-    for name in sorted(
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ):
-        if Path(name).suffix in DATA_FILES and (file.parent / name).is_file():
+    source = file.read_text(encoding="utf-8")
+    digest = hashlib.sha256(_instructions(source))
+    for name in sorted(set(_FILE_NAME.findall(source))):
+        if (file.parent / name).is_file():
             digest.update((file.parent / name).read_bytes())
     return digest.hexdigest()
 
@@ -70,14 +70,24 @@ def _source(function: Callable[..., Any]) -> str:
     return dedent(inspect.getsource(inspect.unwrap(function)))
 
 
-def _without_docstrings(tree: ast.Module) -> str:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
-            first = body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+def _instructions(source: str) -> bytes:
+    """Return what Python makes of a source: without comments, docstrings, layout and line numbers."""
+    # Compiled, because that is done in C: to parse 60 modules and write them out again took a second at each start.
+    digest = hashlib.sha256()
+    pending: list[CodeType] = [compile(source, "", "exec", dont_inherit=True, optimize=2)]
+    while pending:
+        code = pending.pop()
+        digest.update(code.co_code)
+        digest.update(repr((code.co_names, code.co_varnames, code.co_freevars, code.co_argcount)).encode())
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                pending.append(constant)
+            else:
+                # The order of a set of texts differs from process to process.
+                digest.update(
+                    repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant).encode()
+                )
+    return digest.digest()
 
 
 def _used(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:

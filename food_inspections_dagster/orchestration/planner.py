@@ -181,11 +181,14 @@ def _joined(
 ) -> tuple[str, ...]:
     """Return the assets of the first unit and of those behind it that are certain to be made for the same weeks."""
     joined = list(first)
-    unsettled = {asset for unit, of_unit in reasons.items() if of_unit and unit != first for asset in unit}
     for unit, of_unit in reasons.items():
-        certain = {week for week, reason in of_unit.items() if reason.cause in _CERTAIN}
         upstream = {name for asset in unit for name in currency.graph.upstream(asset)} - set(unit)
-        if unit != first and certain == weeks and not (upstream - set(joined)) & unsettled:
+        unsettled = {asset for other, of_other in reasons.items() if of_other for asset in other} - set(joined)
+        if unit == first or upstream & unsettled:
+            continue
+        # Behind a unit that is about to be made, an input that differs now may come out as it was.
+        depends = bool(upstream & set(joined))
+        if {w for w, reason in of_unit.items() if not depends or reason.cause in _CERTAIN} == weeks:
             joined += unit
     return tuple(joined)
 

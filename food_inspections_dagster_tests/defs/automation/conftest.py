@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -11,27 +10,10 @@ from food_inspections_dagster import catalog
 from food_inspections_dagster.defs.automation.definitions import automation_for
 from food_inspections_dagster.defs.automation.jobs import UP_TO_DATE
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
-from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
-from food_inspections_dagster_tests.world import SMALL, World, small_world
-from food_inspections_portal.city.simulate import simulate
-from food_inspections_portal.sources import PortalSource
+from food_inspections_dagster_tests.defs.city import small_city
+from food_inspections_dagster_tests.world import World
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-CITY = week_range(FIRST_WEEK, FIRST_WEEK + 19 * WEEK)
-# As SMALL, over fewer weeks: every stage has something to do in the last ones.
-SETTINGS: dict[str, dict[str, Any]] = {
-    "models": {
-        **SMALL["models"],
-        "schedule": {
-            **SMALL["models"]["schedule"],
-            "update_weeks": 3,
-            "training_window_weeks": 9,
-            "min_training_rows": 30,
-        },
-    },
-    "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20},
-    "bias": {"evaluation_weeks": 6, "min_group_size": 5},
-}
 
 
 class Clock:
@@ -118,14 +100,7 @@ def clock() -> Clock:
 @pytest.fixture(scope="module")
 def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, clock: Clock) -> Iterator[World]:
     """An empty world over the city of 20 weeks."""
-    with small_world(
-        tmp_path_factory.mktemp("world") / "home",
-        postgres,
-        SETTINGS,
-        clock,
-        lambda: PortalSource.simulated(simulate(len(CITY), seed=7, scale=0.15)),
-    ) as made:
-        made.weeks = list(CITY)
+    with small_city(tmp_path_factory.mktemp("world") / "home", postgres, clock) as made:
         yield made
 
 

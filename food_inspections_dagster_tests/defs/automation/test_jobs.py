@@ -9,7 +9,8 @@ from food_inspections_dagster import catalog
 from food_inspections_dagster.defs.automation.jobs import UP_TO_DATE
 from food_inspections_dagster.orchestration.current import Cause
 from food_inspections_dagster.weeks import WEEK
-from food_inspections_dagster_tests.defs.automation.conftest import CITY, Automation, differences
+from food_inspections_dagster_tests.defs.automation.conftest import Automation, differences
+from food_inspections_dagster_tests.defs.city import CITY
 from food_inspections_dagster_tests.world import World
 
 NEWEST = CITY[-1]
