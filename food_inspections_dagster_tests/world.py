@@ -130,6 +130,11 @@ class World:
         settings = load_settings({**_layer(self.settings), **changed})
         return World(self.home, settings, self.server, self.weeks)
 
+    def fresh(self) -> "World":
+        """Return empty stores on the same portal, for what a fresh build makes of it; dispose of its instance."""
+        name = f"simulated-{uuid.uuid4().hex[:8]}"
+        return self.reconfigured({"portal": {"url": self.settings.portal.url, "name": name}})
+
     # Running.
 
     def targets(self, weeks: Sequence[date], until: str | None = None) -> planner.Targets:

@@ -172,7 +172,7 @@ def _imports(module: str) -> tuple[str, ...]:
     if "iter_modules" in _file(module).read_text(encoding="utf-8"):
         # A package whose modules are found by looking is named, they are not.
         for package in (name for name in {module, *imported} if _file(name).name == "__init__.py"):
-            imported |= {f"{package}.{found.name}" for found in iter_modules([str(_file(package).parent)])}
+            imported |= {f"{package}.{entry.name}" for entry in iter_modules([str(_file(package).parent)])}
     return tuple(sorted(filter(_counts, imported)))
 
 
