@@ -82,9 +82,7 @@ def makes(entry: Entry, value: Any = None, of: Callable[[Sequence[date]], Any] |
     return stage(entry, group="toys", **options)(function)
 
 
-def reads(
-    loaded: list[Any], entry: Entry, window: Window = OWN_WEEK, columns: tuple[str, ...] | None = None
-) -> Stage:
+def reads(loaded: list[Any], entry: Entry, window: Window = OWN_WEEK, columns: tuple[str, ...] | None = None) -> Stage:
     """Return a stage that keeps what it reads of an entry in ``loaded``."""
 
     @stage(READS, group="toys", inputs={"value": Input(entry, window, columns)})

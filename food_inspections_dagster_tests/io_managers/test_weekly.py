@@ -102,9 +102,7 @@ def test_two_writers_of_an_asset_wait_for_each_other(toys, new_database, monkeyp
         put(self, path, content)
 
     monkeypatch.setattr(ObjectStore, "put", slow)
-    other = Toys(
-        new_database(toys.database.database), ObjectStore(url=toys.objects.url, portal="simulated-test")
-    )
+    other = Toys(new_database(toys.database.database), ObjectStore(url=toys.objects.url, portal="simulated-test"))
     errors = []
 
     def write(by, per_week):

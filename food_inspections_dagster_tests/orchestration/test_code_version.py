@@ -51,20 +51,20 @@ def asset(weeks, rows):
     """Words."""
     return [compute(week) for week in weeks], helper(rows), TYPES, PLACE
 ''',
-    "near.py": '''from toyshop.deep import base
+    "near.py": """from toyshop.deep import base
 
 
 def compute(week):
     return base(week)
-''',
-    "deep.py": '''from pathlib import Path
+""",
+    "deep.py": """from pathlib import Path
 
 TABLE = Path(__file__).with_name("table.csv")
 
 
 def base(week):
     return week
-''',
+""",
     "far.py": "def double(rows):\n    return 2 * rows\n",
     "table.csv": "a,b\n1,2\n",
     "other.csv": "a,b\n1,2\n",

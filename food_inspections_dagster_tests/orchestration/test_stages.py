@@ -26,7 +26,6 @@ from food_inspections_dagster_tests.toys import (
     things_of,
 )
 
-
 WITH_ROWS = [week for week in WEEKS if week != EMPTY]
 
 
@@ -68,7 +67,9 @@ def checks_recorded(toys):
 
 def test_rules_are_judged_before_the_first_write(toys, monkeypatch):
     events, put = [], ObjectStore.put
-    monkeypatch.setattr(ObjectStore, "put", lambda self, path, content: events.append("put") or put(self, path, content))
+    monkeypatch.setattr(
+        ObjectStore, "put", lambda self, path, content: events.append("put") or put(self, path, content)
+    )
     half = rule_of(THINGS, lambda weeks, things: events.append("judged") or {}, blocking=True)
     toys.run([makes(THINGS, of=lambda weeks: events.append("made") or things_of(weeks), rules=[half])])
     assert events == ["made", "judged", *["put"] * 5]
@@ -129,7 +130,10 @@ def test_a_warning_is_told_and_the_rows_are_stored(toys):
         (lambda rows: rows.drop(columns="name"), WITH_ROWS),
         (lambda rows: rows.iloc[:0].drop(columns="name"), WEEKS),
         (lambda rows: rows.assign(thing_id=rows["thing_id"].where(rows["week"] != WEEKS[3])), [WEEKS[3]]),
-        (lambda rows: rows.assign(thing_id=rows["week"].map(lambda w: w.toordinal()).astype("int64[pyarrow]")), WITH_ROWS),
+        (
+            lambda rows: rows.assign(thing_id=rows["week"].map(lambda w: w.toordinal()).astype("int64[pyarrow]")),
+            WITH_ROWS,
+        ),
     ],
     ids=["type", "column", "column of no rows", "null", "repeated key"],
 )

@@ -465,7 +465,7 @@ def test_a_user_and_a_password_with_reserved_characters_reach_the_server(postgre
     """Postgres on a socket takes any password; the user must be the one that is named."""
     user, password = "ja/ne@x%", "p@ss/w0rd%25"
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE ROLE \"ja/ne@x%\" LOGIN SUPERUSER")
+        connection.execute('CREATE ROLE "ja/ne@x%" LOGIN SUPERUSER')
     socket = psycopg.conninfo.conninfo_to_dict(postgres.url("postgres"))["host"]
     url = f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@/ignored?host={quote(str(socket), safe='')}"
     named = Database(url=SecretStr(url), database="named & ünique/1", portal="simulated-test")
