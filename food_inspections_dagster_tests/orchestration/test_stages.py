@@ -391,7 +391,7 @@ def test_until_an_asset_is_everything_that_it_is_made_from_and_with(graph):
 
 def test_an_unknown_asset_is_refused_with_those_that_there_are(graph):
     for ask in (graph.output, graph.until):
-        with pytest.raises(FoodInspectionsError, match="'thing' is no stage: use one of .*things"):
+        with pytest.raises(FoodInspectionsError, match=r"'thing' is no stage: use one of .*things"):
             ask("thing")
     assert graph.output("things").entry is THINGS
 
