@@ -22,7 +22,7 @@ from food_inspections_dagster.settings import Settings, load_settings
 
 def graph_for(settings: Settings) -> Graph:
     """Return the stages as the settings describe them; every folder of `defs` with assets brings its own."""
-    folders = [found.name for found in iter_modules(rooms.__path__) if found.ispkg and found.name != "automation"]
+    folders = [module.name for module in iter_modules(rooms.__path__) if module.ispkg and module.name != "automation"]
     modules = [import_module(f"{rooms.__name__}.{folder}.assets") for folder in folders]
     return Graph([stage for module in modules for stage in module.stages(settings)])
 

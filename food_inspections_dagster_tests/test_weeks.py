@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.weeks import FIRST_WEEK, last_complete_week, monday, parse_week, week_range
+from food_inspections_dagster.weeks import FIRST_WEEK, in_words, last_complete_week, monday, parse_week, week_range
 
 
 @given(st.dates(min_value=date(2010, 1, 4), max_value=date(2060, 1, 1)))
@@ -44,3 +44,12 @@ def test_week_range_includes_both_ends():
         date(2024, 1, 8),
         date(2024, 1, 15),
     ]
+
+
+def test_weeks_in_words_are_sorted_once_each_and_few():
+    weeks = [FIRST_WEEK + timedelta(days=7 * i) for i in (3, 0, 3)]
+    assert in_words(weeks[1:2]) == "the week of 2010-01-04"
+    assert in_words(weeks) == "the weeks of 2010-01-04, 2010-01-25"
+    assert in_words(week_range(FIRST_WEEK, FIRST_WEEK + timedelta(days=49)), most=2) == (
+        "the weeks of 2010-01-04, 2010-01-11 and 6 more"
+    )

@@ -130,6 +130,11 @@ class World:
         settings = load_settings({**_layer(self.settings), **changed})
         return World(self.home, settings, self.server, self.weeks)
 
+    def fresh(self) -> "World":
+        """Return empty stores on the same portal, for what a fresh build makes of it; dispose of its instance."""
+        name = f"simulated-{uuid.uuid4().hex[:8]}"
+        return self.reconfigured({"portal": {"url": self.settings.portal.url, "name": name}})
+
     # Running.
 
     def targets(self, weeks: Sequence[date], until: str | None = None) -> planner.Targets:
@@ -222,7 +227,9 @@ class World:
 
     def publish(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert, edit or delete rows as the portal's publisher does."""
-        answer = requests.post(f"{self.server.url}/resource/{INSPECTIONS}.json", json=list(rows), timeout=10)
+        if not rows:
+            return
+        answer = requests.post(f"{self.server.url}/resource/{INSPECTIONS}.json", json=list(rows), timeout=60)
         assert answer.ok, answer.text
 
     def rows_of(self, week: date) -> list[dict[str, Any]]:
@@ -235,7 +242,7 @@ class World:
                 "$order": ":id",
                 "$limit": "5000",
             },
-            timeout=10,
+            timeout=60,
         )
         assert answer.ok, answer.text
         return answer.json()
@@ -243,12 +250,12 @@ class World:
     @contextmanager
     def misbehaving(self, **fault: Any) -> Iterator[None]:
         """Give the portal a fault for a while."""
-        answer = requests.post(f"{self.server.url}/control/faults", json=fault, timeout=10)
+        answer = requests.post(f"{self.server.url}/control/faults", json=fault, timeout=60)
         assert answer.ok, answer.text
         try:
             yield
         finally:
-            requests.delete(f"{self.server.url}/control/faults", timeout=10)
+            requests.delete(f"{self.server.url}/control/faults", timeout=60)
 
 
 def _layer(settings: Settings) -> dict[str, dict[str, Any]]:

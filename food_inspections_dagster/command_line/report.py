@@ -67,6 +67,9 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
                     detail = f", first {first.detail}" if first.detail else ""
                     why.append(f"{cause}{detail}: {names(of_cause, 2)}")
             total = sum(causes.values())
+            waits = len(currency.waiting[asset] & set(weeks) - set(reasons))
+            if waits:
+                why.append(f"{waits:,} may follow what they read")
             table.add_row(asset, f"{len(weeks) - total:,}", f"{total:,}" if total else "", escape("; ".join(why)))
     console.print(table)
     if not targets:

@@ -181,39 +181,21 @@ class _Rows:
         flat = group * 4 + self.cell
         cells = self._running(self.week, self.week + length, kinds, flat)[at].reshape(len(at), len(names), 4)
 
-        # Rows of one establishment and group next to each other, in the order of their weeks.
         key = group * (int(self.cluster.max(initial=0)) + 1) + self.cluster
-        order = np.lexsort((self.week, key))
-        key, week, group, cell = key[order], self.week[order], group[order], self.cell[order]
-        # A row counts its establishment in the windows that hold it and not the one before.
-        same = np.append(False, key[1:] == key[:-1]) if len(key) else np.empty(0, dtype=bool)
-        since = np.where(same, np.maximum(week, np.roll(week, 1) + length), week)
-        clusters = self._running(since, week + length, len(names), group)[at]
+        shape = (self.weeks + length, len(names))
+        clusters = metrics.count_keys(key, self.week, length, group, shape)[at]
         # Two rows of an establishment add to the product of its cells in the windows that hold both.
-        begin, end, which = [], [], []
-        early = np.arange(len(key))
-        lag = 1
-        while len(early := early[early + lag < len(key)]):
-            late = early + lag
-            near = (key[late] == key[early]) & (week[late] - week[early] < length)
-            early, late = early[near], late[near]
-            begin.append(week[late])
-            end.append(week[early] + length)
-            which.append((group[early] * 4 + cell[early]) * 4 + cell[late])
-            lag += 1
-        pairs = [np.concatenate(part) if part else np.empty(0, dtype=np.int64) for part in (begin, end, which)]
-        products = self._running(pairs[0], pairs[1], kinds * 4, pairs[2])[at].reshape(len(at), len(names), 4, 4)
+        early, late = metrics.pairs_within(key, self.week, length)
+        which = (group[early] * 4 + self.cell[early]) * 4 + self.cell[late]
+        products = self._running(self.week[late], self.week[early] + length, kinds * 4, which)[at]
+        products = products.reshape(len(at), len(names), 4, 4)
         products = products + products.transpose(0, 1, 3, 2)
         products[:, :, range(4), range(4)] += cells
         return _Counts(names, cells, products, clusters)
 
     def _running(self, begin: np.ndarray, end: np.ndarray, kinds: int, kind: np.ndarray | int = 0) -> np.ndarray:
         """Return how many events hold in each window (windows, kinds); each from window ``begin`` until ``end``."""
-        windows = self.weeks + self.length
-        begin = np.minimum(begin, end)
-        change = np.bincount(begin * kinds + kind, minlength=(windows + 1) * kinds)
-        change = change - np.bincount(end * kinds + kind, minlength=(windows + 1) * kinds)
-        return np.cumsum(change.reshape(-1, kinds), axis=0)
+        return metrics.running_counts(begin, end, kind, (self.weeks + self.length, kinds))
 
 
 def audit(rows: pd.DataFrame, rule: AuditRule, week: date, model_group: str = "selected") -> BiasReport:
@@ -329,6 +311,7 @@ def _metrics(counts: _Counts, attribute: str, weeks: Sequence[date], model_group
     wide = _disparities(crosstabs(cells, counts.names[group], window, attribute), attribute, rule)
     value = wide[list(CELLS)].to_numpy(dtype=float)
     reference = wide["reference"].to_numpy(dtype=object)
+    reference[pd.isna(reference)] = None
     code = {name: place for place, name in enumerate(counts.names)}
     place = np.full((len(weeks), len(counts.names) + 1), -1)
     place[window, group] = np.arange(len(window))
@@ -383,7 +366,7 @@ def _disparities(table: pd.DataFrame, attribute: str, rule: AuditRule) -> pd.Dat
     """Let Aequitas choose the reference group and divide by its metrics, all windows in one call.
 
     Returns:
-        ``table`` with a column ``<metric>_disparity`` each and ``reference``; None where it has no rows.
+        ``table`` with a column ``<metric>_disparity`` each and ``reference``; null where it has no rows.
     """
     # Importing Aequitas takes 2.6 s (it loads its plotting), so it is done where it is needed.
     from aequitas.bias import Bias
@@ -565,7 +548,7 @@ class _Part:
 def _part(part: _Part, rule: AuditRule) -> str:
     name, more, less = _WORDS.get(part.metric, (part.metric, "its value is higher", "its value is lower"))
     verdict = VERDICTS[part.verdict]
-    if part.reference is None or part.reference != part.reference:
+    if part.reference is None:
         return f"its {name} cannot be judged, for the reference group has no rows"
     if verdict == TOO_SMALL and not part.n >= rule.min_denominator:
         return f"its {name} rests on too few rows to judge ({_count(part.n)}; {rule.min_denominator} are needed)"
@@ -753,15 +736,18 @@ def _unsound(
         metrics_of.setdefault(key, set()).add(metric)
         if verdict is not None:
             worst[key] = min(worst.get(key, len(VERDICTS)), VERDICTS.index(str(verdict)))
-    said = {(attribute, name): (size, verdict) for attribute, name, size, verdict in worded if attribute != OVERALL}
-    for what, present in (("report", {a for a, _ in sizes}), ("verdicts", {a for a, _ in said})):
+    worded_as = {
+        (attribute, name): (size, verdict) for attribute, name, size, verdict in worded if attribute != OVERALL
+    }
+    for what, present in (("report", {a for a, _ in sizes}), ("verdicts", {a for a, _ in worded_as})):
         if present != expected:
             names = ", ".join(sorted(map(str, present ^ expected)))
-            return f"the {what} {'lack' if expected - present else 'have, without rows to audit,'} {names}"
-    for key in sizes.keys() | said.keys():
+            problem = "missing in" if expected - present else "not of the rule, or without rows, in"
+            return f"{names}: {problem} the {what}"
+    for key in sizes.keys() | worded_as.keys():
         if len(sizes.get(key, ())) != 1 or metrics_of[key] != set(CELLS):
             return f"the report on {key[0]} {key[1]} lacks metrics, or has several sizes"
-        if key not in said or said[key] != (next(iter(sizes[key])), VERDICTS[worst[key]] if key in worst else None):
+        if worded_as.get(key) != (next(iter(sizes[key])), VERDICTS[worst[key]] if key in worst else None):
             return f"report and verdicts disagree on {key[0]} {key[1]}"
     for attribute in attributes if rows else ():
         total = sum(int(str(size)) for (a, _), of in sizes.items() if a == attribute for size in of)

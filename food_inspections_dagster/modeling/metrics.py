@@ -10,6 +10,7 @@ triage (precision at k with its worst and best case).
 
 import functools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -525,6 +526,124 @@ class Clusters:
             + 2 * self.count / (self.count - 1) * both / (self.positives * self.negatives)
         )
         return math.sqrt(max(0.0, float(variance)))
+
+
+def pairs_within(key: np.ndarray, week: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions (pairs,) of all pairs of rows of one key that lie fewer than ``length`` weeks apart.
+
+    The earlier and the later row of each; an establishment is inspected about once a year, so there are fewer pairs
+    than rows. The pairs of two weeks come in an order that no row of another week changes.
+    """
+    order = np.lexsort((week, key))
+    key, week = key[order], week[order]
+    early, late = [order[:0]], [order[:0]]
+    at, lag = np.arange(len(key)), 1
+    while len(at := at[at + lag < len(key)]):
+        at = at[(key[at + lag] == key[at]) & (week[at + lag] - week[at] < length)]
+        early.append(order[at])
+        late.append(order[at + lag])
+        lag += 1
+    return np.concatenate(early), np.concatenate(late)
+
+
+def count_keys(key: np.ndarray, week: np.ndarray, length: int, kind: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return how many keys have rows in the window of ``length`` weeks that ends with each week, by kind.
+
+    Args:
+        key: integers; all rows of a key are of one kind.
+        shape: (weeks, kinds).
+    """
+    order = np.lexsort((week, key))
+    key, week, kind = key[order], week[order], kind[order]
+    # A row counts its key in the windows that hold it and not the row before.
+    since = week.copy()
+    same = key[1:] == key[:-1]
+    since[1:][same] = np.maximum(week[1:], week[:-1] + length)[same]
+    return running_counts(since, week + length, kind, shape)
+
+
+def running_counts(begin: np.ndarray, end: np.ndarray, kind: np.ndarray | int, shape: tuple[int, int]) -> np.ndarray:
+    """Return how many events hold in each week, by kind: each from ``begin`` until before ``end``, int64 ``shape``."""
+    weeks, kinds = shape
+    holds = np.zeros((weeks + 1) * kinds, dtype=np.int64)
+    for at, sign in ((np.minimum(begin, end), 1), (end, -1)):
+        holds += sign * np.bincount(np.minimum(at, weeks) * kinds + kind, minlength=len(holds))
+    return np.cumsum(holds.reshape(weeks + 1, kinds), axis=0)[:weeks]
+
+
+class RunningRatios:
+    """Ratios of sums over rows with their clustered errors, in the windows of ``length`` weeks that end with each week.
+
+    The sum over clusters of a squared sum is a sum over pairs of rows: it is taken once for each two weeks, and a
+    window adds up what its weeks have, always from the newest to the oldest, so that its bits do not depend on the
+    weeks around it (a sum that runs on would).
+    """
+
+    def __init__(
+        self,
+        week: np.ndarray,
+        cluster: np.ndarray,
+        length: int,
+        columns: Mapping[str, np.ndarray],
+        ratios: Sequence[tuple[str, str]],
+    ):
+        """Add up.
+
+        Args:
+            week, cluster: integers from 0 (rows,).
+            columns: what is added up (rows,), by name.
+            ratios: names of numerator and denominator.
+        """
+        self._weeks = int(week.max(initial=-1)) + 1
+        self.windows = self._weeks + length - 1 if self._weeks else 0
+        self._length = length
+        pairs = pairs_within(cluster, week, length)
+        totals = {name: self._over_windows(np.bincount(week, values, self._weeks)) for name, values in columns.items()}
+        count = count_keys(cluster, week, length, np.zeros_like(week), (self.windows, 1))[:, 0]
+        products: dict[tuple[str, str], np.ndarray] = {}
+
+        def product(one: str, two: str) -> np.ndarray:
+            if (one, two) not in products:
+                products[one, two] = self._product(week, pairs, columns[one], columns[two])
+            return products[one, two]
+
+        self._values: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
+        for over, under in ratios:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                value = np.where(totals[under] == 0, math.nan, totals[over] / totals[under])
+                whole = product(over, over) + value**2 * product(under, under)
+                square = whole - 2 * value * product(over, under)
+                error = np.sqrt(count / (count - 1) * square) / np.abs(totals[under])
+            # Where nearly all cancels, what is left are rounding errors.
+            error[~(square > 1e-9 * whole) | (count < 2)] = math.nan
+            self._values[over, under] = value.tolist(), error.tolist()
+
+    def at(self, window: int, over: str, under: str) -> tuple[float, float]:
+        """Return a ratio and its standard error.
+
+        The error is NaN where it is not known from the running sums: take it from the rows of the window.
+        """
+        value, error = self._values[over, under]
+        return value[window], error[window]
+
+    def _product(
+        self, week: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], one: np.ndarray, two: np.ndarray
+    ) -> np.ndarray:
+        early, late = pairs
+        apart = week[late] - week[early]
+        both = one[early] * two[late] + one[late] * two[early]
+        size = self._weeks * self._length
+        # Of no rows numpy counts whole numbers, whatever the weights.
+        by_distance = np.bincount(week[late] * self._length + apart, both, size).astype(np.float64)
+        by_distance += np.bincount(week * self._length, one * two, size)
+        return self._over_windows(np.cumsum(by_distance.reshape(self._weeks, self._length), axis=1))
+
+    def _over_windows(self, weekly: np.ndarray) -> np.ndarray:
+        """Add up weeks; where they differ by distance, each with the distances that lie in the window."""
+        out = np.zeros(self.windows)
+        for age in range(self._length if self._weeks else 0):
+            out[age : age + self._weeks] += weekly if weekly.ndim == 1 else weekly[:, self._length - 1 - age]
+        return out
 
 
 def clustered_auc_se(

@@ -37,7 +37,7 @@ CELLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 _SHARE = pandera.Check.in_range(0, 1)
 _NOT_NEGATIVE = pandera.Check.ge(0)
-_SAID = pandera.Check.str_length(min_value=1)
+_NOT_EMPTY = pandera.Check.str_length(min_value=1)
 
 
 def _ordered(low: str, value: str, high: str) -> pandera.Check:
@@ -59,7 +59,7 @@ def _ordered(low: str, value: str, high: str) -> pandera.Check:
 _WEEK = column(
     DATE, "Monday of the week (partition); the audit looks at the evaluation window that ends with it", MONDAY
 )
-_GROUP = column(TEXT, "Group of the attribute", _SAID)
+_GROUP = column(TEXT, "Group of the attribute", _NOT_EMPTY)
 _GROUP_SIZE = "Inspections of the group in the window"
 
 BIAS_REPORT = schema(
@@ -68,8 +68,8 @@ BIAS_REPORT = schema(
     ["week", "attribute", "group", "metric"],
     {
         "week": _WEEK,
-        "model_group": column(TEXT, "The selected model group, whose scores are audited", _SAID),
-        "attribute": column(TEXT, "Protected attribute, such as facility_type, side (of the city) or risk", _SAID),
+        "model_group": column(TEXT, "The selected model group, whose scores are audited", _NOT_EMPTY),
+        "attribute": column(TEXT, "Protected attribute, such as facility_type, side (of the city) or risk", _NOT_EMPTY),
         "group": _GROUP,
         "reference": column(TEXT, "Group that it is compared with; null where it has no rows", null=True),
         "group_size": column(COUNT, _GROUP_SIZE, pandera.Check.ge(1)),
@@ -105,7 +105,7 @@ BIAS_VERDICTS = schema(
     ["week", "attribute", "group"],
     {
         "week": _WEEK,
-        "attribute": column(TEXT, "Protected attribute; overall for the whole list", _SAID),
+        "attribute": column(TEXT, "Protected attribute; overall for the whole list", _NOT_EMPTY),
         "group": _GROUP,
         "group_size": column(COUNT, f"{_GROUP_SIZE}; 0 for a list that could not be audited", _NOT_NEGATIVE),
         "verdict": column(
@@ -114,7 +114,7 @@ BIAS_VERDICTS = schema(
             one_of(VERDICTS),
             null=True,
         ),
-        "sentence": column(TEXT, "The verdict in words", _SAID),
+        "sentence": column(TEXT, "The verdict in words", _NOT_EMPTY),
     },
 )
 
@@ -126,13 +126,13 @@ SCORES = schema(
         "week": column(
             DATE, "Monday of the week that has ended (partition); the list is for the week after it", MONDAY
         ),
-        "establishment_id": column(TEXT, "Stable identity of the place", _SAID),
+        "establishment_id": column(TEXT, "Stable identity of the place", _NOT_EMPTY),
         "rank": column(pa.int32(), "1 is to be inspected first", pandera.Check.ge(1)),
         "score": column(NUMBER, "Probability of the label at a routine inspection", _SHARE),
         "reason_1": column(TEXT, "What sets it apart most, in words", null=True),
         "reason_2": column(TEXT, "The second reason", null=True),
         "reason_3": column(TEXT, "The third reason", null=True),
-        "contributions": column(TEXT, "JSON: feature to what it adds to the log-odds, for the reasons", _SAID),
+        "contributions": column(TEXT, "JSON: feature to what it adds to the log-odds, for the reasons", _NOT_EMPTY),
         "dba_name": column(TEXT, "Name under which it does business, as last known", null=True),
         "address": column(TEXT, "Street address, as last known", null=True),
         "zip": column(TEXT, "Zip code, as last known", null=True),
@@ -143,8 +143,8 @@ SCORES = schema(
         "license_": column(COUNT, "Licence number", _NOT_NEGATIVE, null=True),
         "last_inspection_date": column(DATE, "Its newest record"),
         "last_result": column(TEXT, "How that ended"),
-        "model_group": column(TEXT, "Name of the model group that was selected", _SAID),
-        "model_id": column(TEXT, "Content hash of the fit", _SAID),
+        "model_group": column(TEXT, "Name of the model group that was selected", _NOT_EMPTY),
+        "model_id": column(TEXT, "Content hash of the fit", _NOT_EMPTY),
         "as_of_date": column(DATE, "Data cut-off: only records dated before this day were used"),
     },
 )

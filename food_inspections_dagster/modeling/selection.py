@@ -19,7 +19,7 @@ import pandas as pd
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
-from food_inspections_dagster.modeling.metrics import Clusters, Estimate, Ranked, Sums, TopK
+from food_inspections_dagster.modeling.metrics import Clusters, Estimate, Ranked, TopK
 from food_inspections_dagster.modeling.rules import METRICS, SelectionRule, as_dict
 from food_inspections_dagster.modeling.splits import evaluation_window
 from food_inspections_dagster.weeks import WEEK
@@ -189,7 +189,8 @@ class _Common:
         score: float64 (groups, rows).
         first_rows: first row of each week that has rows, and ``week_names`` its Monday.
         hits: precision and recall at capacity by week, one entry per group.
-        positive: the label as a number; ``columns``: by group what ratios add up, by row, float64 (rows,) each.
+        positive: the label as a number; ``columns``: what ratios add up, by name, float64 (rows,) each.
+        running: those ratios, in the windows of the rule.
     """
 
     def __init__(self, aligned: _Aligned, groups: tuple[str, ...], rule: SelectionRule):
@@ -202,23 +203,38 @@ class _Common:
         self.score = np.ascontiguousarray(score[:, keep])
         self.week_names, self.first_rows = np.unique(self.weeks, return_index=True)
         self.positive = self.label.astype(np.float64)
-        self.hits, self.columns = [], []
-        for scores in self.score:
+        self.hits = []
+        self.columns = {"one": np.ones(len(keep)), "positive": self.positive}
+        for group, scores in zip(groups, self.score, strict=True):
             listed = metrics.list_probability(scores, self.first_rows, rule.capacity_share)
             self.hits.append(metrics.WeeklyHits(listed, self.label, self.first_rows))
-            self.columns.append(
-                {
-                    "listed": listed,
-                    "listed_positive": listed * self.positive,
-                    "brier": metrics.brier_losses(scores, self.label),
-                    "log_loss": metrics.log_losses(scores, self.label),
-                    "score": scores,
-                }
-            )
+            self.columns |= {
+                f"listed {group}": listed,
+                f"listed_positive {group}": listed * self.positive,
+                f"brier {group}": metrics.brier_losses(scores, self.label),
+                f"log_loss {group}": metrics.log_losses(scores, self.label),
+                f"score {group}": scores,
+            }
+        week = self.weeks.astype(np.int64) // 7
+        self.first_week = int(week.min()) if len(week) else 0
+        ratios = [(over.format(group), under.format(group)) for group in groups for _, over, under, _ in _FIXED]
+        self.running = metrics.RunningRatios(
+            week - self.first_week, self.cluster, rule.evaluation_weeks, self.columns, list(dict.fromkeys(ratios))
+        )
         self._orders = [np.argsort(s).astype(np.int32) for s in self.score]
         self._near: tuple[int, int, list[np.ndarray]] = (0, 0, [])
         # A period of 13 weeks is whole in four windows, which lie 13 weeks apart.
         self._reordered = functools.lru_cache(maxsize=2 * rule.evaluation_weeks)(self._reorder)
+
+    def ratio(self, span: slice, last: date, clusters: Clusters, over: str, under: str) -> tuple[float, float]:
+        """Return a ratio of columns in the rule's window that ends with ``last``, and its standard error."""
+        window = (last - date(1970, 1, 1)).days // 7 - self.first_week
+        value = error = math.nan
+        if 0 <= window < self.running.windows:
+            value, error = self.running.at(window, over, under)
+        if math.isnan(error):
+            return clusters.ratio(*(clusters.sums(self.columns[name][span]) for name in (over, under)))
+        return value, error
 
     def orders(self, span: slice) -> list[np.ndarray]:
         """Return by group the rows of a span in ascending order of score, as positions within it.
@@ -286,24 +302,33 @@ class _Window:
     groups: Mapping[str, _Evaluated]
 
 
-#: Metric, its numerator and denominator (see ``_evaluate``), and its bounds.
 _ANY = (-math.inf, math.inf)
 _SHARE = (0.0, 1.0)
-Ratio = tuple[str, str, str, tuple[float, float]]
-_RATIOS: tuple[Ratio, ...] = (
-    ("precision_at_k", "listed_positive", "listed", _SHARE),
-    ("recall_at_k", "listed_positive", "positive", _SHARE),
-    ("mean_days_earlier", "days_earlier", "positive", _ANY),
-    ("first_half_share", "first_half", "positive", _SHARE),
-    ("first_half_share_actual", "first_half_actual", "positive", _SHARE),
-    ("brier", "brier", "one", _SHARE),
-    ("log_loss", "log_loss", "one", (0.0, math.inf)),
-    ("mean_score", "score", "one", _SHARE),
+_Ratios = tuple[tuple[str, str, str, tuple[float, float]], ...]
+#: Metric, its numerator and denominator as ``_Common.columns``, and its bounds; those that no window changes.
+_FIXED: _Ratios = (
+    ("precision_at_k", "listed_positive {}", "listed {}", _SHARE),
+    ("recall_at_k", "listed_positive {}", "positive", _SHARE),
+    ("brier", "brier {}", "one", _SHARE),
+    ("log_loss", "log_loss {}", "one", (0.0, math.inf)),
+    ("mean_score", "score {}", "one", _SHARE),
     ("base_rate", "positive", "one", _SHARE),
 )
-
-
-_NAMES = ("roc_auc", "average_precision", *(name for name, *_ in _RATIOS))
+#: Of the City's metrics, which reorder the periods of a window: metric and bounds.
+_REORDERED = (("mean_days_earlier", _ANY), ("first_half_share", _SHARE))
+_NAMES = (
+    "roc_auc",
+    "average_precision",
+    "precision_at_k",
+    "recall_at_k",
+    "mean_days_earlier",
+    "first_half_share",
+    "first_half_share_actual",
+    "brier",
+    "log_loss",
+    "mean_score",
+    "base_rate",
+)
 
 
 def _evaluate(common: _Common, first: date, last: date) -> _Window:
@@ -312,37 +337,32 @@ def _evaluate(common: _Common, first: date, last: date) -> _Window:
     weeks = slice(*np.searchsorted(common.first_rows, [span.start, span.stop]))
     label = common.label[span]
     clusters = Clusters(common.cluster[span], label)
-    first_half_actual, *reordered = common.reordered(first, last)
-    shared = {
-        "one": clusters.sums(np.ones(len(label))),
-        "positive": clusters.sums(common.positive[span]),
-        "first_half_actual": clusters.sums(first_half_actual),
-    }
+    positive = clusters.sums(common.positive[span])
+    first_half, *reordered = (clusters.sums(values) for values in common.reordered(first, last))
+    whole = last - first == WEEK * (rule.evaluation_weeks - 1)
 
-    def ratios(sums: Mapping[str, Sums]) -> dict[str, Estimate]:
-        return {
-            name: Estimate.of(*clusters.ratio(sums[over], sums[under]), rule.confidence, bounds)
-            for name, over, under, bounds in _RATIOS
-            if over in sums
-        }
+    def fixed(over: str, under: str) -> tuple[float, float]:
+        if whole:
+            return common.ratio(span, last, clusters, over, under)
+        return clusters.ratio(*(clusters.sums(common.columns[name][span]) for name in (over, under)))
 
-    of_all = ratios(shared)
+    actual = Estimate.of(*clusters.ratio(first_half, positive), rule.confidence, _SHARE)
     evaluated = {}
     for at, (group, order) in enumerate(zip(common.groups, common.orders(span), strict=True)):
         ranked = Ranked.of(common.score[at, span], label, order)
         auc = ranked.auc()
         placements = clusters.placements(auc)
-        of_group = {name: clusters.sums(values[span]) for name, values in common.columns[at].items()}
-        of_group["days_earlier"], of_group["first_half"] = (
-            clusters.sums(values) for values in reordered[2 * at : 2 * at + 2]
-        )
         estimates = {
             "roc_auc": Estimate.of(auc.value, clusters.auc_se(*placements), rule.confidence, _SHARE),
             # No formula for its error under clustering: a value alone.
             "average_precision": Estimate.of(ranked.average_precision(), math.nan, rule.confidence, _SHARE),
-            **ratios({**of_group, "positive": shared["positive"], "one": shared["one"]}),
-            **of_all,
+            "first_half_share_actual": actual,
         }
+        for metric, over, under, bounds in _FIXED:
+            ratio = fixed(over.format(group), under.format(group))
+            estimates[metric] = Estimate.of(*ratio, rule.confidence, bounds)
+        for (metric, bounds), sums in zip(_REORDERED, reordered[2 * at : 2 * at + 2], strict=True):
+            estimates[metric] = Estimate.of(*clusters.ratio(sums, positive), rule.confidence, bounds)
         deciles = {name: column.tolist() for name, column in ranked.deciles(confidence=rule.confidence).items()}
         evaluated[group] = _Evaluated(
             {name: estimates[name] for name in _NAMES},

@@ -9,6 +9,7 @@ the graph together (``WIRING``) is left out: it decides where and when, not what
 import ast
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -23,8 +24,8 @@ from food_inspections_dagster.digests import digest as digest_of
 PACKAGE = "food_inspections_dagster"
 WIRING = ("catalog", "command_line", "definitions", "io_managers", "orchestration", "settings", "resources")
 # Of the resources only the portal's client shapes what is stored.
-SHAPING = (f"{PACKAGE}.resources.portal",)
-DATA_FILES = {".csv", ".toml", ".json", ".yaml"}
+SHAPING = tuple(f"{PACKAGE}.resources.{name}" for name in ("portal", "soda_rows", "socrata"))
+_FILE_NAME = re.compile(r"""["']([\w.-]+\.(?:csv|toml|json|yaml))["']""")
 
 
 def code_version(*functions: Callable[..., Any], extra: str = "") -> str:
@@ -61,14 +62,31 @@ def closure(function: Callable[..., Any]) -> set[str]:
 def module_digest(module: str) -> str:
     """Return the digest of a module's source without comments and docstrings, and of the data files that it names."""
     file = _file(module)
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    digest = hashlib.sha256(_without_docstrings(tree).encode())
-    for name in sorted(
-        node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ):
-        if Path(name).suffix in DATA_FILES and (file.parent / name).is_file():
+    source = file.read_text(encoding="utf-8")
+    digest = hashlib.sha256(_instructions(source))
+    for name in sorted(set(_FILE_NAME.findall(source))):
+        if (file.parent / name).is_file():
             digest.update((file.parent / name).read_bytes())
     return digest.hexdigest()
+
+
+def _instructions(source: str) -> bytes:
+    """Return what Python makes of a source: without comments, docstrings, layout and line numbers."""
+    # Compiled, because that is done in C: to parse 60 modules and write them out again took a second at each start.
+    digest = hashlib.sha256()
+    pending: list[CodeType] = [compile(source, "", "exec", dont_inherit=True, optimize=2)]
+    while pending:
+        code = pending.pop()
+        digest.update(code.co_code)
+        digest.update(repr((code.co_names, code.co_varnames, code.co_freevars, code.co_argcount)).encode())
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                pending.append(constant)
+            else:
+                # The order of a set of texts differs from process to process.
+                value = sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant
+                digest.update(repr(value).encode())
+    return digest.digest()
 
 
 def _source(function: Callable[..., Any]) -> str:
@@ -154,7 +172,7 @@ def _imports(module: str) -> tuple[str, ...]:
     if "iter_modules" in _file(module).read_text(encoding="utf-8"):
         # A package whose modules are found by looking is named, they are not.
         for package in (name for name in {module, *imported} if _file(name).name == "__init__.py"):
-            imported |= {f"{package}.{found.name}" for found in iter_modules([str(_file(package).parent)])}
+            imported |= {f"{package}.{entry.name}" for entry in iter_modules([str(_file(package).parent)])}
     return tuple(sorted(filter(_counts, imported)))
 
 

@@ -132,8 +132,8 @@ class Currency:
         chain = self._chains.setdefault((source.entry.asset, source.columns), [])
         while len(chain) <= number:
             before = chain[-1] if chain else ""
-            own = digests.get(FIRST_WEEK + len(chain) * WEEK, _NOTHING)
-            chain.append(hashlib.sha256(f"{before}{own}".encode()).hexdigest()[:32])
+            digest = digests.get(FIRST_WEEK + len(chain) * WEEK, _NOTHING)
+            chain.append(hashlib.sha256(f"{before}{digest}".encode()).hexdigest()[:32])
         return chain[number]
 
     def _blocked(self, asset: str, week: date, load: Load | None) -> Reason | None:

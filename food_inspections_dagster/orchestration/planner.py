@@ -74,17 +74,24 @@ def unheard(step: str, moment: str, seconds: float | None) -> None:
 
 
 def wanted_weeks(
-    portal: PortalClient, snapshot: Snapshot, first: date | None = None, last: date | None = None
+    portal: PortalClient,
+    snapshot: Snapshot,
+    first: date | None = None,
+    last: date | None = None,
+    now: datetime | None = None,
 ) -> list[date]:
     """Return the weeks to keep current: those that the portal holds or that were loaded, within the bounds asked for.
 
     A week that was loaded counts even where the portal has emptied it since.
 
+    Args:
+        now: an aware moment, whose week is not over yet; this one where it is left out.
+
     Raises:
         FoodInspectionsError: when the bounds leave no complete week.
     """
     oldest_day, newest_day = portal.date_range()
-    complete = last_complete_week(datetime.now(CHICAGO))
+    complete = last_complete_week(now or datetime.now(CHICAGO))
     loaded = [week for week in snapshot.loads.get(RAW_INSPECTIONS.asset, {}) if week <= complete]
     oldest = min([max(FIRST_WEEK, monday(oldest_day)), *loaded])
     newest = max([min(monday(newest_day), complete), *loaded])
@@ -96,6 +103,15 @@ def wanted_weeks(
             f"No week lies between {first or oldest} and {last or newest}: the portal holds {oldest} to {newest}."
         )
     return weeks
+
+
+def kept_weeks(portal: PortalClient, snapshot: Snapshot, now: datetime) -> list[date]:
+    """Return the weeks that are kept current where nobody names any: from the first that was loaded to the newest.
+
+    What lies before the first week that was loaded was left out on purpose, and stays out.
+    """
+    loaded = snapshot.loads.get(RAW_INSPECTIONS.asset)
+    return wanted_weeks(portal, snapshot, first=min(loaded) if loaded else None, now=now)
 
 
 def targets(
@@ -165,11 +181,14 @@ def _joined(
 ) -> tuple[str, ...]:
     """Return the assets of the first unit and of those behind it that are certain to be made for the same weeks."""
     joined = list(first)
-    unsettled = {asset for unit, of_unit in reasons.items() if of_unit and unit != first for asset in unit}
     for unit, of_unit in reasons.items():
-        certain = {week for week, reason in of_unit.items() if reason.cause in _CERTAIN}
         upstream = {name for asset in unit for name in currency.graph.upstream(asset)} - set(unit)
-        if unit != first and certain == weeks and not (upstream - set(joined)) & unsettled:
+        unsettled = {asset for other, of_other in reasons.items() if of_other for asset in other} - set(joined)
+        if unit == first or upstream & unsettled:
+            continue
+        # Behind a unit that is about to be made, an input that differs now may come out as it was.
+        depends = bool(upstream & set(joined))
+        if {w for w, reason in of_unit.items() if not depends or reason.cause in _CERTAIN} == weeks:
             joined += unit
     return tuple(joined)
 

@@ -96,9 +96,9 @@ class ObjectStore(ConfigurableResource):
         self._claim()
         with self._sentences(prefix):
             pages = obstore.list(self._opened(), prefix.rstrip("/") + "/", chunk_size=1000)
-            found = {str(item["path"]): int(item["size"]) for page in pages for item in page}
-        found.pop(IDENTITY, None)
-        return dict(sorted(found.items()))
+            sizes = {str(item["path"]): int(item["size"]) for page in pages for item in page}
+        sizes.pop(IDENTITY, None)
+        return dict(sorted(sizes.items()))
 
     def delete(self, paths: Iterable[str]) -> None:
         """Remove objects; those that do not exist are none the worse for it."""
@@ -173,16 +173,16 @@ class ObjectStore(ConfigurableResource):
             if self._claimed:
                 return
             with self._sentences(IDENTITY):
-                found = self._identity()
-                if found is None and writing:
+                identity = self._identity()
+                if identity is None and writing:
                     self._write_identity()
-                    found = self._identity()
-            if found is not None and found != self.portal:
+                    identity = self._identity()
+            if identity is not None and identity != self.portal:
                 raise FoodInspectionsError(
-                    f"{self.url} holds the data of the portal {found}, not of {self.portal}: name another "
+                    f"{self.url} holds the data of the portal {identity}, not of {self.portal}: name another "
                     "directory or prefix for it in storage.objects_url."
                 )
-            self._claimed = found is not None
+            self._claimed = identity is not None
 
     def _identity(self) -> str | None:
         try:

@@ -164,8 +164,8 @@ class PortalClient(ConfigurableResource):
     def week_states(self, first: date, last: date) -> dict[date, WeekState]:
         """Return what the portal holds of each week, in one request.
 
-        A row that is added, changed, moved or deleted changes the state of a week, unless a deleted row is not the
-        newest of its week and another comes at the same time without being newer.
+        Whatever is added, edited, moved or deleted changes the state of each week concerned: an edit moves the newest
+        moment, and what only leaves a week changes its number of rows.
 
         Args:
             first, last: Mondays, both included.

@@ -27,7 +27,7 @@ class Client:
     def ask(self, headers: dict[str, str] | None = None, **clauses: Any) -> requests.Response:
         """GET with ``$``-clauses, whatever comes of it."""
         parameters = {f"${name}": str(value) for name, value in clauses.items()}
-        return requests.get(self.url, params=parameters, headers=headers, timeout=10)
+        return requests.get(self.url, params=parameters, headers=headers, timeout=60)
 
     def get(self, **clauses: Any) -> Any:
         """GET with ``$``-clauses; the answer must be 200."""
@@ -37,7 +37,7 @@ class Client:
 
     def refused(self, **parameters: Any) -> str:
         """GET that must be refused with 400 in Socrata's form; returns the code."""
-        answer = requests.get(self.url, params=parameters, timeout=10)
+        answer = requests.get(self.url, params=parameters, timeout=60)
         assert answer.status_code == 400, answer.text
         body = answer.json()
         assert set(body) == {"code", "error", "message", "data"}
@@ -45,13 +45,13 @@ class Client:
         return body["code"]
 
     def post(self, rows: Any, **headers: str) -> requests.Response:
-        return requests.post(self.url, json=rows, headers=headers, timeout=10)
+        return requests.post(self.url, json=rows, headers=headers, timeout=60)
 
     def fault(self, **fault: Any) -> None:
-        assert requests.post(self.faults_url, json=fault, timeout=10).status_code == 200
+        assert requests.post(self.faults_url, json=fault, timeout=60).status_code == 200
 
     def metadata(self) -> dict[str, Any]:
-        return requests.get(f"{self.server.url}/api/views/{INSPECTIONS}.json", timeout=10).json()
+        return requests.get(f"{self.server.url}/api/views/{INSPECTIONS}.json", timeout=60).json()
 
 
 @pytest.fixture(scope="session")

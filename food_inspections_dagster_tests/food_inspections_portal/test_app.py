@@ -113,10 +113,10 @@ def test_functions_and_plain_filters(portal, rows):
     assert received["loud"].isupper() and received["low"].islower()
     years = portal.get(select="date_trunc_y(inspection_date) as y,date_extract_m(inspection_date) as m", limit=1)
     assert years[0]["y"].endswith("-01-01T00:00:00.000") and 1 <= int(years[0]["m"]) <= 12
-    answer = requests.get(portal.url, params={"results": "Fail", "$limit": "50000"}, timeout=10).json()
+    answer = requests.get(portal.url, params={"results": "Fail", "$limit": "50000"}, timeout=60).json()
     assert len(answer) == (rows["results"] == "Fail").sum()
     number = rows["inspection_id"].dropna().iloc[3]
-    assert len(requests.get(portal.url, params={"inspection_id": number}, timeout=10).json()) == 1
+    assert len(requests.get(portal.url, params={"inspection_id": number}, timeout=60).json()) == 1
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_literals_are_never_sql(portal):
 
 
 def test_unknown_dataset_and_method(portal):
-    answer = requests.get(f"{portal.server.url}/resource/aaaa-bbbb.json", timeout=10)
+    answer = requests.get(f"{portal.server.url}/resource/aaaa-bbbb.json", timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (404, "dataset.missing")
-    assert requests.put(portal.url, json=[], timeout=10).status_code == 405
-    assert requests.get(f"{portal.server.url}/elsewhere", timeout=10).json()["code"] == "not_found"
+    assert requests.put(portal.url, json=[], timeout=60).status_code == 405
+    assert requests.get(f"{portal.server.url}/elsewhere", timeout=60).json()["code"] == "not_found"
 
 
 def test_metadata_says_that_it_is_simulated(portal, rows):

@@ -66,7 +66,7 @@ def test_missing_rows_disagree_with_the_count(edited_portal):
     edited_portal.fault(kind="missing_rows", rows=3, times=None)
     assert len(edited_portal.get(limit=1000)) == 297
     assert edited_portal.get(select="count(*)") == [{"count": "300"}]
-    requests.delete(edited_portal.faults_url, timeout=10)
+    requests.delete(edited_portal.faults_url, timeout=60)
     assert len(edited_portal.get(limit=1000)) == 300
 
 
@@ -80,7 +80,7 @@ def test_a_changed_schema_stays_until_cleared(edited_portal):
     names = {column["fieldName"] for column in edited_portal.metadata()["columns"]}
     assert "inspector" in names and "risk" not in names
     assert edited_portal.refused(**{"$select": "risk"}) == "query.soql.no-such-column"
-    requests.delete(edited_portal.faults_url, timeout=10)
+    requests.delete(edited_portal.faults_url, timeout=60)
     assert "risk" in edited_portal.get(limit=1)[0]
 
 

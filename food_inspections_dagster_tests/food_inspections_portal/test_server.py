@@ -47,19 +47,19 @@ def test_a_bad_token_is_forbidden_and_a_good_one_is_not_throttled(city):
         url = f"{server.url}/resource/{INSPECTIONS}.json"
 
         def status(**headers: str) -> requests.Response:
-            return requests.get(url, headers=headers, timeout=10)
+            return requests.get(url, headers=headers, timeout=60)
 
         bad = status(**{"X-App-Token": "bad"})
         assert (bad.status_code, bad.json()["message"]) == (403, "Invalid app_token specified")
-        assert requests.get(url, params={"$$app_token": "bad"}, timeout=10).status_code == 403
-        assert requests.get(url, params={"$$app_token": "good"}, timeout=10).status_code == 200
+        assert requests.get(url, params={"$$app_token": "bad"}, timeout=60).status_code == 403
+        assert requests.get(url, params={"$$app_token": "good"}, timeout=60).status_code == 200
         assert all(status(**{"X-App-Token": "good"}).status_code == 200 for _ in range(6))
         codes = [status().status_code for _ in range(5)]
         assert codes == [200, 200, 200, 429, 429]
         assert 1 <= int(status().headers["Retry-After"]) <= 60
         edit = [{"inspection_id": 1}]
-        assert requests.post(url, json=edit, headers={"X-App-Token": "bad"}, timeout=10).status_code == 403
-        assert requests.post(url, json=edit, headers={"X-App-Token": "good"}, timeout=10).status_code == 200
+        assert requests.post(url, json=edit, headers={"X-App-Token": "bad"}, timeout=60).status_code == 403
+        assert requests.post(url, json=edit, headers={"X-App-Token": "good"}, timeout=60).status_code == 200
         assert len(sodapy(server, "good").get(INSPECTIONS)) == 21
 
 
@@ -68,9 +68,9 @@ def test_throttling_ends(city, monkeypatch):
     monkeypatch.setattr("food_inspections_portal.app.time", SimpleNamespace(monotonic=lambda: moment))
     with PortalServer(PortalSource.simulated(city.slice(0, 5)), throttle=Throttle(1, 30.0)) as server:
         url = f"{server.url}/resource/{INSPECTIONS}.json"
-        assert [requests.get(url, timeout=10).status_code for _ in range(2)] == [200, 429]
+        assert [requests.get(url, timeout=60).status_code for _ in range(2)] == [200, 429]
         moment += 31
-        assert requests.get(url, timeout=10).status_code == 200
+        assert requests.get(url, timeout=60).status_code == 200
 
 
 def test_it_listens_on_this_machine_only_and_says_if_the_port_is_taken(portal, city):
@@ -86,10 +86,10 @@ def test_a_server_that_was_never_started_frees_its_port(city):
     server = PortalServer(PortalSource.simulated(city.slice(0, 5)))
     server.close()
     with pytest.raises(requests.ConnectionError):
-        requests.get(server.url, timeout=10)
+        requests.get(server.url, timeout=60)
     port = int(server.url.rsplit(":", 1)[1])
     with PortalServer(PortalSource.simulated(city.slice(0, 5)), port=port) as again:
-        assert requests.get(f"{again.url}/resource/{INSPECTIONS}.json", timeout=10).ok
+        assert requests.get(f"{again.url}/resource/{INSPECTIONS}.json", timeout=60).ok
 
 
 def test_it_delivers_the_largest_page_whole(portal, rows):
@@ -127,6 +127,6 @@ def test_a_compressed_body_that_is_cut_is_seen(edited_portal):
 @pytest.mark.parametrize("identity", ["simulated-7", None])
 def test_the_metadata_tell_whose_data_it_serves(city, identity):
     with PortalServer(PortalSource.simulated(city.slice(0, 5), identity)) as server:
-        view = requests.get(f"{server.url}/api/views/{INSPECTIONS}.json", timeout=10).json()
+        view = requests.get(f"{server.url}/api/views/{INSPECTIONS}.json", timeout=60).json()
     expected = None if identity is None else {"custom_fields": {"food_inspections": {"identity": identity}}}
     assert view.get("metadata") == expected

@@ -122,7 +122,7 @@ def test_the_shared_folder_serves_every_dataset(shared_data: Path):
             ).json()[0]["count"]
             for dataset in source.datasets
         }
-        (crime,) = requests.get(f"{server.url}/resource/ijzp-q8t2.json", params={"$limit": 1}, timeout=10).json()
+        (crime,) = requests.get(f"{server.url}/resource/ijzp-q8t2.json", params={"$limit": 1}, timeout=60).json()
     assert counts == {
         INSPECTIONS: str(24_518 + 1_035),
         "me59-5fac": "74401",

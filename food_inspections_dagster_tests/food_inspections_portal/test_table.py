@@ -44,8 +44,8 @@ def test_an_edit_is_newer_than_a_row_of_the_future(city):
     table = table.set_column(table.column_names.index(":updated_at"), ":updated_at", late)
     with PortalServer(PortalSource.simulated(table)) as server:
         url = f"{server.url}/resource/{INSPECTIONS}.json"
-        requests.post(url, json=[{"inspection_id": 1}], timeout=10)
-        (newest,) = requests.get(url, params={"$select": "max(:updated_at) as newest"}, timeout=10).json()
+        requests.post(url, json=[{"inspection_id": 1}], timeout=60)
+        (newest,) = requests.get(url, params={"$select": "max(:updated_at) as newest"}, timeout=60).json()
     assert newest == {"newest": "2090-01-01T00:00:00.001Z"}
 
 
@@ -55,15 +55,15 @@ def test_a_week_is_emptied_by_a_condition(edited_portal, rows):
     condition = f"inspection_date = '{week}'"
     url = f"{edited_portal.server.url}/control/rows/{INSPECTIONS}.json"
     version = edited_portal.metadata()["rowsUpdatedAt"]
-    gone = requests.delete(url, params={"$where": condition}, timeout=10)
+    gone = requests.delete(url, params={"$where": condition}, timeout=60)
     count = int((days == days.iloc[0]).sum())
     assert gone.json() == {"Rows Deleted": count} and count > 0
     assert edited_portal.get(select="count(*)") == [{"count": str(300 - count)}]
     assert edited_portal.get(where=condition) == []
     assert edited_portal.metadata()["rowsUpdatedAt"] > version
-    assert requests.delete(url, params={"$where": condition}, timeout=10).json() == {"Rows Deleted": 0}
+    assert requests.delete(url, params={"$where": condition}, timeout=60).json() == {"Rows Deleted": 0}
     for refused in ({}, {"$where": "nothing = 1"}, {"$where": condition, "$limit": "1"}):
-        assert requests.delete(url, params=refused, timeout=10).status_code == 400
+        assert requests.delete(url, params=refused, timeout=60).status_code == 400
     assert edited_portal.get(select="count(*)") == [{"count": str(300 - count)}]
 
 
@@ -80,10 +80,10 @@ def test_a_new_row_may_have_a_location_and_special_characters(edited_portal):
 def test_rows_are_deleted_by_mark_and_by_method(edited_portal, rows):
     first, second = rows["inspection_id"].iloc[:2]
     assert edited_portal.post([{"inspection_id": first, ":deleted": True}]).json()["Rows Deleted"] == 1
-    assert requests.delete(edited_portal.url.replace(".json", f"/{second}.json"), timeout=10).status_code == 200
+    assert requests.delete(edited_portal.url.replace(".json", f"/{second}.json"), timeout=60).status_code == 200
     assert one(edited_portal, first) == one(edited_portal, second) == []
     assert edited_portal.get(select="count(*)") == [{"count": "298"}]
-    again = requests.delete(edited_portal.url.replace(".json", f"/{second}.json"), timeout=10)
+    again = requests.delete(edited_portal.url.replace(".json", f"/{second}.json"), timeout=60)
     assert (again.status_code, again.json()["code"]) == (404, "not_found")
 
 
@@ -95,7 +95,7 @@ def test_one_inspection_id_may_stand_twice_under_two_ids(edited_portal, rows):
     changed = edited_portal.post([{":id": "row-aaaa.bbbb~cccc", "results": "Pass"}])
     assert changed.json()["Rows Updated"] == 1
     assert {row["results"] for row in one(edited_portal, number) if row[":id"] == "row-aaaa.bbbb~cccc"} == {"Pass"}
-    requests.delete(edited_portal.url.replace(".json", "/row-aaaa.bbbb~cccc.json"), timeout=10)
+    requests.delete(edited_portal.url.replace(".json", "/row-aaaa.bbbb~cccc.json"), timeout=60)
     assert len(one(edited_portal, number)) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_post_that_is_refused_changes_nothing(edited_portal, rows):
         assert answer.status_code == 400 and answer.json()["error"] is True
     missing = edited_portal.post([good, {"inspection_id": 1, ":deleted": True}])
     assert missing.status_code == 404
-    assert requests.post(edited_portal.url, data="{", timeout=10).status_code == 400
+    assert requests.post(edited_portal.url, data="{", timeout=60).status_code == 400
     assert edited_portal.get(where="results = 'NEVER'") == []
     assert edited_portal.metadata()["rowsUpdatedAt"] < int(pd.Timestamp(EDITED).timestamp())
 
@@ -123,7 +123,7 @@ def test_the_same_edits_give_the_same_rows(city):
             PortalSource.simulated(city.slice(0, 50)), clock=lambda: datetime(2031, 1, 1, tzinfo=UTC)
         ) as server:
             url = f"{server.url}/resource/{INSPECTIONS}.json"
-            requests.post(url, json=[{"inspection_id": 1, "zip": "60601"}], timeout=10)
-            return requests.get(url, params={"$select": ":*,*", "$order": ":id"}, timeout=10).text
+            requests.post(url, json=[{"inspection_id": 1, "zip": "60601"}], timeout=60)
+            return requests.get(url, params={"$select": ":*,*", "$order": ":id"}, timeout=60).text
 
     assert edited() == edited()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
 
 
@@ -31,11 +32,13 @@ def test_auc_and_average_precision_are_those_of_scikit_learn(data: tuple[np.ndar
 @given(scored())
 def test_placements_are_shares_of_pairs(data: tuple[np.ndarray, np.ndarray]) -> None:
     score, label = data
-    found = metrics.auc_parts(score, label).placements
+    auc = metrics.Ranked.of(score, label).auc()
+    placements = np.empty(len(score))
+    placements[auc.ranked.order] = auc.placements
     for i in range(len(score)):
         others = score[label != label[i]]
         won = (others < score[i]) if label[i] else (others > score[i])
-        assert found[i] == pytest.approx(np.mean(won + 0.5 * (others == score[i])))
+        assert placements[i] == pytest.approx(np.mean(won + 0.5 * (others == score[i])))
 
 
 def test_losses_are_those_of_scikit_learn() -> None:
@@ -48,15 +51,15 @@ def test_losses_are_those_of_scikit_learn() -> None:
 
 @pytest.mark.parametrize("label", [[True, True], [False, False]])
 def test_one_class_has_no_auc(label: list[bool]) -> None:
-    parts = metrics.auc_parts(np.array([0.1, 0.9]), np.array(label))
-    assert math.isnan(parts.auc)
-    assert math.isnan(metrics.clustered_auc_se(parts, np.array([0, 1])))
+    score = np.array([0.1, 0.9])
+    assert math.isnan(metrics.roc_auc(score, np.array(label)))
+    assert math.isnan(metrics.clustered_auc_se(score, np.array(label), np.array([0, 1])))
     assert metrics.threshold_free(np.array([0.1, 0.9]), np.array(label))["roc_auc"] is None
 
 
 def _delong(score: np.ndarray, label: np.ndarray) -> float:
-    parts = metrics.auc_parts(score, label)
-    one, zero = parts.placements[label], parts.placements[~label]
+    auc = metrics.Ranked.of(score, label).auc()
+    one, zero = auc.placements[auc.ranked.label], auc.placements[~auc.ranked.label]
     return math.sqrt(one.var(ddof=1) / len(one) + zero.var(ddof=1) / len(zero))
 
 
@@ -64,9 +67,9 @@ def test_clustered_error_with_one_row_per_cluster_is_delongs() -> None:
     rng = np.random.default_rng(3)
     label = rng.random(400) < 0.3
     score = rng.normal(size=400) + label
-    found = metrics.clustered_auc_se(metrics.auc_parts(score, label), np.arange(400))
+    error = metrics.clustered_auc_se(score, label, np.arange(400))
     # Obuchowski's covariance term is zero here: no cluster has rows of both classes.
-    assert found == pytest.approx(_delong(score, label), rel=1e-3)
+    assert error == pytest.approx(_delong(score, label), rel=1e-3)
 
 
 def test_clustered_errors_agree_with_a_bootstrap_of_clusters() -> None:
@@ -76,7 +79,6 @@ def test_clustered_errors_agree_with_a_bootstrap_of_clusters() -> None:
     bad = np.repeat(rng.normal(size=clusters), size)
     label = rng.random(len(cluster)) < 1 / (1 + np.exp(1 - 3 * bad))
     score, other = bad + rng.normal(0, 0.3, len(cluster)), bad + rng.normal(0, 2.0, len(cluster))
-    first, second = metrics.auc_parts(score, label), metrics.auc_parts(other, label)
     members = cluster.reshape(clusters, size).argsort(axis=None).reshape(clusters, size)
     draws, hits = [], []
     top = (score > np.quantile(score, 0.75)).astype(float)
@@ -86,17 +88,17 @@ def test_clustered_errors_agree_with_a_bootstrap_of_clusters() -> None:
         draws.append((a, a - b))
         hits.append((top[pick] * label[pick]).sum() / top[pick].sum())
     auc_sd, difference_sd = np.std(draws, axis=0)
-    assert metrics.clustered_auc_se(first, cluster) == pytest.approx(auc_sd, rel=0.12)
-    assert metrics.clustered_auc_se(first, cluster, second) == pytest.approx(difference_sd, rel=0.12)
+    assert metrics.clustered_auc_se(score, label, cluster) == pytest.approx(auc_sd, rel=0.12)
+    assert metrics.clustered_auc_se(score, label, cluster, other) == pytest.approx(difference_sd, rel=0.12)
     assert metrics.clustered_ratio_se(top * label, top, cluster) == pytest.approx(np.std(hits), rel=0.12)
     # And clustering matters: rows of a cluster taken as independent would look surer than they are.
-    assert metrics.clustered_auc_se(first, np.arange(len(label))) < 0.9 * auc_sd
+    assert metrics.clustered_auc_se(score, label, np.arange(len(label))) < 0.9 * auc_sd
 
 
 def test_difference_to_itself_has_no_error() -> None:
     rng = np.random.default_rng(1)
-    parts = metrics.auc_parts(rng.random(50), rng.random(50) < 0.5)
-    assert metrics.clustered_auc_se(parts, np.arange(50) // 2, parts) == 0
+    score, label = rng.random(50), rng.random(50) < 0.5
+    assert metrics.clustered_auc_se(score, label, np.arange(50) // 2, score) == 0
 
 
 def _orders(score: np.ndarray) -> list[list[int]]:
@@ -225,3 +227,124 @@ def test_estimate_is_cut_at_its_bounds_and_admits_what_is_undefined() -> None:
     assert metrics.Estimate.of(0.99, 0.1, 0.95, (0, 1)).high == 1
     assert metrics.Estimate.of(math.nan, 0.1, 0.95).value is None
     assert metrics.Estimate.of(0.5, math.nan, 0.95).low is None
+
+
+def test_an_estimate_has_one_of_three_states() -> None:
+    assert metrics.Estimate.of(math.nan, 0.1, 0.95) == metrics.Estimate(None)
+    alone = metrics.Estimate.of(0.5, math.nan, 0.95)
+    assert (alone.value, alone.standard_error, alone.interval) == (0.5, None, None)
+    whole = metrics.Estimate.of(0.5, 0.1, 0.95)
+    assert whole.interval == (whole.low, whole.high) == (pytest.approx(0.304, abs=1e-3), pytest.approx(0.696, abs=1e-3))
+    for half in ((0.5, 0.1, None, None), (0.5, None, 0.4, 0.6), (None, 0.1, 0.4, 0.6), (0.5, 0.1, 0.4, None)):
+        with pytest.raises(FoodInspectionsError, match="is no estimate"):
+            metrics.Estimate(*half)
+
+
+def test_ratio_interval_is_the_log_interval_where_counts_are_large() -> None:
+    share, rows, base, base_rows = 0.3, 40_000, 0.2, 60_000
+    low, high = metrics.ratio_interval(np.array([share]), np.array([rows]), np.array([base]), np.array([base_rows]))
+    reach = np.exp(1.96 * np.sqrt((1 - share) / (share * rows) + (1 - base) / (base * base_rows)))
+    assert low[0] == pytest.approx(share / base / reach, rel=1e-3)
+    assert high[0] == pytest.approx(share / base * reach, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("hits", "rows", "base_hits", "base_rows"), [(1, 60, 24, 50), (2, 40, 20, 60), (30, 40, 6, 40)]
+)
+def test_ratio_interval_covers_as_often_as_it_says(hits: int, rows: int, base_hits: int, base_rows: int) -> None:
+    """With shares so small that the one observed is often 0."""
+    rng = np.random.default_rng(5)
+    share, base = hits / rows, base_hits / base_rows
+    one, two = rng.binomial(rows, share, 20_000) / rows, rng.binomial(base_rows, base, 20_000) / base_rows
+    low, high = metrics.ratio_interval(one, np.full(20_000, rows), two, np.full(20_000, base_rows))
+    covered = (low <= share / base) & (share / base <= high)
+    assert 0.93 < covered.mean() < 0.995
+
+
+def test_ratio_interval_at_zero() -> None:
+    shares, rows = np.array([0.0, 0.0, 0.5, np.nan]), np.array([463.0, 463.0, 300.0, np.nan])
+    base, base_rows = np.array([0.48, 0.0, 0.0, 0.48]), np.array([4_000.0, 300.0, 300.0, 4_000.0])
+    low, high = metrics.ratio_interval(shares, rows, base, base_rows)
+    assert low[0] == 0 and 0.01 < high[0] < 0.03
+    assert np.isnan(low[1:]).all() and np.isnan(high[1:]).all()
+
+
+@given(scored(least=4, most=40, values=8), st.integers(1, 6))
+def test_a_ranking_that_is_known_gives_the_same_numbers(data: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+    """Filtered from a longer order, as windows do; ties in another order."""
+    score, label = data
+    rng = np.random.default_rng(seed)
+    order = np.lexsort((rng.permutation(len(score)), score))
+    cluster = rng.integers(0, 5, len(score))
+    one, two = metrics.Ranked.of(score, label), metrics.Ranked.of(score, label, order)
+    clusters = metrics.Clusters(cluster, label)
+    assert one.auc().value == two.auc().value and one.average_precision() == two.average_precision()
+    for a, b in zip(clusters.placements(one.auc()), clusters.placements(two.auc()), strict=True):
+        assert a.tobytes() == b.tobytes()
+    for name, column in one.deciles().items():
+        assert column.tobytes() == two.deciles()[name].tobytes()
+
+
+def test_hits_by_week_add_up_to_those_of_a_window() -> None:
+    rng = np.random.default_rng(4)
+    starts, sizes = np.array([0, 30, 37, 80]), [30, 7, 43, 20]
+    score, label = rng.integers(0, 9, 100) / 9, rng.random(100) < 0.3
+    listed = metrics.list_probability(score, starts, 0.25)
+    weekly = metrics.WeeklyHits(listed, label, starts)
+    for first, last in [(0, 4), (1, 3), (2, 3)]:
+        rows = slice(starts[first], starts[first] + sum(sizes[first:last]))
+        window = metrics.top_k(listed[rows], label[rows], starts[first:last] - starts[first])
+        assert weekly.total(slice(first, last)) == window
+    assert weekly.total(slice(2, 2)).k == 0 and math.isnan(weekly.total(slice(2, 2)).precision)
+
+
+def _in_windows(
+    weeks: int = 30, length: int = 7, seed: int = 8
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    week = np.sort(rng.choice(np.delete(np.arange(weeks), [11, 12]), 400))
+    columns = {"loss": rng.random(400), "listed": rng.random(400) < 0.3, "same": np.full(400, 0.1), "one": np.ones(400)}
+    return week, rng.integers(0, 90, 400), {name: values.astype(float) for name, values in columns.items()}
+
+
+def test_running_ratios_are_those_of_each_window() -> None:
+    week, cluster, columns = _in_windows()
+    ratios = [("loss", "one"), ("loss", "listed"), ("same", "one")]
+    running = metrics.RunningRatios(week, cluster, 7, columns, ratios)
+    assert running.windows == 30 + 6
+    for window in range(running.windows):
+        rows = (week > window - 7) & (week <= window)
+        for over, under in ratios:
+            value, error = running.at(window, over, under)
+            assert value == pytest.approx(columns[over][rows].sum() / columns[under][rows].sum(), rel=1e-13)
+            # Where nothing varies the sums cancel: the caller is told to look at the rows.
+            expected = metrics.clustered_ratio_se(columns[over][rows], columns[under][rows], cluster[rows])
+            assert math.isnan(error) if over == "same" else error == pytest.approx(expected, rel=1e-11)
+
+
+def test_a_running_ratio_depends_on_the_rows_of_its_window_only() -> None:
+    week, cluster, columns = _in_windows()
+    whole = metrics.RunningRatios(week, cluster, 7, columns, [("loss", "listed")])
+    for window in range(6, 30):
+        rows = (week > window - 7) & (week <= window)
+        alone = {name: values[rows] for name, values in columns.items()}
+        one = metrics.RunningRatios(week[rows] - week[rows].min(), cluster[rows], 7, alone, [("loss", "listed")])
+        assert one.at(window - int(week[rows].min()), "loss", "listed") == whole.at(window, "loss", "listed")
+
+
+def test_windows_without_two_rows_of_a_cluster_have_ratios() -> None:
+    """A history of a few weeks has windows of no rows, and establishments that were seen once."""
+    week, cluster = np.array([3, 3, 5]), np.array([0, 1, 2])
+    columns = {"hits": np.array([1.0, 0.0, 1.0]), "rows": np.ones(3)}
+    running = metrics.RunningRatios(week, cluster, 2, columns, [("hits", "rows")])
+    assert running.at(3, "hits", "rows")[0] == 0.5
+    assert math.isnan(running.at(0, "hits", "rows")[0])
+
+
+def test_keys_are_counted_once_in_each_window() -> None:
+    week, cluster, _ = _in_windows()
+    kind = cluster % 3
+    counts = metrics.count_keys(cluster, week, 7, kind, (36, 3))
+    for window in range(36):
+        rows = (week > window - 7) & (week <= window)
+        assert counts[window].tolist() == [len(np.unique(cluster[rows & (kind == k)])) for k in range(3)]

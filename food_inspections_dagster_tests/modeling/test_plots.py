@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from matplotlib import image, rcParams
 
-from food_inspections_dagster import frames
+from food_inspections_dagster import schemas
 from food_inspections_dagster.modeling import fairness, metrics, plots
 from food_inspections_dagster.modeling.rules import AuditRule
+from food_inspections_dagster.modeling.schemas import BIAS_REPORT
 
 
 def _table() -> pd.DataFrame:
@@ -30,7 +31,7 @@ def _table() -> pd.DataFrame:
         "disparity_high": [None, 1.8, 1.4, None],
         "verdict": [fairness.REFERENCE, fairness.OUTSIDE, fairness.WITHIN, fairness.TOO_SMALL],
     }
-    return frames.table(values, fairness.TABLE_TYPES)
+    return schemas.typed(values, BIAS_REPORT)
 
 
 def _figures() -> dict[str, bytes]:

@@ -1,142 +1,153 @@
-"""What is planned, over definitions of three tiny assets; what is executed is tested in integration/."""
+"""What is planned, over a toy graph; what is executed is tested in integration/."""
 
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
 
-import dagster as dg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from food_inspections_dagster.orchestration import planner as pipeline
-from food_inspections_dagster.orchestration.partitions import SINGLE_RUN, WEEKLY, range_tags
-from food_inspections_dagster.orchestration.planner import PlannedRun, plan, ranges
-from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration.planner import PlannedRun, next_batch
+from food_inspections_dagster.resources.ledger import Snapshot
+from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, WEEK, last_complete_week
+from food_inspections_dagster_tests.orchestration.toys import WEEKS, HandLedger, toy_graph
 
-WEEKS = week_range(FIRST_WEEK, FIRST_WEEK + 5 * WEEK)
-
-
-def keys(*names: str) -> tuple[dg.AssetKey, ...]:
-    return tuple(sorted(map(dg.AssetKey, names)))
+ALL = ("source", "left", "right", "past", "end")
 
 
-@dg.asset(partitions_def=WEEKLY, backfill_policy=SINGLE_RUN)
-def first() -> None: ...
+def targets(weeks=WEEKS):
+    return dict.fromkeys(ALL, weeks)
 
 
-@dg.multi_asset(
-    partitions_def=WEEKLY,
-    backfill_policy=SINGLE_RUN,
-    specs=[dg.AssetSpec(name, deps=["first"]) for name in ("left", "right")],
-)
-def both(): ...
+def batch(ledger, wanted=None, **options):
+    return next_batch(ledger.currency, wanted or targets(), **options)
 
 
-@dg.asset(partitions_def=WEEKLY, backfill_policy=SINGLE_RUN, deps=["left"])
-def last() -> None: ...
+def test_an_empty_ledger_needs_one_run_of_everything():
+    assert batch(HandLedger(toy_graph())) == [PlannedRun(ALL, tuple(WEEKS), ALL)]
 
 
-def checked(passed: bool, blocking: bool) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset="first", name="sound", blocking=blocking)
-    def sound() -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=passed)
-
-    return sound
+def test_a_new_week_needs_one_run_of_everything():
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything(WEEKS[:-1])
+    assert batch(ledger) == [PlannedRun(ALL, (WEEKS[-1],), ALL)]
 
 
-def graph(passed: bool = True, blocking: bool = True) -> dg.Definitions:
-    return dg.Definitions([first, both, last], asset_checks=[checked(passed, blocking)])
+def test_when_all_is_current_nothing_is_planned():
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything()
+    assert batch(ledger) == []
 
 
-def make(instance: dg.DagsterInstance, definitions: dg.Definitions, weeks, *names: str) -> bool:
-    job = definitions.resolve_implicit_global_asset_job_def()
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    return job.execute_in_process(
-        instance=instance,
-        asset_selection=list(keys(*names)),
-        tags=range_tags(weeks),
-        run_config=quiet,
-        raise_on_error=False,
-    ).success
+def test_what_follows_a_change_waits_for_what_comes_of_it():
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything()
+    ledger.outside[WEEKS[3]] = "other"
+    assert batch(ledger) == [PlannedRun(("source",), (WEEKS[3],), ("source",))]
+    ledger.load("source", [WEEKS[3]], "other")
+    assert batch(ledger) == [PlannedRun(("left", "right"), (WEEKS[3],), ("left", "right"))]
+    ledger.load("left", [WEEKS[3]])
+    ledger.load("right", [WEEKS[3]])
+    assert batch(ledger) == [], "the same content ends it"
 
 
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
+def test_siblings_that_can_be_made_apart_are_made_in_one_run():
+    ledger = HandLedger(toy_graph(separable=True))
+    ledger.load_everything()
+    ledger.load("source", [WEEKS[3]], "other")
+    assert batch(ledger) == [PlannedRun(("left", "right"), (WEEKS[3],), ("left", "right"))]
 
 
-def everything(weeks):
-    return dict.fromkeys(("first", "left", "right", "last"), weeks)
+def test_one_sibling_is_made_without_the_other():
+    ledger = HandLedger(toy_graph(separable=True))
+    ledger.load_everything()
+    ledger.graph = toy_graph(size=2, separable=True)
+    assert batch(ledger) == [PlannedRun(("left",), tuple(WEEKS), ("left",))]
 
 
-@given(st.sets(st.integers(0, 60)))
-def test_ranges_are_the_weeks_in_the_fewest_runs_of_weeks(numbers):
-    weeks = [FIRST_WEEK + n * WEEK for n in sorted(numbers)]
-    found = ranges(weeks)
-    assert [week for run in found for week in run] == weeks
-    assert all(list(run) == week_range(run[0], run[-1]) for run in found)
-    assert all(b[0] - a[-1] > WEEK for a, b in pairwise(found))
+def test_ranges_with_a_gap_are_loaded_before_any_is_checked():
+    """A row that moved from one range to the other stands in both until both are loaded."""
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything()
+    ledger.outside |= {WEEKS[1]: "fewer", WEEKS[6]: "more"}
+    assert batch(ledger) == [PlannedRun(("source",), (WEEKS[1],)), PlannedRun(("source",), (WEEKS[6],))]
+    ledger.load("source", [WEEKS[1], WEEKS[6]], "other")
+    for week in (WEEKS[1], WEEKS[6]):
+        del ledger.judgements["source"]["stored_whole"][week]
+    checks = [PlannedRun((), (WEEKS[1],), ("source",)), PlannedRun((), (WEEKS[6],), ("source",))]
+    assert batch(ledger) == checks
+    ledger.judge("source", "stored_whole", [WEEKS[1], WEEKS[6]])
+    assert [run.assets for run in batch(ledger)] == [("left", "right")] * 2
 
 
-def test_an_empty_instance_needs_one_run_of_everything(instance):
-    assert plan(graph(), instance, everything(WEEKS)) == [
-        PlannedRun(keys("first", "left", "right", "last"), tuple(WEEKS))
-    ]
+def test_a_blocked_week_is_made_again_and_nothing_behind_it_before():
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything()
+    ledger.load("source", [WEEKS[5]], "other")
+    ledger.judge("source", "stored_whole", [WEEKS[5]], failed=True)
+    assert batch(ledger) == [PlannedRun(("source",), (WEEKS[5],), ("source",))]
 
 
-def test_what_is_there_is_left_out_and_upstream_comes_first(instance):
-    definitions = graph()
-    make(instance, definitions, WEEKS[:4], "first")
-    make(instance, definitions, WEEKS[:2], "left", "right")
-    assert plan(definitions, instance, everything(WEEKS)) == [
-        PlannedRun(keys("first"), tuple(WEEKS[4:])),
-        PlannedRun(keys("left", "right"), tuple(WEEKS[2:])),
-        PlannedRun(keys("last"), tuple(WEEKS)),
-    ]
-    make(instance, definitions, WEEKS, "first", "left", "right", "last")
-    assert plan(definitions, instance, everything(WEEKS)) == []
+def test_only_what_was_never_made_where_that_is_asked_for():
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything(WEEKS[:-1])
+    ledger.outside[WEEKS[3]] = "other"
+    assert batch(ledger, only_missing=True) == [PlannedRun(ALL, (WEEKS[-1],), ALL)]
 
 
-def test_a_gap_is_two_runs(instance):
-    definitions = graph()
-    make(instance, definitions, WEEKS[2:3], "first")
-    assert plan(definitions, instance, {"first": WEEKS}) == [
-        PlannedRun(keys("first"), tuple(WEEKS[:2])),
-        PlannedRun(keys("first"), tuple(WEEKS[3:])),
-    ]
+def test_assets_that_are_not_wanted_are_not_made():
+    assert batch(HandLedger(toy_graph()), {"source": WEEKS}) == [PlannedRun(("source",), tuple(WEEKS), ("source",))]
+    wanted = {**targets(), "end": WEEKS[-1:]}
+    planned = batch(HandLedger(toy_graph()), wanted)
+    assert planned == [PlannedRun(ALL[:-1], tuple(WEEKS), ALL[:-1])], (
+        "the end has other weeks, so it is a run of its own"
+    )
 
 
-def test_tables_that_are_made_together_are_missing_together(instance):
-    definitions = graph()
-    make(instance, definitions, WEEKS, "left", "right")
-    assert plan(definitions, instance, {"left": WEEKS}) == []
-    instance.wipe_assets([dg.AssetKey("right")])
-    assert plan(definitions, instance, {"left": WEEKS}) == [PlannedRun(keys("left", "right"), tuple(WEEKS))]
+class Portal:
+    """A portal that holds rows of these days."""
+
+    def __init__(self, first, last):
+        self.days = first, last
+
+    def date_range(self):
+        return self.days
 
 
-def test_assets_that_are_not_wanted_are_not_made(instance):
-    assert plan(graph(), instance, {"first": WEEKS}) == [PlannedRun(keys("first"), tuple(WEEKS))]
-    wanted = {**everything(WEEKS), "last": WEEKS[-1:]}
-    assert plan(graph(), instance, wanted)[-1] == PlannedRun(keys("last"), tuple(WEEKS[-1:]))
+class TestWantedWeeks:
+    def test_those_of_the_portal(self):
+        portal = Portal(FIRST_WEEK + timedelta(days=9), FIRST_WEEK + timedelta(days=30))
+        assert planner.wanted_weeks(portal, Snapshot({}, {})) == WEEKS[1:5]
+
+    def test_no_week_that_has_not_ended(self):
+        now = datetime.now(UTC)
+        portal = Portal(FIRST_WEEK, now.astimezone(CHICAGO).date())
+        assert planner.wanted_weeks(portal, Snapshot({}, {}))[-1] == last_complete_week(now)
+
+    def test_a_week_that_was_loaded_stays_wanted_when_the_portal_empties_it(self):
+        ledger = HandLedger(toy_graph())
+        ledger.loads["raw_inspections"] = dict.fromkeys(WEEKS[:6])
+        portal = Portal(FIRST_WEEK + timedelta(days=7), FIRST_WEEK + timedelta(days=20))
+        assert planner.wanted_weeks(portal, ledger.currency.snapshot) == WEEKS[:6]
+
+    def test_bounds(self):
+        portal = Portal(FIRST_WEEK, WEEKS[-1])
+        assert planner.wanted_weeks(portal, Snapshot({}, {}), WEEKS[2], WEEKS[3]) == WEEKS[2:4]
+        with pytest.raises(FoodInspectionsError, match=f"use {WEEKS[-1]} at most"):
+            planner.wanted_weeks(portal, Snapshot({}, {}), None, WEEKS[-1] + WEEK)
+        with pytest.raises(FoodInspectionsError, match=r"^No week lies between"):
+            planner.wanted_weeks(portal, Snapshot({}, {}), WEEKS[4], WEEKS[3])
 
 
-@pytest.mark.parametrize(("blocking", "again"), [(True, True), (False, False)])
-def test_a_failed_check_makes_its_asset_again_where_it_blocks(instance, blocking, again):
-    bad, good = graph(passed=False, blocking=blocking), graph(passed=True, blocking=blocking)
-    make(instance, bad, WEEKS, "first", "left", "right", "last")
-    planned = plan(good, instance, everything(WEEKS))
-    assert (keys("first")[0] in {key for run in planned for key in run.assets}) == again
-    assert make(instance, good, WEEKS, "first", "left", "right", "last")
-    assert plan(good, instance, everything(WEEKS)) == [], "a check that passes again frees it"
+def test_a_source_that_never_rests_is_told_and_not_chased_for_ever(monkeypatch):
+    ledger = HandLedger(toy_graph())
+    made = []
+    monkeypatch.setattr(planner, "execute", lambda graph, definitions, instance, run, *_: made.append(run))
+    monkeypatch.setattr(planner, "source_states", lambda *_: {"source": ledger.outside})
 
+    class Unchanging:
+        def snapshot(self):
+            return Snapshot({}, {})
 
-def test_runs_over_the_same_weeks_become_one():
-    weeks, fewer = tuple(WEEKS), tuple(WEEKS[:2])
-    a, b, c, d = (PlannedRun(keys(n), w) for n, w in (("a", weeks), ("b", weeks), ("c", fewer), ("d", weeks)))
-    assert pipeline._merged([a, b, c, d]) == [PlannedRun(keys("a", "b"), weeks), c, d]
-    assert pipeline._merged([]) == []
-
-
-def test_a_run_has_a_step_for_each_asset_and_for_its_checks():
-    together = PlannedRun(keys("inspections", "violations", "rejected_inspections"), tuple(WEEKS))
-    assert pipeline.step_count(together) == 2
+    with pytest.raises(FoodInspectionsError, match="is still not current: its source changes while it is read"):
+        planner.bring_up_to_date(ledger.graph, None, None, Unchanging(), None, targets())
+    assert len(made) == planner.MOST_TRIES

@@ -2,14 +2,15 @@
 
 import dagster as dg
 
-from food_inspections_dagster.defs.automation.jobs import bring_up_to_date_job
+from food_inspections_dagster.defs.automation.jobs import Clock, bring_up_to_date_job, now
 from food_inspections_dagster.defs.automation.schedules import monday_morning
 from food_inspections_dagster.defs.automation.sensors import portal_updates
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.settings import Settings
 
 
-def automation_for(settings: Settings, graph: Graph, stages: dg.Definitions) -> dg.Definitions:
+def automation_for(settings: Settings, graph: Graph, stages: dg.Definitions, clock: Clock = now) -> dg.Definitions:
     """Return what makes the stages; ``stages`` holds their assets and the job over them."""
-    job = bring_up_to_date_job(settings, graph, stages)
-    return dg.Definitions(jobs=[job], schedules=[monday_morning(job)], sensors=[portal_updates(settings, graph, job)])
+    job = bring_up_to_date_job(settings, graph, stages, clock)
+    sensor = portal_updates(settings, graph, job, clock)
+    return dg.Definitions(jobs=[job], schedules=[monday_morning(job)], sensors=[sensor])

@@ -1,5 +1,8 @@
 """The job of the UI that makes whatever is not current, and the job over all assets that backfills use."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from food_inspections_dagster.orchestration import planner
@@ -10,6 +13,14 @@ from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.settings import Settings
 
 UP_TO_DATE = "bring_up_to_date"
+Clock = Callable[[], datetime]
+"""Gives the present moment, with its zone."""
+
+
+def now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
 
 weekly_job = dg.define_asset_job(
     planner.WEEKLY_JOB,
@@ -19,13 +30,16 @@ weekly_job = dg.define_asset_job(
 )
 
 
-def bring_up_to_date_job(settings: Settings, graph: Graph, stages: dg.Definitions) -> dg.JobDefinition:
+def bring_up_to_date_job(
+    settings: Settings, graph: Graph, stages: dg.Definitions, clock: Clock = now
+) -> dg.JobDefinition:
     """Return the job whose one step runs the planner; the runs that it makes stand beside it in the UI."""
 
     @dg.op(out=dg.Out(dg.Nothing), description="Make every week of every stage that is not current, upstream first.")
     def plan_and_make(context: dg.OpExecutionContext, portal: PortalClient, ledger: dg.ResourceParam[Ledger]) -> None:
-        weeks = planner.wanted_weeks(portal, ledger.snapshot())
-        targets = planner.targets(graph, ledger.snapshot(), weeks, settings.scores.run_weeks)
+        snapshot = ledger.snapshot()
+        weeks = planner.kept_weeks(portal, snapshot, clock())
+        targets = planner.targets(graph, snapshot, weeks, settings.scores.run_weeks)
         report = planner.bring_up_to_date(
             graph,
             stages,

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from food_inspections_dagster.catalog import RAW_INSPECTIONS
+from food_inspections_dagster.defs.automation.jobs import Clock, now
 from food_inspections_dagster.digests import digest
 from food_inspections_dagster.orchestration import planner
 from food_inspections_dagster.orchestration.current import Currency
@@ -24,6 +26,8 @@ from food_inspections_dagster.weeks import CHICAGO, last_complete_week
 PLAN_TAG = "food_inspections/plan"
 # The update time has whole seconds: an edit within the second of a look would not move it.
 SETTLED_AFTER = timedelta(seconds=60)
+# A run whose process died with the machine stays unfinished for ever, and must not block for ever.
+DEAD_AFTER = timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=24)
 
 
@@ -47,7 +51,7 @@ def pause_after(failures: int) -> timedelta:
     return min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
 
 
-def portal_updates(settings: Settings, graph: Graph, job: dg.JobDefinition) -> dg.SensorDefinition:
+def portal_updates(settings: Settings, graph: Graph, job: dg.JobDefinition, clock: Clock = now) -> dg.SensorDefinition:
     """Return the sensor that requests the job where a week is not current."""
     versions = digest(
         [[stage.code_version, {a: o.settings_digest for a, o in stage.outputs.items()}] for stage in graph.stages]
@@ -62,20 +66,19 @@ def portal_updates(settings: Settings, graph: Graph, job: dg.JobDefinition) -> d
     def sensor(
         context: dg.SensorEvaluationContext, portal: PortalClient, ledger: dg.ResourceParam[Ledger]
     ) -> dg.RunRequest | dg.SkipReason:
-        unfinished = context.instance.get_runs(dg.RunsFilter(job_name=job.name, statuses=_UNFINISHED), limit=1)
+        recent = dg.RunsFilter(job_name=job.name, statuses=_UNFINISHED, created_after=clock() - DEAD_AFTER)
+        unfinished = context.instance.get_runs(recent, limit=1)
         if unfinished:
             return dg.SkipReason(f"Run {unfinished[0].run_id} is making what is not current.")
         updated_at = portal.updated_at()
-        ended = last_complete_week(datetime.now(CHICAGO))
+        ended = last_complete_week(clock())
         look = Look(int(updated_at.timestamp()), ended.isoformat(), ledger.newest_load(), versions)
         if look.write() == context.cursor:
             return dg.SkipReason("Neither has the portal changed since the last look, nor has a week ended.")
         snapshot = ledger.snapshot()
-        loaded = snapshot.loads.get("raw_inspections")
-        if not loaded:
+        if not snapshot.loads.get(RAW_INSPECTIONS.asset):
             return dg.SkipReason("Nothing is loaded yet: load the history once with `make run` or a backfill.")
-        # What lies before the first week that was loaded was left out on purpose, and stays out.
-        weeks = [week for week in planner.wanted_weeks(portal, snapshot) if week >= min(loaded)]
+        weeks = planner.kept_weeks(portal, snapshot, clock())
         targets = planner.targets(graph, snapshot, weeks, settings.scores.run_weeks)
         states = planner.source_states(graph, portal, weeks[0], weeks[-1])
         reasons = {
@@ -84,11 +87,11 @@ def portal_updates(settings: Settings, graph: Graph, job: dg.JobDefinition) -> d
             if of_unit
         }
         if not reasons:
-            if datetime.now(UTC) - updated_at > SETTLED_AFTER:
+            if clock() - updated_at > SETTLED_AFTER:
                 context.update_cursor(look.write())
             return dg.SkipReason("Every week that is loaded is current.")
         plan = digest([[list(unit), {str(w): str(r) for w, r in of_unit.items()}] for unit, of_unit in reasons.items()])
-        waiting = _pause(context.instance, job.name, plan)
+        waiting = _pause(context.instance, job.name, plan, clock())
         if waiting:
             return dg.SkipReason(waiting)
         counts = Counter(str(reason.cause) for of_unit in reasons.values() for reason in of_unit.values())
@@ -107,7 +110,7 @@ _UNFINISHED = [
 ]
 
 
-def _pause(instance: dg.DagsterInstance, job: str, plan: str) -> str:
+def _pause(instance: dg.DagsterInstance, job: str, plan: str, moment: datetime) -> str:
     """Return why the same plan is not tried again yet, or nothing."""
     records = instance.get_run_records(dg.RunsFilter(job_name=job, tags={PLAN_TAG: plan}), limit=20)
     failures = 0
@@ -120,7 +123,7 @@ def _pause(instance: dg.DagsterInstance, job: str, plan: str) -> str:
     newest = records[0]
     ended = datetime.fromtimestamp(newest.end_time or newest.create_timestamp.timestamp(), UTC)
     again = ended + pause_after(failures)
-    if datetime.now(UTC) >= again:
+    if moment >= again:
         return ""
     return (
         f"Run {newest.dagster_run.run_id} failed ({failures} times in a row): it is tried again after "

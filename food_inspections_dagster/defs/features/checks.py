@@ -6,13 +6,13 @@ from datetime import date
 import pandas as pd
 
 from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS, VIOLATIONS
-from food_inspections_dagster.frames import rows_per_week
 from food_inspections_dagster.inspections.features import (
     INSPECTION_COLUMNS,
     ROW_COLUMNS,
     VIOLATION_COLUMNS,
     changed_by_the_future,
     constant_features,
+    differing_rows,
 )
 from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
@@ -32,11 +32,8 @@ CONSTANT_AFTER_ROWS = 2_000  # a short week may well hold no school and no compl
 def row_for_row(
     weeks: Sequence[date], inspections: pd.DataFrame, feature_matrix: pd.DataFrame
 ) -> Mapping[date, object]:
-    """Fail weeks that have more or fewer rows of features than inspections."""
-    made, rows = rows_per_week(inspections, weeks), rows_per_week(feature_matrix, weeks)
-    return {
-        week: f"{made[week]} inspections, {rows[week]} rows of features" for week in weeks if made[week] != rows[week]
-    }
+    """Fail weeks whose rows of features are not those of their inspections."""
+    return differing_rows(inspections[inspections["week"].isin(weeks)], feature_matrix)
 
 
 @rule(

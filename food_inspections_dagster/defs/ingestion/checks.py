@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 
 from food_inspections_dagster.catalog import RAW_INSPECTIONS
+from food_inspections_dagster.frames import days
 from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 from food_inspections_dagster.resources.portal import PortalClient, compare_schema
@@ -15,7 +17,10 @@ from food_inspections_dagster.weeks import WEEK
 # Inspectors do not work from Christmas to New Year's Day; a longer silence is a portal that stands still.
 FRESHNESS_DAYS = 12
 # A few rows may all lack an alias; so many that lack it mean that the portal lists the column and sends it no more.
-ROWS_WITH_EVERY_COLUMN = 200
+# A common week of the City has 300 rows, the quietest ones a few dozen.
+ROWS_WITH_EVERY_COLUMN = 100
+# What no row can do without: a single one that lacks it is rejected, a week of them is a fault of the source.
+IN_EVERY_ROW = frozenset({"inspection_id", "inspection_date", "results", ":id", ":updated_at"})
 # What the portal publishes, by name and Socrata's type. Computed regions come and go and are not listed; zip has been
 # a number and a text.
 PUBLISHED_TYPES = {
@@ -39,14 +44,24 @@ UNTYPED_COLUMNS = {"zip", "location"}
     blocking=True,
 )
 def needed_columns(weeks: Sequence[date], raw_inspections: pd.DataFrame) -> Verdict:
-    """Fail the weeks that lack a column, or all of them where a column is listed and never has a value."""
+    """Fail each week that has rows and not one value of a column: of one that every row has, or in many rows.
+
+    The client keeps every column that the portal publishes, so a column that it sends no more is there and empty.
+    """
     if raw_inspections.empty:
         return Verdict()
-    listed = set(raw_inspections.columns)
-    if len(raw_inspections) >= ROWS_WITH_EVERY_COLUMN:
-        listed = {name for name in listed if raw_inspections[name].notna().any()}
-    missing = ", ".join(sorted(set(NEEDED_COLUMNS) - listed))
-    return Verdict(dict.fromkeys(weeks, missing) if missing else {}, metadata={"missing": missing or "none"})
+    absent = set(NEEDED_COLUMNS) - set(raw_inspections.columns)
+    mondays, number = np.unique(days(raw_inspections["week"]), return_inverse=True)
+    rows = np.bincount(number)
+    lacking: dict[date, set[str]] = {monday: set(absent) for monday in mondays.tolist()}
+    for name in sorted(set(NEEDED_COLUMNS) - absent - {"week"}):
+        values = np.bincount(number[raw_inspections[name].notna().to_numpy()], minlength=len(mondays))
+        many = ROWS_WITH_EVERY_COLUMN if name not in IN_EVERY_ROW else 1
+        never = not values.any() and rows.sum() >= many
+        for monday in mondays[(values == 0) & (never | (rows >= many))].tolist():
+            lacking[monday].add(name)
+    failing = {week: ", ".join(sorted(names)) for week, names in lacking.items() if names}
+    return Verdict(failing, metadata={"missing": ", ".join(sorted(set().union(*lacking.values()))) or "none"})
 
 
 @rule(

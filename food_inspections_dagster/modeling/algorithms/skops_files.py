@@ -51,13 +51,13 @@ def dump(pipeline: Pipeline) -> bytes:
     return out.getvalue()
 
 
-def load(data: bytes, own: tuple[Any, ...]) -> Pipeline:
-    """Build the pipeline; what names other types than scikit-learn's and ``own`` (types, functions) is refused.
+def load(data: bytes, types: tuple[Any, ...]) -> Pipeline:
+    """Build the pipeline; what names other types than scikit-learn's and ``types`` (types, functions) is refused.
 
     Raises:
         Exception: of skops or zipfile, or TypeError where the file holds something else.
     """
-    trusted = [*TRUSTED, *(f"{item.__module__}.{item.__qualname__}" for item in own)]
+    trusted = [*TRUSTED, *(f"{item.__module__}.{item.__qualname__}" for item in types)]
     pipeline = skops.io.loads(data, trusted=trusted)
     if not isinstance(pipeline, Pipeline):
         raise TypeError(f"it holds a {type(pipeline).__name__}, not a Pipeline")

@@ -1,0 +1,156 @@
+"""After any correction on the portal one run of the job leaves nothing stale, and what a fresh build makes."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from food_inspections_dagster import catalog
+from food_inspections_dagster.defs.automation.jobs import UP_TO_DATE
+from food_inspections_dagster.orchestration.current import Cause
+from food_inspections_dagster.weeks import WEEK
+from food_inspections_dagster_tests.defs.automation.conftest import Automation, differences
+from food_inspections_dagster_tests.defs.city import CITY
+from food_inspections_dagster_tests.world import World
+
+NEWEST = CITY[-1]
+
+
+@pytest.fixture(scope="module")
+def made(world: World) -> World:
+    world.make(CITY)
+    decision = world.document(catalog.SELECTED_MODEL, NEWEST)
+    assert decision["selected"], decision["reasons"]  # else the city is too small to show anything
+    return world
+
+
+def dated(row: dict, week) -> dict:
+    return {"inspection_id": row["inspection_id"], "inspection_date": f"{week}T00:00:00.000"}
+
+
+def ten_rows_corrected(world: World) -> None:
+    """Names, results and violations of ten rows of one past week."""
+    rows = world.rows_of(CITY[6])[:10]
+    assert len(rows) == 10
+    other = {"Pass": "Fail", "Fail": "Pass"}
+    world.publish(
+        [
+            {
+                "inspection_id": row["inspection_id"],
+                "results": other.get(row["results"], "Fail"),
+                "risk": "Risk 3 (Low)",
+                "dba_name": f"{row['dba_name']} II",
+            }
+            for row in rows
+        ]
+    )
+
+
+def moved_to_a_far_earlier_week(world: World) -> None:
+    world.publish([dated(world.rows_of(CITY[12])[0], CITY[3])])
+
+
+def moved_into_the_newest_week(world: World) -> None:
+    world.publish([dated(world.rows_of(CITY[14])[0], NEWEST)])
+
+
+def moved_out_of_a_backtest(world: World) -> None:
+    """From a week that the newest evaluation window holds to one before it."""
+    world.publish([dated(world.rows_of(CITY[17])[0], CITY[2])])
+
+
+def one_row_deleted(world: World) -> None:
+    world.publish([{"inspection_id": world.rows_of(CITY[16])[0]["inspection_id"], ":deleted": True}])
+
+
+def a_week_emptied(world: World) -> None:
+    world.publish([{"inspection_id": row["inspection_id"], ":deleted": True} for row in world.rows_of(CITY[9])])
+
+
+def rows_in_a_week_that_was_empty(world: World) -> None:
+    world.publish([dated(row, CITY[9]) for row in world.rows_of(CITY[10])[:3]])
+
+
+CORRECTIONS = [
+    ten_rows_corrected,
+    moved_to_a_far_earlier_week,
+    moved_into_the_newest_week,
+    moved_out_of_a_backtest,
+    one_row_deleted,
+    a_week_emptied,
+    rows_in_a_week_that_was_empty,
+]
+
+
+@pytest.mark.parametrize("correct", CORRECTIONS, ids=lambda correct: correct.__name__)
+def test_after_a_correction_one_run_leaves_nothing_stale(
+    made: World, automation: Automation, correct: Callable[[World], None]
+):
+    correct(made)
+    reasons = made.stale()
+    assert {reason.cause for reason in reasons["raw_inspections"].values()} == {Cause.INPUT}
+    result = automation.run()
+    assert result.success, [event.step_failure_data.error.cause for event in result.get_step_failure_events()]
+    assert made.stale() == {}
+
+
+def test_after_all_corrections_it_is_what_a_fresh_build_makes(made: World):
+    """Behind them in one world: each leaves its weeks as they are, so that a fault of any of them shows here."""
+    assert differences(made, CITY) == []
+
+
+def test_a_second_run_makes_nothing(made: World, automation: Automation):
+    runs = made.instance.get_runs_count()
+    assert automation.run().success
+    assert made.instance.get_runs_count() == runs + 1, "the job's own, and none besides"
+
+
+def test_its_runs_stand_beside_it(made: World, automation: Automation):
+    made.publish([{"inspection_id": made.rows_of(CITY[4])[0]["inspection_id"], "dba_name": "RENAMED"}])
+    before = {run.run_id for run in made.instance.get_runs()}
+    assert automation.run().success
+    runs = [run for run in made.instance.get_runs() if run.run_id not in before]
+    assert {run.job_name for run in runs} == {UP_TO_DATE, "weekly"}
+    assert all(run.is_success for run in runs)
+
+
+def test_the_newest_week_that_is_emptied_is_cleared(made: World, automation: Automation):
+    """The portal's newest day is then in the week before; what was loaded counts all the same."""
+    made.publish([{"inspection_id": row["inspection_id"], ":deleted": True} for row in made.rows_of(NEWEST)])
+    assert automation.run().success
+    assert made.stale() == {}
+    assert NEWEST not in set(made.table("clean.inspections")["week"])
+    assert not len(made.stored.rows(catalog.FEATURE_MATRIX, [NEWEST]))
+    assert differences(made, CITY[:-1]) == [], "and the weeks before it are as if it had never been"
+
+
+def test_a_failed_step_fails_the_job_with_its_words(made: World, automation: Automation):
+    made.publish([{"inspection_id": made.rows_of(CITY[5])[0]["inspection_id"], "dba_name": "LATER"}])
+    with made.misbehaving(kind="missing_rows", times=None, rows=2):
+        result = automation.run()
+    assert not result.success
+    failure = next(event for event in result.all_events if event.is_step_failure)
+    assert "Stage raw_inspections failed" in str(failure.step_failure_data.error)
+    assert automation.run().success and made.stale() == {}
+
+
+def test_weeks_before_the_first_that_was_loaded_stay_out(world: World, automation: Automation, monkeypatch):
+    """`make run FROM=...` leaves the earlier years out on purpose: the job asked by the sensor does not load them."""
+    fresh = world.fresh()
+    fresh.make(CITY[5:7], "inspections")
+    beside = Automation(fresh, automation.clock)
+    graph_until_clean = fresh.graph.until("inspections")
+    monkeypatch.setattr(fresh.graph, "stages", [s for s in fresh.graph.stages if set(s.outputs) <= graph_until_clean])
+    monkeypatch.setattr(fresh.graph, "by_asset", {asset: s for s in fresh.graph.stages for asset in s.outputs})
+    try:
+        assert beside.run().success
+        loaded = sorted(fresh.ledger.snapshot().loads["inspections"])
+        assert loaded[0] == CITY[5] and loaded[-1] >= NEWEST - WEEK, "and those after it are made"
+    finally:
+        fresh.instance.dispose()
+
+
+def test_the_job_over_all_assets_takes_a_range_of_weeks(world: World):
+    job = world.defs.resolve_job_def("weekly")
+    assert isinstance(job.partitions_def, dg.WeeklyPartitionsDefinition)
+    assert {key.to_user_string() for key in job.asset_layer.selected_asset_keys} == set(world.graph.assets)

@@ -1,0 +1,39 @@
+"""A city of 20 weeks in which every stage has something to do in the last ones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
+from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
+from food_inspections_dagster_tests.world import SMALL, World, small_world
+from food_inspections_portal.city.simulate import simulate
+from food_inspections_portal.sources import PortalSource
+from food_inspections_portal.table import Clock
+
+CITY = week_range(FIRST_WEEK, FIRST_WEEK + 19 * WEEK)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "models": {
+        **SMALL["models"],
+        "schedule": {
+            **SMALL["models"]["schedule"],
+            "update_weeks": 3,
+            "training_window_weeks": 9,
+            "min_training_rows": 30,
+        },
+    },
+    "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20},
+    "bias": {"evaluation_weeks": 6, "min_group_size": 5},
+}
+
+
+@contextmanager
+def small_city(home: Path, postgres: EmbeddedPostgres, clock: Clock = lambda: datetime.now(UTC)) -> Iterator[World]:
+    """Start an empty world over the city."""
+    with small_world(
+        home, postgres, SETTINGS, clock, lambda: PortalSource.simulated(simulate(len(CITY), seed=7, scale=0.15))
+    ) as made:
+        made.weeks = list(CITY)
+        yield made

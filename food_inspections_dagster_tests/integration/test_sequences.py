@@ -1,0 +1,164 @@
+"""Whatever happened before, what is current is what a fresh build gives, byte for byte.
+
+Random sequences over a small city: rows are corrected, touched, deleted and moved on the portal, settings change, runs
+are narrow, stop in the middle, or make one stage only. FOOD_INSPECTIONS_SEQUENCES=200 tries more of them.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import obstore
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.settings import load_settings
+from food_inspections_dagster_tests.world import WEEKS, World, small_world
+
+SEQUENCES = int(os.environ.get("FOOD_INSPECTIONS_SEQUENCES", "2"))
+SPAN = WEEKS[:26]
+CHANGES: list[dict[str, dict[str, Any]]] = [
+    {"cohort": {"window_days": 60}},
+    {"models": {"schedule": {"training_window_weeks": 12}}},
+    {"models": {"schedule": {"update_weeks": 5}}},
+    {"models": {"parameters": {"logistic_regression": {"C": 0.5}}}},
+    {"models": {"label": "critical_violation"}},
+    {"selection": {"tie_tolerance": 0.0}},
+    {"bias": {"capacity_share": 0.5}},
+    {},
+]
+STAGES = ["raw_inspections", "inspections", "feature_matrix", "xgboost_model", "selected_model"]
+
+places = st.integers(0, len(SPAN) - 1)
+actions = st.one_of(
+    st.tuples(st.just("correct"), places, st.integers(1, 4)),
+    st.tuples(st.just("touch"), places, st.integers(1, 4)),
+    st.tuples(st.just("delete"), places, st.just(1)),
+    st.tuples(st.just("move"), places, places),
+    st.tuples(st.just("settings"), st.integers(0, len(CHANGES) - 1), st.just(0)),
+    st.tuples(st.just("narrow"), places, places),
+    st.tuples(st.just("until"), st.integers(0, len(STAGES) - 1), st.just(0)),
+    st.tuples(st.just("broken"), st.integers(1, 120), st.just(0)),
+    st.tuples(st.just("run"), st.just(0), st.just(0)),
+)
+
+
+@dataclass
+class Story:
+    """A world to which things happen."""
+
+    world: World = field(repr=False)
+    changed: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def now(self) -> World:
+        return self.world.reconfigured(self.changed)
+
+    def rows(self, place: int, count: int) -> list[dict[str, Any]]:
+        """Return the first rows of a week as a publisher would write them."""
+        rows = self.world.rows_of(SPAN[place])[:count]
+        return [{k: v for k, v in row.items() if k == ":id" or not k.startswith(":")} for row in rows]
+
+    def tell(self, action: str, first: int, second: int) -> None:
+        getattr(self, action)(first, second)
+
+    def correct(self, place: int, count: int) -> None:
+        rows = self.rows(place, count)
+        self.world.publish([{**row, "results": "Fail" if row["results"] != "Fail" else "Pass"} for row in rows])
+
+    def touch(self, place: int, count: int) -> None:
+        self.world.publish(self.rows(place, count))
+
+    def delete(self, place: int, _: int) -> None:
+        rows = self.rows(place, 1)
+        self.world.publish([{":id": row[":id"], ":deleted": True} for row in rows])
+
+    def move(self, place: int, to: int) -> None:
+        rows = self.rows(place, 2)
+        self.world.publish([{**row, "inspection_date": f"{SPAN[to]}T00:00:00.000"} for row in rows])
+
+    def settings(self, number: int, _: int) -> None:
+        self.changed = CHANGES[number]
+
+    def narrow(self, first: int, last: int) -> None:
+        first, last = sorted((first, last))
+        self.now.make(SPAN[first : last + 1])
+
+    def until(self, number: int, _: int) -> None:
+        self.now.make(SPAN, STAGES[number])
+
+    def broken(self, puts: int, _: int) -> None:
+        with full_disk_after(puts), suppress(FoodInspectionsError):
+            self.now.make(SPAN)
+
+    def run(self, *_: int) -> None:
+        self.now.make(SPAN)
+
+
+@contextmanager
+def full_disk_after(puts: int) -> Iterator[None]:
+    """Let so many objects be written, and no more."""
+    put, left = obstore.put, [puts]
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return put(*arguments, **options)
+
+    with patch.object(obstore, "put", counted):
+        yield
+
+
+def in_use(world: World) -> dict[str, Any]:
+    """Return everything stored, without the files of models that no document names any more."""
+    stored = world.bytes_stored()
+    documents = b"".join(content for path, content in stored.items() if path.endswith((".json",)) and "week=" in path)
+    return {
+        path: content
+        for path, content in stored.items()
+        if "/artifacts/" not in path or path.split("/")[-2].encode() in documents
+    }
+
+
+def fresh(story: Story, number: int) -> World:
+    """Return a world of the same portal and settings in which nothing was ever made."""
+    portal = {"url": story.world.settings.portal.url, "name": f"{story.world.settings.portal.name}-{number}"}
+    layers = {**story.changed, "portal": portal}
+    return World(story.world.home, load_settings(layers), story.world.server, list(SPAN))
+
+
+@pytest.fixture
+def story(postgres, tmp_path) -> Iterator[Story]:
+    with small_world(tmp_path / "home", postgres) as world:
+        world.weeks = list(SPAN)
+        world.make(SPAN)
+        yield Story(world)
+
+
+@settings(
+    max_examples=SEQUENCES,
+    deadline=None,
+    derandomize=SEQUENCES <= 2,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(happened=st.lists(actions, min_size=3, max_size=6))
+def test_any_sequence_ends_in_the_bytes_of_a_fresh_build(story: Story, happened):
+    for action in happened:
+        story.tell(*action)
+    ended = story.now
+    ended.make(SPAN)
+    assert ended.stale(SPAN) == {}
+    assert ended.make(SPAN).stages == [], "a second call does nothing"
+    again = fresh(story, hash(str(happened)) % 10**6)
+    again.make(SPAN)
+    expected, stored = in_use(again), in_use(ended)
+    assert sorted(stored) == sorted(expected)
+    assert [path for path in expected if stored[path] != expected[path]] == []
