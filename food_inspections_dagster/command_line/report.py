@@ -81,9 +81,9 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
 
 
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    """Print what checks that do not block have against the data."""
+    """Print what is to be known before the list is used, such as checks that failed and do not block."""
     for warning in warnings:
-        console.print(f"[yellow]Warning:[/yellow] check {escape(warning)}")
+        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
 
 
 def print_monday(console: Console, stored: Stored, week: date) -> None:
