@@ -75,7 +75,7 @@ def test_what_is_only_missing_is_made_where_that_is_asked_for(made):
     ("check", "spoil"),
     [
         ("schema", lambda rows: rows.assign(score=rows["score"] + 1.5)),
-        ("ranks", lambda rows: rows.assign(rank=rows["rank"] + 1)),
+        ("ranks", lambda rows: rows.assign(rank=(rows["rank"] + 1).astype(rows["rank"].dtype))),
         ("cohort_complete", lambda rows: rows[rows["rank"] < rows["rank"].max()]),
     ],
 )
@@ -99,7 +99,8 @@ def test_another_label_is_not_mixed_with_the_one_before(made):
     other = made.reconfigured({"models": {"label": "critical_violation"}})
     other.weeks = list(SPAN)
     few = SPAN[-4:]
-    assert {reason.cause for asset in ("baseline_model", "xgboost_model") for reason in other.stale()[asset].values()}
+    reasons = other.stale()
+    assert all({reason.cause for reason in reasons[entry.asset].values()} == {Cause.SETTINGS} for entry in MODELS)
     try:
         other.make(few)
         decision = other.document(catalog.SELECTED_MODEL, NEWEST)
