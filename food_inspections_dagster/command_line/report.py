@@ -159,7 +159,8 @@ def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], w
         )
         reasons = [str(reason) for reason in (row.reason_1, row.reason_2, row.reason_3) if not pd.isna(reason)]
         if reasons:
-            console.print(f"     {escape('; '.join(reasons))}", style="dim")
+            # A line each, so that the report fits a screen; the table has them in full.
+            console.print(f"     {escape('; '.join(reasons))}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _name(name: Any) -> str:

@@ -8,6 +8,10 @@ from rich.console import Console
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster_tests.world import WEEKS
+from food_inspections_portal.server import PortalServer
+from food_inspections_portal.sources import PortalSource
+
+SILENT = "http://127.0.0.1:9"
 
 
 def status_of(world, **changed) -> str:
@@ -31,7 +35,7 @@ def test_a_run_says_what_it_makes_and_where_to_look_next(made):
 
 def test_the_report_fits_a_screen(made):
     after_progress = made.told[made.told.index("\nstage ") :].splitlines()
-    assert len(after_progress) <= 60
+    assert len(after_progress) <= 60, made.told
     assert max(map(len, made.told.splitlines())) <= 120
 
 
@@ -86,7 +90,6 @@ def test_status_says_why(made):
 
 def test_status_of_other_code(made, monkeypatch):
     stage = made.graph.by_asset["selected_model"]
-    made.database.query("select 1")
     graph = type(made.graph)([one if one is not stage else changed(one) for one in made.graph.stages])
     monkeypatch.setattr(commands.definitions, "graph_for", lambda settings: graph)
     assert f"code: {WEEKS[0]}, {WEEKS[1]} and 42 more" in line_of("selected_model", status_of(made))
@@ -99,11 +102,20 @@ def changed(stage):
 
 
 def test_status_without_a_portal(made):
-    words = status_of(made, portal={"url": "http://127.0.0.1:9", "name": made.settings.portal.name})
+    words = status_of(made, portal={"url": SILENT, "name": made.settings.portal.name})
     assert "Every stage is current." in words
     assert words.splitlines()[-1] == "Not compared with the portal: it is not running; make run and make dev start it."
 
 
-def test_status_of_another_portal_s_data_is_not_compared_with_it(made):
-    words = status_of(made, portal={"url": made.settings.portal.url, "name": "simulated-nobody"})
-    assert "Nothing is loaded yet: make run loads the history." in words
+def test_status_of_another_portal_s_data_is_not_compared_with_it(made, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("Inspection ID,DBA Name,Inspection Date,Inspection Type,Results\n1,A,01/05/2010,Canvass,Pass\n")
+    with PortalServer(PortalSource.files(file)) as another:
+        words = status_of(made, portal={"url": another.url, "name": made.settings.portal.name})
+    assert "Every stage is current." in words
+    assert f"Not compared with the portal: {another.url} serves " in words
+
+
+def test_status_before_the_first_run(made):
+    words = status_of(made, portal={"url": SILENT, "name": "simulated-nobody"})
+    assert words.splitlines()[0] == "Nothing is loaded yet: make run loads the history."

@@ -94,7 +94,7 @@ def test_only_one_select_can_be_asked(answer, statement):
         "select * from parquet_scan('s3://bucket/x')",
         "select * from glob('/etc/*')",
         "select * from '/etc/passwd'",
-        "select * from \"/etc/passwd\"",
+        'select * from "/etc/passwd"',
         "select * from 'https://example.org/x.parquet'",
         "select (select content from read_text('/etc/passwd'))",
         "with x as (select * from read_csv('/etc/passwd')) select * from x",
@@ -137,7 +137,9 @@ def test_what_is_not_loaded_yet_is_a_sentence(made):
             ask(fresh.stored, fresh.ledger.snapshot(), f"select * from {name}")
 
 
-QUESTION = "select week, 'A [/B], \"q\"' as name, sum(rank) as total, null as nothing from predictions.scores group by week"
+QUESTION = (
+    "select week, 'A [/B], \"q\"' as name, sum(rank) as total, null as nothing from predictions.scores group by week"
+)
 
 
 def test_as_csv(made, answer, out, capsys):

@@ -48,7 +48,7 @@ def test_the_hash_is_that_of_the_rows_that_are_stored(made, first, entry):
         key = entry.key if entry is not RAW_INSPECTIONS else [":id"]
         stored = frames.storable(entry.asset, made.stored.rows(entry, [row.week]), key)
         digests = frames.column_digests(stored, [(0, stored.num_rows)])[0]
-        assert row.content_hash == frames.content_digest(stored.num_rows, digests)
+        assert row.content_hash == frames.content_digest(digests)
 
 
 def test_a_load_that_was_never_finished_is_not_named(made, first):
