@@ -10,9 +10,9 @@ from food_inspections_dagster.command_line import progress
 from food_inspections_dagster.command_line.progress import Teller
 
 
-def refreshing() -> int:
-    """Return how many threads redraw a screen."""
-    return sum(type(thread).__module__.startswith("rich") for thread in threading.enumerate())
+def refreshing() -> list[threading.Thread]:
+    """Return the threads that redraw a screen."""
+    return [thread for thread in threading.enumerate() if type(thread).__module__.startswith("rich")]
 
 
 @pytest.fixture
@@ -54,16 +54,17 @@ def test_a_terminal_has_a_bar_whose_thread_ends_with_it():
     """Issue 5: the thread ran where there was no terminal."""
     terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
     teller = Teller(terminal)
-    assert refreshing() == 0
+    assert refreshing() == []
     with teller.showing("planning"):
-        assert refreshing() == 1
+        (thread,) = refreshing()
         teller.at("rows [/B] fetched", 5, 10)
         teller.say("Making raw_inspections")
-    assert refreshing() == 0
+    thread.join(60)
+    assert refreshing() == []
     assert "Making raw_inspections" in terminal.file.getvalue()
     assert "rows [/B] fetched" in terminal.file.getvalue() and "5/10" in terminal.file.getvalue()
 
 
 def test_without_a_terminal_there_is_no_thread(out):
     with Teller(out).showing("planning"):
-        assert refreshing() == 0
+        assert refreshing() == []

@@ -76,7 +76,7 @@ def test_it_is_printed_for_a_person(made, first, out, told):
 
 @pytest.mark.parametrize(("who", "week"), [("L0", None), ("x' or 'a'='a", None), ("[/B]", date(2011, 1, 3))])
 def test_who_is_on_no_list_is_refused(made, out, who, week):
-    with pytest.raises(FoodInspectionsError, match="name an establishment_id of predictions.scores"):
+    with pytest.raises(FoodInspectionsError, match=r"name an establishment_id of predictions\.scores"):
         trace(out, made.stored, who, week)
 
 

@@ -120,7 +120,7 @@ def test_a_blocking_check_ends_the_command_with_its_words(postgres, tmp_path):
         )
         fault = {"kind": "changed_schema", "drop": ["results"]}
         assert requests.post(f"{server.url}/control/faults", json=fault, timeout=5).ok
-        told = refusal(call(home, "run", "--portal", server.url))
+        told = refusal(call(home, "run", "--portal", server.url, FOOD_INSPECTIONS__PORTAL__NAME="simulated-blocked"))
         assert "needed_columns" in told and "results" in told
 
 
