@@ -113,14 +113,14 @@ def test_a_blocking_check_ends_the_command_with_its_words(postgres, tmp_path):
 
     from food_inspections_portal.city.simulate import simulate
 
-    with PortalServer(PortalSource.simulated(simulate(3, scale=0.1))) as server:
+    with PortalServer(PortalSource.simulated(simulate(3, scale=0.1), "simulated-blocked")) as server:
         home = write_home(
             tmp_path / "home",
-            {"database": {"embedded_directory": str(postgres.directory)}, "portal": {"name": "simulated-blocked"}},
+            {"database": {"embedded_directory": str(postgres.directory)}},
         )
         fault = {"kind": "changed_schema", "drop": ["results"]}
         assert requests.post(f"{server.url}/control/faults", json=fault, timeout=5).ok
-        told = refusal(call(home, "run", "--portal", server.url, FOOD_INSPECTIONS__PORTAL__NAME="simulated-blocked"))
+        told = refusal(call(home, "run", "--portal", server.url))
         assert "needed_columns" in told and "results" in told
 
 
