@@ -165,6 +165,7 @@ def test_two_runs_of_the_same_weeks_end_and_show_no_half_week(world, processes, 
             assert dict(zip(rows["week"], rows["rows"], strict=True)) == whole
             assert (rows["rows"] == rows["audited"]).all()
             looks += 1
+            time.sleep(0.05)  # the makers need the cores
     finally:
         for maker in makers:
             maker.poll()  # before it is killed: one that hangs has no code yet
