@@ -90,7 +90,7 @@ def _about(defs: Any, asset: str) -> str:
 
 def _raw(defs: Any, texts: Mapping[str, Any]) -> list[str]:
     from food_inspections_dagster.defs.ingestion.checks import PORTAL_COLUMNS, UNTYPED_COLUMNS
-    from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS
+    from food_inspections_dagster.inspections.received import NEEDED_COLUMNS
     from food_inspections_dagster.resources.portal import SYSTEM_FIELDS
 
     kinds = {

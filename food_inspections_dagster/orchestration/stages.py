@@ -203,7 +203,8 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
         yield from (one.result for one in judged if one.rule.spec.key in keys)
         for one in judged:
             if one.rule.blocking and not one.passed:
-                raise FoodInspectionsError(f"Check {one.sentence} Nothing was stored.")
+                # To try again would fetch and compute the same.
+                raise dg.Failure(f"Check {one.sentence} Nothing was stored.", allow_retries=False)
         for asset in stage.outputs:
             if asset in asked:
                 for week, metadata in made.weekly.get(asset, {}).items():
