@@ -77,7 +77,9 @@ class Damage:
 def frame(**columns: Any) -> pd.DataFrame:
     """Return a frame with Arrow types; a column of one value is repeated."""
     rows = max((len(values) for values in columns.values() if isinstance(values, list)), default=1)
-    arrays = {name: pa.array(values if isinstance(values, list) else [values] * rows) for name, values in columns.items()}
+    arrays = {
+        name: pa.array(values if isinstance(values, list) else [values] * rows) for name, values in columns.items()
+    }
     return pa.table(arrays).to_pandas(types_mapper=pd.ArrowDtype)
 
 

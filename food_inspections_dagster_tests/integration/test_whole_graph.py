@@ -6,8 +6,8 @@ from datetime import timedelta
 import dagster as dg
 import pandas as pd
 import pytest
-
 from food_inspections_dagster.defs.scoring.columns import SCORES
+
 from food_inspections_dagster.defs.training.assets import ALGORITHMS
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections import schemas

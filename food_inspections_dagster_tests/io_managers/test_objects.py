@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.io_managers.objects import (
     DocumentsIOManager,
     ParquetObjectsIOManager,
     WeeklyDocuments,
 )
+
+from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.weeks import week_range
 

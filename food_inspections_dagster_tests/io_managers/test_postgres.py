@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from food_inspections_dagster.io_managers.postgres import PostgresIOManager
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.io_managers.postgres import PostgresIOManager
 from food_inspections_dagster.weeks import week_range
 
 WEEKLY = dg.WeeklyPartitionsDefinition(start_date="2010-01-04", day_offset=1)

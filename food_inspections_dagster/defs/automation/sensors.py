@@ -51,9 +51,7 @@ def pause_after(failures: int) -> timedelta:
     return min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
 
 
-def portal_updates(
-    settings: Settings, graph: Graph, job: dg.JobDefinition, clock: Clock = now
-) -> dg.SensorDefinition:
+def portal_updates(settings: Settings, graph: Graph, job: dg.JobDefinition, clock: Clock = now) -> dg.SensorDefinition:
     """Return the sensor that requests the job where a week is not current."""
     versions = digest(
         [[stage.code_version, {a: o.settings_digest for a, o in stage.outputs.items()}] for stage in graph.stages]

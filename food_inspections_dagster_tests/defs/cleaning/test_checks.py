@@ -10,7 +10,10 @@ MIDDLE, LAST = CITY[len(CITY) // 2], CITY[-1]
 
 def conserved(raw, clean, rejected):
     names = ("raw_inspections", "inspections", "rejected_inspections")
-    return {name: frame(week=weeks or [A]).iloc[: len(weeks)] for name, weeks in zip(names, (raw, clean, rejected), strict=True)}
+    return {
+        name: frame(week=weeks or [A]).iloc[: len(weeks)]
+        for name, weeks in zip(names, (raw, clean, rejected), strict=True)
+    }
 
 
 def spelled(*facility_types):

@@ -85,12 +85,14 @@ RAW = RAW_INSPECTIONS.asset
 DAMAGES = [
     Damage(RAW, "object_size", lambda w: bytes_changed(w, lambda b: b[:100], *stored(MIDDLE)), (MIDDLE,), "100 bytes"),
     Damage(RAW, "object_size", no_object, (MIDDLE,), "0 bytes", "gone"),
-    Damage(
-        RAW, "portal_count", lambda w: bytes_changed(w, parquet(lambda t: t.slice(1)), *stored(MIDDLE)), (MIDDLE,)
-    ),
+    Damage(RAW, "portal_count", lambda w: bytes_changed(w, parquet(lambda t: t.slice(1)), *stored(MIDDLE)), (MIDDLE,)),
     # Above the least size, and without a footer.
-    Damage(RAW, "portal_count", lambda w: bytes_changed(w, lambda b: b[:-20], *stored(A, LAST)), (A, LAST), about="cut"),
-    Damage(RAW, "schema_drift", other_columns, (LAST,), "new column grade; no column risk; license_ is text and was number"),
+    Damage(
+        RAW, "portal_count", lambda w: bytes_changed(w, lambda b: b[:-20], *stored(A, LAST)), (A, LAST), about="cut"
+    ),
+    Damage(
+        RAW, "schema_drift", other_columns, (LAST,), "new column grade; no column risk; license_ is text and was number"
+    ),
     Damage(RAW, "undated_rows", undated_row, (LAST,), "1 rows of the portal have no inspection_date"),
 ]
 

@@ -16,7 +16,7 @@ LAST = CITY[-1]
 
 def card(last_week):
     """The card of a model that learnt from the weeks up to ``last_week``."""
-    facts = {name: "" for name in IDENTITY}
+    facts = dict.fromkeys(IDENTITY, "")
     facts |= {"format": FORMAT, "training_window": {"last_week": str(last_week)}, "categories": [], "artifact": {}}
     facts["model_id"] = model_id_of(facts)
     facts["checksum"] = content_hash(facts)
