@@ -123,7 +123,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def test_dagster_dev_finds_the_code_location(tmp_path):
-    """As `dagster dev` loads it: by the workspace, in a process of its own, with the settings of its project's folder."""
+    """As `dagster dev` loads it: by the workspace, in a process of its own, with the settings of its folder."""
     home = write_home(tmp_path / "home", {})
     (home / "workspace.yaml").write_bytes((ROOT / "workspace.yaml").read_bytes())
     # Dagster's own storage is not asked: this one needs no Postgres.
@@ -216,7 +216,7 @@ def writes_of_the_environment(tree: ast.AST) -> list[int]:
             or (isinstance(node, ast.AugAssign) and is_environ(node.target))
         ):
             lines.append(node.lineno)
-    return lines
+    return sorted(lines)
 
 
 # Two switches of Dagster's that it reads from nowhere else; no setting of ours.

@@ -50,10 +50,7 @@ BREACHES = [
 
 
 def stored_rows(world: World, entry: Rows | Table) -> pd.DataFrame:
-    if isinstance(entry, Rows):
-        rows = world.rows(entry)
-    else:
-        rows = world.table(str(entry))
+    rows = world.rows(entry) if isinstance(entry, Rows) else world.table(str(entry))
     if entry is catalog.REJECTED_INSPECTIONS and rows.empty:  # the small city sends none
         row = dict.fromkeys(rows.columns, "x") | {"week": CITY[3], "reason": "unknown_result"}
         rows = pd.DataFrame({name: pd.Series([value], dtype=rows.dtypes[name]) for name, value in row.items()})
