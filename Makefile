@@ -13,6 +13,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
   --custom-compile-command "make lock"
 export DAGSTER_HOME := $(CURDIR)
 export PYTHONUNBUFFERED := 1
+# Set by many containers; nothing is compiled at installation, so every start would compile it all again: 5 CPU seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run dev portal test lint bench docs lock stop clean
@@ -23,6 +25,7 @@ help: ## this list
 	@echo "  PORTAL=simulated (default), https://data.cityofchicago.org, or a Parquet or CSV file or a folder of them"
 	@echo "  FROM=2024-01-01 TO=2024-12-30   bound the weeks (Mondays) of run"
 	@echo "  INSTALLER=pip   install with pip instead of uv"
+	@echo "  BENCH='install run --sides now'   parts and options of bench"
 
 $(READY): requirements.lock pyproject.toml installation/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -54,7 +57,7 @@ lint: $(READY_DEV) ## ruff and mypy
 	@$(BIN)/mypy food_inspections_dagster food_inspections_portal
 
 bench: $(READY_DEV) ## speed and memory as ratios within one run; prints the tables of benchmarks/README.md
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(READY) ## write the data dictionary and the picture of the asset graph again, from the code
 	@$(BIN)/python docs/generate.py

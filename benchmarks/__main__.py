@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -175,7 +175,7 @@ def measure_installation(commits: Sequence[str | None]) -> str:
     return paragraphs(
         "From nothing, no cache of pip or uv being there; wall time hangs on the network:",
         tables.installation_table(installations),
-        tables.ratios({name: [i.run] for name, i in installations.items()}, list(installations)),
+        tables.installation_ratios(list(installations.items())),
     )
 
 
@@ -200,33 +200,31 @@ def exponent(rows: Sequence[int], seconds: Sequence[float]) -> float:
 # --- output
 
 
-def machine(started: float) -> str:
+def machine() -> str:
     """Return the facts of the machine in a sentence."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
         f"Measured on {date.today()}: {platform.system()} {platform.machine()}, {cores} cores, {memory:.0f} GB, "
-        f"Python {platform.python_version()}; {libraries}. Load average at the start {started:.1f}."
+        f"Python {platform.python_version()}; {libraries}. Load average at the start {os.getloadavg()[0]:.1f}."
     )
 
 
-def write(sections: dict[str, str]) -> None:
-    """Put each section between its markers in the README.
+def write(name: str, content: str) -> None:
+    """Put a section between its markers in the README.
 
     Raises:
         FoodInspectionsError: when the README lacks a marker.
     """
     text = README.read_text(encoding="utf-8")
-    for name, content in sections.items():
-        start, end = f"<!-- measured: {name} -->", f"<!-- end: {name} -->"
-        before, opened, rest = text.partition(start)
-        _, closed, after = rest.partition(end)
-        if not opened or not closed:
-            raise FoodInspectionsError(f"{README.name} lacks {start} … {end}: put both lines back.")
-        text = f"{before}{start}\n{content}\n{end}{after}"
-    README.write_text(text, encoding="utf-8")
-    say(f"written into {README.relative_to(README.parent.parent)}")
+    start, end = f"<!-- measured: {name} -->", f"<!-- end: {name} -->"
+    before, opened, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not opened or not closed:
+        raise FoodInspectionsError(f"{README.name} lacks {start} … {end}: put both lines back.")
+    README.write_text(f"{before}{start}\n{content}\n{end}{after}", encoding="utf-8")
+    say(f"{name} is written into {README.relative_to(README.parent.parent)}")
 
 
 def say(words: str) -> None:
@@ -262,45 +260,49 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return chosen
 
 
-def measure(chosen: argparse.Namespace) -> dict[str, str]:
-    """Measure what was chosen; return the text of each section."""
+def measure(chosen: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Measure what was chosen; yield name and text of each section as soon as it is there."""
     adopt_strays()
     size = Size(chosen.scale, chosen.weeks or len(week_range(FIRST_WEEK, last_complete_week(datetime.now(CHICAGO)))))
-    sections = {"machine": machine(os.getloadavg()[0])}
+    yield "machine", machine()
     wanted = {"both": (None, chosen.baseline), "now": (None,), "baseline": (chosen.baseline,)}[chosen.sides]
     if "install" in chosen.measures:
-        sections["install"] = measure_installation(wanted)
-    compared = []
-    if {"run", "history", "week"} & set(chosen.measures):
-        for commit in wanted:
-            side = sides.installed(commit) if commit else sides.current()
-            if side is None:
-                say(missing(commit or ""))
-            else:
-                compared.append(side)
+        yield "install", measure_installation(wanted)
     measures = {"run": measure_run, "history": measure_history, "week": measure_week}
+    compared = compared_sides(wanted) if measures.keys() & set(chosen.measures) else []
     for name, function in measures.items():
         if name in chosen.measures and compared:
             say(f"{name}: {MEASURES[name]}")
-            sections[name] = function(compared, size, chosen.repeat)
+            yield name, function(compared, size, chosen.repeat)
     if "growth" in chosen.measures and chosen.sides != "baseline":
         say(f"growth: {MEASURES['growth']}")
         factors = (1.0, 3.0, 10.0) if chosen.large else (0.1, 0.3, 1.0)
         sizes = [Size(chosen.scale * factor, size.weeks) for factor in factors]
-        sections["growth-large" if chosen.large else "growth"] = measure_growth(sides.current(), sizes)
-    return sections
+        yield "growth-large" if chosen.large else "growth", measure_growth(sides.current(), sizes)
+
+
+def compared_sides(wanted: Sequence[str | None]) -> list[Side]:
+    """Return the sides of these commits, without those that this clone does not have."""
+    compared = []
+    for commit in wanted:
+        side = sides.installed(commit) if commit else sides.current()
+        if side is None:
+            say(missing(commit or ""))
+        else:
+            compared.append(side)
+    return compared
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a FoodInspectionsError is one sentence and exit code 1."""
     chosen = parsed(arguments)
     try:
-        sections = measure(chosen)
         if chosen.scale != 1.0 or chosen.weeks:
             print(f"**A try of the tool at scale {chosen.scale:g}: no measurement.**\n")
-        print(paragraphs(*(f"### {name}\n{text}" for name, text in sections.items())))
-        if chosen.write:
-            write(sections)
+        for name, text in measure(chosen):
+            print(f"### {name}\n{text}\n", flush=True)
+            if chosen.write:
+                write(name, text)
     except FoodInspectionsError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -183,7 +183,9 @@ class Home:
 
     def environment(self, url: str = "", city: str = "") -> dict[str, str]:
         # No setting of the caller: it could point at a real database, or at other work than is described.
-        ours = {key: value for key, value in os.environ.items() if not key.upper().startswith("FOOD_INSPECTIONS")}
+        # Bytecode is written, as `make run` has it.
+        left_out = ("FOOD_INSPECTIONS", "PYTHONDONTWRITEBYTECODE")
+        ours = {key: value for key, value in os.environ.items() if not key.upper().startswith(left_out)}
         portal = {"FOOD_INSPECTIONS__PORTAL__URL": url, "FOOD_INSPECTIONS__PORTAL__NAME": city} if url else {}
         return {
             **ours,

@@ -131,6 +131,6 @@ def _base_python() -> str:
 
 
 def _clean_environment() -> dict[str, str]:
-    # Called by make, whose variables would reach the make of the other side.
-    ours = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "DAGSTER_HOME", "INSTALLER")
-    return {key: value for key, value in os.environ.items() if key not in ours}
+    # Called by make, whose variables would reach the make of the other side. Bytecode is written, as there.
+    left_out = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "VIRTUAL_ENV", "PYTHONPATH", "DAGSTER_HOME", "INSTALLER"}
+    return {k: v for k, v in os.environ.items() if k not in left_out | {"PYTHONDONTWRITEBYTECODE"}}

@@ -7,6 +7,7 @@ from benchmarks.processes import Usage
 from benchmarks.sides import Installation
 
 GIGABYTE = 2**30
+NOTHING = "Nothing to compare with."
 
 
 def usage_table(usages: Mapping[str, Sequence[Usage]]) -> str:
@@ -25,6 +26,19 @@ def installation_table(installations: Mapping[str, Installation]) -> str:
     return table(("", "wall s", "CPU s", "GB on disk"), rows)
 
 
+def installation_ratios(installations: Sequence[tuple[str, Installation]]) -> str:
+    """Return what `make run` of the first side installs, as ratios to the second."""
+    if len(installations) < 2:
+        return NOTHING
+    (name, one), (other_name, other) = installations[:2]
+    started = [each.run.cpu + each.first_import.cpu for each in (one, other)]
+    return (
+        f"`make run` of {name} takes of {other_name}: **{one.run.cpu / other.run.cpu:.2f}** of CPU "
+        f"({started[0] / started[1]:.2f} with the first import), {one.run.wall / other.run.wall:.2f} of wall time, "
+        f"**{one.run_bytes / other.run_bytes:.2f}** of the disk space."
+    )
+
+
 def cells(usages: Sequence[Usage]) -> tuple[str, str, str]:
     """Return wall time, CPU and memory: the median, with least and greatest where there are several."""
     peak = max(usage.peak for usage in usages) / GIGABYTE
@@ -40,7 +54,7 @@ def ratio(one: Sequence[Usage], other: Sequence[Usage]) -> str:
 def ratios(usages: Mapping[str, Sequence[Usage]], names: Sequence[str]) -> str:
     """Return what the first side takes of the second; a sentence without numbers when there is only one."""
     if len(names) < 2:
-        return "Nothing to compare with."
+        return NOTHING
     return f"{names[0]} takes of {names[1]}: {ratio(usages[names[0]], usages[names[1]])}."
 
 

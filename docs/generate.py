@@ -158,7 +158,7 @@ def _columns(columns: Iterable[Any], words: Mapping[str, str | None], checked: b
 def _documents(defs: Any, texts: Mapping[str, Any]) -> list[str]:
     import dataclasses
 
-    from food_inspections_dagster.defs.training.assets import ALGORITHMS
+    from food_inspections_dagster.modeling.algorithms import ALGORITHMS
     from food_inspections_dagster.modeling.persistence import IDENTITY
     from food_inspections_dagster.modeling.selection import Decision
 
@@ -270,7 +270,7 @@ def _settings() -> list[str]:
         "holds the package. "
         "An unknown key, section or variable is refused.",
         table(("setting", "default", "meaning"), rows),
-        "Defaults of algorithms' parameters stand in `modeling/algorithms.py`; `models.parameters` overrides them.",
+        "Defaults of algorithms' parameters stand in `modeling/algorithms/`; `models.parameters` overrides them.",
     ]
 
 

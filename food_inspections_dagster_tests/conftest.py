@@ -21,6 +21,7 @@ from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import S3
+from food_inspections_dagster_tests.toys import Toys
 
 ROOT = Path(__file__).resolve().parents[1]
 BUCKET = "inspections"
@@ -136,6 +137,18 @@ def object_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[...
         return ObjectStore(url=options["url"], portal=portal, s3=s3, retries=1, timeout_seconds=5.0)
 
     return open_store
+
+
+@pytest.fixture
+def toys(database: Database, tmp_path: Path) -> Toys:
+    """Toy stages on a fresh database and a directory of objects."""
+    return Toys(database, ObjectStore(url=str(tmp_path / "objects"), portal="simulated-test"))
+
+
+@pytest.fixture
+def toys_anywhere(database: Database, object_store: Callable[..., ObjectStore]) -> Toys:
+    """Toy stages on a fresh database and, one after the other, each kind of object store."""
+    return Toys(database, object_store())
 
 
 def _wait_for_port(port: int) -> None:

@@ -89,7 +89,7 @@ def test_page_names_only_what_exists(page):
 
 def test_the_test_finds_what_does_not_exist():
     text = """Run `make fly`, `food-inspections soar --high`, `food-inspections run --high`, then see
-    `modeling/nowhere.py`, `conf/base/nothing.yaml` and [this](nowhere.md), but also `modeling/algorithms.py`,
+    `modeling/nowhere.py`, `conf/base/nothing.yaml` and [this](nowhere.md), but also `modeling/training.py`,
     `make run`.
     """
     page = ROOT / "README.md"

@@ -28,6 +28,7 @@ _MARK = "\x1f"
 _JOINT = " | "
 _BAR = r" \| (\d{1,2}\.)"
 _VIOLATION = r"(?s)^\s*(?P<code>\d{1,2})\. (?P<title>[^|]*?) - Comments:(?P<comment>.*)$"
+_CAPITALS = r"^[^\p{Ll}]*\p{Lu}[^\p{Ll}]*$"
 _BARE = re.compile(r"\s*(\d{1,2})\. ", re.ASCII)
 _CUT_AFTER = 4  # letters of a title from which on a text counts as cut short
 
@@ -128,8 +129,8 @@ def _parse_block(texts: pa.LargeStringArray, books: npt.NDArray[Any], start: int
     comment = pc.struct_field(fields, "comment")
     first = np.diff(parent, prepend=-1) != 0
     last = np.diff(parent, append=-1) != 0
-    small = pc.match_substring_regex(pc.struct_field(fields, "title"), r"\p{Ll}")
-    begins = first | (written & ~pc.fill_null(small, False).to_numpy(zero_copy_only=False))
+    titled = pc.match_substring_regex(pc.struct_field(fields, "title"), _CAPITALS)
+    begins = first | pc.fill_null(titled, False).to_numpy(zero_copy_only=False)
     for i in np.flatnonzero(~written):
         code[i], cut = _bare_code(pieces[i].as_py(), books[parent[i]], last[i])
         begins[i] |= code[i] >= 0 or cut

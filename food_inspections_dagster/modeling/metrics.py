@@ -633,7 +633,8 @@ class RunningRatios:
         apart = week[late] - week[early]
         both = one[early] * two[late] + one[late] * two[early]
         size = self._weeks * self._length
-        by_distance = np.bincount(week[late] * self._length + apart, both, size)
+        # Of no rows numpy counts whole numbers, whatever the weights.
+        by_distance = np.bincount(week[late] * self._length + apart, both, size).astype(np.float64)
         by_distance += np.bincount(week * self._length, one * two, size)
         return self._over_windows(np.cumsum(by_distance.reshape(self._weeks, self._length), axis=1))
 

@@ -1,9 +1,9 @@
 """The version of an asset's code, derived from what its function uses: nobody keeps a list.
 
 From the names in the function's body to the modules that they were imported from, and on along the imports of
-these modules within the project. Comments, docstrings and layout do not count; data files that a module names
-do, and so does the minor version of Python. What only wires the graph together (``WIRING``) is left out: it
-decides where and when, not what.
+these modules within the project. Helpers and constants of the function's own module count one by one. Comments,
+docstrings, layout and what stands in decorators do not count; data files that a module names do. What only wires
+the graph together (``WIRING``) is left out: it decides where and when, not what.
 """
 
 import ast
@@ -19,10 +19,12 @@ from textwrap import dedent
 from types import CodeType
 from typing import Any
 
+from food_inspections_dagster.digests import digest as digest_of
+
 PACKAGE = "food_inspections_dagster"
 WIRING = ("catalog", "command_line", "definitions", "io_managers", "orchestration", "settings", "resources")
 # Of the resources only the portal's client shapes what is stored.
-SHAPING = (f"{PACKAGE}.resources.portal",)
+SHAPING = tuple(f"{PACKAGE}.resources.{name}" for name in ("portal", "soda_rows", "socrata"))
 _FILE_NAME = re.compile(r"""["']([\w.-]+\.(?:csv|toml|json|yaml))["']""")
 
 
@@ -36,7 +38,9 @@ def code_version(*functions: Callable[..., Any], extra: str = "") -> str:
     modules = sorted({module for function in functions for module in closure(function)})
     digest = hashlib.sha256(extra.encode())
     for function in functions:
-        digest.update(_instructions(_source(function)))
+        digest.update(_source(function).encode())
+        for name, text in sorted(_reach(inspect.unwrap(function))[1].items()):
+            digest.update(f"{name}={text};".encode())
     for module in modules:
         digest.update(f"{module}:{module_digest(module)};".encode())
     return digest.hexdigest()[:12]
@@ -45,7 +49,7 @@ def code_version(*functions: Callable[..., Any], extra: str = "") -> str:
 def closure(function: Callable[..., Any]) -> set[str]:
     """Return the modules of the project that a function's body uses, and those that these import."""
     modules: set[str] = set()
-    pending = list(_used(inspect.unwrap(function), set()))
+    pending = list(_reach(inspect.unwrap(function))[0])
     while pending:
         module = pending.pop()
         if module not in modules:
@@ -66,10 +70,6 @@ def module_digest(module: str) -> str:
     return digest.hexdigest()
 
 
-def _source(function: Callable[..., Any]) -> str:
-    return dedent(inspect.getsource(inspect.unwrap(function)))
-
-
 def _instructions(source: str) -> bytes:
     """Return what Python makes of a source: without comments, docstrings, layout and line numbers."""
     # Compiled, because that is done in C: to parse 60 modules and write them out again took a second at each start.
@@ -84,29 +84,53 @@ def _instructions(source: str) -> bytes:
                 pending.append(constant)
             else:
                 # The order of a set of texts differs from process to process.
-                digest.update(
-                    repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant).encode()
-                )
+                value = sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant
+                digest.update(repr(value).encode())
     return digest.digest()
 
 
-def _used(function: Callable[..., Any], seen: set[str]) -> Iterator[str]:
-    """Yield the modules that the names in a function's body come from; its module's own helpers are followed."""
+def _source(function: Callable[..., Any]) -> str:
+    tree = ast.parse(dedent(inspect.getsource(inspect.unwrap(function))))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            # They describe and wire; what they decide is in the ledger by itself: settings, inputs, columns.
+            node.decorator_list = []
+    return _without_docstrings(tree)
+
+
+def _without_docstrings(tree: ast.AST) -> str:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
+            first = body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _reach(function: Callable[..., Any]) -> tuple[set[str], dict[str, str]]:
+    """Return the modules that the names in a function's body come from, and what its own module adds.
+
+    That is by name, followed further: of a constant its value where this has a canonical form, else the source.
+    """
     home = function.__module__
-    imported = _import_table(home)
-    for name in _names(function.__code__):
+    imported, defined = _import_table(home), _definitions(home)
+    modules: set[str] = set()
+    added: dict[str, str] = {}
+    pending = list(_names(function.__code__))
+    while pending:
+        name = pending.pop()
         if name in imported:
-            if _counts(imported[name]):
-                yield imported[name]
-            continue
-        value = function.__globals__.get(name)
-        if inspect.isfunction(value) and value.__module__ == home and name not in seen:
-            seen.add(name)
-            yield from _used(value, seen)
-    for annotation in inspect.get_annotations(function).values():
-        module = getattr(annotation, "__module__", "")
-        if module in SHAPING:
-            yield module
+            modules.add(imported[name])
+        elif name in defined and name not in added:
+            node, value = defined[name], function.__globals__.get(name)
+            try:
+                added[name] = digest_of(value)
+            except TypeError:
+                added[name] = _without_docstrings(node)
+                pending += [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+    annotations = {getattr(kind, "__module__", "") for kind in inspect.get_annotations(function).values()}
+    return {*filter(_counts, modules), *annotations.intersection(SHAPING)}, added
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -125,6 +149,20 @@ def _import_table(module: str) -> dict[str, str]:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 table[alias.asname or alias.name] = inner if _exists(inner) else node.module
+    return table
+
+
+@cache
+def _definitions(module: str) -> dict[str, ast.stmt]:
+    """Return, for each name that a module defines at its top level, the statement."""
+    table: dict[str, ast.stmt] = {}
+    for node in ast.parse(_file(module).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            table[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [inner for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)]
+            table.update((name.id, node) for name in names)
     return table
 
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 import adbc_driver_postgresql.dbapi as adbc
 import orjson
@@ -31,7 +30,7 @@ from food_inspections_dagster.frames import (
     week_bounds,
 )
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
-from food_inspections_dagster.settings import EMBEDDED, Settings
+from food_inspections_dagster.settings import EMBEDDED, DatabaseUrl, Settings
 
 # Rows of one Arrow batch on their way in: at 130 columns about 10 MB, so that the peak is the frame and
 # little more.
@@ -157,13 +156,15 @@ class Database(ConfigurableResource):
         """Where the data lies, for people: without user or password."""
         if self._is_embedded:
             return f"the embedded Postgres, database {self.database}"
-        parts = urlsplit(self.url.get_secret_value())
-        host = parts.hostname or "the local socket"
-        return f"Postgres at {host}:{parts.port or 5432}, database {self.database}"
+        return f"Postgres at {self._server.place}, database {self.database}"
 
     @property
     def _is_embedded(self) -> bool:
         return self.url.get_secret_value() == EMBEDDED
+
+    @property
+    def _server(self) -> DatabaseUrl:
+        return DatabaseUrl.parse(self.url.get_secret_value())
 
     def stop(self) -> bool:
         """Stop the embedded server; return whether one was stopped. A server by URL is left alone."""
@@ -335,14 +336,13 @@ class Database(ConfigurableResource):
             server.start()
             url = server.ensure_database(self.database)
         else:
-            parts = urlsplit(self.url.get_secret_value())
-            url = urlunsplit(parts._replace(path=f"/{self.database}"))
+            url = self._server.with_database(self.database)
             try:
                 psycopg.connect(url).close()
             except psycopg.OperationalError as error:
                 if f'database "{self.database}" does not exist' not in str(error):
                     raise
-                ensure_database(urlunsplit(parts._replace(path="/postgres")), self.database)
+                ensure_database(self._server.with_database("postgres"), self.database)
         self._claim(url)
         return url
 

@@ -66,6 +66,10 @@ _LOADS = """
     from metadata.partition_loads order by asset, week, load_id desc
 """
 _OPEN = "select asset, unnest(weeks) as week from metadata.open_loads"
+_CLOSE = """
+    update metadata.open_loads
+    set weeks = array(select unnest(weeks) except select unnest(%s::date[]) order by 1) where asset = %s
+"""
 _CHECKS = """
     select asset, check_name, first_week, last_week, failing, description, after_load
     from metadata.check_results where blocking order by result_id
@@ -135,8 +139,9 @@ class Ledger:
                 [asset, list(weeks), run_id],
             ).fetchone()
             yield row[0] if row else 0
-            # What a broken load of these weeks left open is whole now.
-            connection.execute("DELETE FROM metadata.open_loads WHERE asset = %s AND weeks <@ %s", [asset, list(weeks)])
+            # What broken loads left open of these weeks is whole now; their other weeks stay open.
+            connection.execute(_CLOSE, [list(weeks), asset])
+            connection.execute("DELETE FROM metadata.open_loads WHERE asset = %s AND weeks = '{}'", [asset])
 
     def record(
         self,

@@ -332,6 +332,15 @@ def test_a_running_ratio_depends_on_the_rows_of_its_window_only() -> None:
         assert one.at(window - int(week[rows].min()), "loss", "listed") == whole.at(window, "loss", "listed")
 
 
+def test_windows_without_two_rows_of_a_cluster_have_ratios() -> None:
+    """A history of a few weeks has windows of no rows, and establishments that were seen once."""
+    week, cluster = np.array([3, 3, 5]), np.array([0, 1, 2])
+    columns = {"hits": np.array([1.0, 0.0, 1.0]), "rows": np.ones(3)}
+    running = metrics.RunningRatios(week, cluster, 2, columns, [("hits", "rows")])
+    assert running.at(3, "hits", "rows")[0] == 0.5
+    assert math.isnan(running.at(0, "hits", "rows")[0])
+
+
 def test_keys_are_counted_once_in_each_window() -> None:
     week, cluster, _ = _in_windows()
     kind = cluster % 3

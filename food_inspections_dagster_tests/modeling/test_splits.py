@@ -51,8 +51,8 @@ def test_no_model_learns_from_the_week_that_it_scores_or_a_later_one(week: date,
     first, last = training_window(anchor, schedule)
     assert first <= last <= week - WEEK
     assert len(week_range(first, last)) <= schedule.training_window_weeks
-    own = anchor_of(week, schedule)
-    assert own is not None and training_window(own, schedule)[1] <= week
+    current = anchor_of(week, schedule)
+    assert current is not None and training_window(current, schedule)[1] <= week
 
 
 @given(st.lists(WEEKS, min_size=1, max_size=5), SCHEDULES)

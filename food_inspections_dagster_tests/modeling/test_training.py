@@ -55,12 +55,12 @@ def test_backtest_has_each_labelled_row_of_scored_weeks_once(
     trained: dict[str, TrainedWeeks], rows: pd.DataFrame
 ) -> None:
     for outcome in trained.values():
-        found = outcome.backtest
+        backtest = outcome.backtest
         expected = rows.loc[(rows["week"] >= date(2010, 4, 12)) & (rows["week"] <= date(2011, 2, 21))]
-        assert sorted(found["inspection_id"]) == sorted(expected["inspection_id"])
-        assert found["week"].is_monotonic_increasing and found["score"].between(0, 1).all()
+        assert sorted(backtest["inspection_id"]) == sorted(expected["inspection_id"])
+        assert backtest["week"].is_monotonic_increasing and backtest["score"].between(0, 1).all()
         model_of = {entry.week: entry.backtest_model_id for entry in outcome.weeks}
-        assert (found["model_id"] == found["week"].map(model_of)).all()
+        assert (backtest["model_id"] == backtest["week"].map(model_of)).all()
 
 
 @pytest.mark.parametrize("name", list(ALGORITHMS))
@@ -140,14 +140,51 @@ def test_known_models_are_reused_only_where_nothing_changed(
     assert len(other.fitted) == 4 and not set(other.models) & set(whole.models)
 
 
-def test_a_damaged_known_model_is_refused(
-    trained: dict[str, TrainedWeeks], specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame
+@pytest.mark.parametrize(
+    "damage",
+    [{"model.skops": b"PK"}, {"model.skops": b""}, {"model.json": b"{"}, {"model.json": b""}],
+    ids=["cut", "empty", "card cut", "card empty"],
+)
+def test_a_damaged_known_model_is_fitted_again(
+    damage: dict[str, bytes],
+    trained: dict[str, TrainedWeeks],
+    specs: dict[str, AlgorithmSpec],
+    schedule: Schedule,
+    rows: pd.DataFrame,
 ) -> None:
     entry = trained["knn"].weeks[-1]
     assert entry.model_id and entry.backtest_model_id
-    files = {**trained["knn"].models[entry.backtest_model_id], "model.skops": b"PK"}
-    with pytest.raises(FoodInspectionsError, match="was cut or changed"):
-        _train(specs["knn"], schedule, rows, [entry.week], known=lambda anchor: files)
+    files = {**trained["knn"].models[entry.backtest_model_id], **damage}
+    again = _train(specs["knn"], schedule, rows, [entry.week], known=lambda anchor: files)
+    assert set(again.fitted) == {entry.model_id, entry.backtest_model_id}
+    assert all(trained["knn"].models[model_id] == files for model_id, files in again.models.items())
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_fits_side_by_side_give_the_bytes_of_one_after_the_other(
+    name: str,
+    trained: dict[str, TrainedWeeks],
+    specs: dict[str, AlgorithmSpec],
+    schedule: Schedule,
+    rows: pd.DataFrame,
+) -> None:
+    for workers in (1, 4):
+        again = _train(specs[name], schedule, rows, workers=workers)
+        assert again.models == trained[name].models and again.weeks == trained[name].weeks
+        assert again.fitted == trained[name].fitted
+        pd.testing.assert_frame_equal(again.backtest, trained[name].backtest, check_exact=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_at_one_anchor_is_raised(
+    workers: int, specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame
+) -> None:
+    def known(anchor: date) -> None:
+        if anchor == date(2010, 10, 4):
+            raise FoodInspectionsError("The store is gone: start it.")
+
+    with pytest.raises(FoodInspectionsError, match="The store is gone"):
+        _train(specs["baseline"], schedule, rows, known=known, workers=workers)
 
 
 @pytest.mark.parametrize("value", [True, False])
@@ -177,8 +214,8 @@ def test_only_first_visits_of_scheduled_types_with_a_decision_count(rows: pd.Dat
     some["is_reinspection"] = pd.Series([False, False, True, *[False] * 5]).astype(bits).array
     some["in_cohort"] = pd.Series([True, True, True, False, *[True] * 4]).astype(bits).array
     some["failed"] = pd.Series([True, True, True, True, None, False, True, False]).astype(bits).array
-    found = usable_rows(some, "failed", Schedule())
-    assert sorted(found["inspection_id"]) == sorted(some["inspection_id"].to_numpy()[[0, 5, 6, 7]])
+    positions = usable_rows(some, "failed", Schedule())
+    assert sorted(positions) == [0, 5, 6, 7] and some["inspection_id"].iloc[positions].is_monotonic_increasing
     with pytest.raises(FoodInspectionsError, match="label 'passed' is unknown"):
         usable_rows(some, "passed", Schedule())
 

@@ -1,16 +1,29 @@
 from datetime import date
 
 import dagster as dg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from food_inspections_dagster.orchestration.partitions import HISTORY_BEFORE, HISTORY_THROUGH, WEEKLY, range_tags
-from food_inspections_dagster.weeks import FIRST_WEEK, monday
+from food_inspections_dagster.orchestration.partitions import (
+    HISTORY_BEFORE,
+    HISTORY_THROUGH,
+    OWN_WEEK,
+    WEEKLY,
+    Window,
+    range_tags,
+    trailing,
+    weeks_of,
+)
+from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, monday, week_range
 
 
-def upstream(mapping: dg.TimeWindowPartitionMapping, key: str) -> list[str]:
-    subset = mapping.get_upstream_mapped_partitions_result_for_partitions(
-        WEEKLY.subset_with_partition_keys([key]), WEEKLY, WEEKLY
+def by_dagster(window: Window, weeks: list[date]) -> list[date]:
+    """Return the weeks that Dagster's mapping gives for a run of some weeks."""
+    subset = window.mapping.get_upstream_mapped_partitions_result_for_partitions(
+        WEEKLY.subset_with_partition_keys([str(week) for week in weeks]), WEEKLY, WEEKLY
     )
-    return sorted(subset.partitions_subset.get_partition_keys())
+    return sorted(date.fromisoformat(key) for key in subset.partitions_subset.get_partition_keys())
 
 
 def test_partition_keys_are_mondays_from_the_first_week_on():
@@ -19,14 +32,49 @@ def test_partition_keys_are_mondays_from_the_first_week_on():
     assert all(date.fromisoformat(key) == monday(date.fromisoformat(key)) for key in keys)
 
 
-def test_history_ends_where_it_says():
-    assert upstream(HISTORY_BEFORE, "2010-01-25") == ["2010-01-04", "2010-01-11", "2010-01-18"]
-    assert upstream(HISTORY_THROUGH, "2010-01-18") == ["2010-01-04", "2010-01-11", "2010-01-18"]
-    assert upstream(HISTORY_BEFORE, "2010-01-04") == []
+windows = st.one_of(
+    st.builds(Window, st.none(), st.integers(-60, 0)),
+    st.integers(-60, 0).flatmap(lambda first: st.builds(Window, st.just(first), st.integers(first, 0))),
+)
 
 
-def test_range_tags_name_first_and_last_week():
-    assert range_tags([date(2024, 1, 1), date(2024, 1, 8)]) == {
+@settings(deadline=None, max_examples=60)
+@given(windows, st.integers(0, 120), st.integers(1, 8))
+def test_a_window_is_the_same_to_the_planner_and_to_dagster(window, place, length):
+    weeks = week_range(FIRST_WEEK + place * WEEK, FIRST_WEEK + (place + length - 1) * WEEK)
+    assert window.weeks(weeks[0]) == by_dagster(window, weeks[:1])
+    united = sorted({week for own in weeks for week in window.weeks(own)})
+    assert united == by_dagster(window, weeks)
+
+
+@pytest.mark.parametrize("window", [OWN_WEEK, HISTORY_BEFORE, HISTORY_THROUGH, trailing(156)], ids=str)
+def test_the_windows_of_the_graph_agree_in_the_newest_and_the_first_week(window):
+    newest = date.fromisoformat(WEEKLY.get_last_partition_key())
+    for week in (newest, FIRST_WEEK):
+        assert window.weeks(week) == by_dagster(window, [week])
+
+
+def test_windows_end_where_they_say():
+    third = FIRST_WEEK + 2 * WEEK
+    assert HISTORY_BEFORE.weeks(third) == [FIRST_WEEK, FIRST_WEEK + WEEK]
+    assert HISTORY_THROUGH.weeks(third) == [FIRST_WEEK, FIRST_WEEK + WEEK, third]
+    assert HISTORY_BEFORE.weeks(FIRST_WEEK) == []
+    assert OWN_WEEK.weeks(third) == [third]
+    assert trailing(2).weeks(third) == [FIRST_WEEK + WEEK, third]
+    assert trailing(1) == OWN_WEEK
+
+
+def test_range_tags_make_a_run_of_the_weeks():
+    weeks = week_range(date(2024, 1, 1), date(2024, 1, 15))
+    assert range_tags(weeks) == {
         "dagster/asset_partition_range_start": "2024-01-01",
-        "dagster/asset_partition_range_end": "2024-01-08",
+        "dagster/asset_partition_range_end": "2024-01-15",
     }
+    made = []
+
+    @dg.asset(partitions_def=WEEKLY, backfill_policy=dg.BackfillPolicy.single_run())
+    def numbers(context: dg.AssetExecutionContext) -> None:
+        made.extend(weeks_of(context))
+
+    assert dg.materialize([numbers], tags=range_tags(weeks)).success
+    assert made == weeks

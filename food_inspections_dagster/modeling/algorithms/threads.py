@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 _lock = threading.Lock()
 _users = 0
@@ -19,7 +19,7 @@ _limit: Any = None
 
 @functools.cache
 def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()  # it looks through every loaded library: some 10 ms
+    return ThreadpoolController().select(user_api="blas")  # it looks through every loaded library: some 10 ms
 
 
 @contextlib.contextmanager
@@ -28,6 +28,7 @@ def one_blas_thread() -> Iterator[None]:
     global _users, _limit
     with _lock:
         if _users == 0:
+            _take_control()
             _limit = _libraries().limit(limits=1)
         _users += 1
     try:
@@ -36,5 +37,11 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
+                _take_control()
                 _limit.restore_original_limits()
                 _limit = None
+
+
+def _take_control() -> None:
+    """Let this thread set the limit: threadpoolctl obeys one thread only, and ignores others without a word."""
+    OpenBLASController.clear_controlling_thread(force=True)

@@ -1,0 +1,179 @@
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling import algorithms
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Inputs, discover, resolve
+from food_inspections_dagster.modeling.persistence import load
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
+from food_inspections_dagster.modeling.scoring import rank
+from food_inspections_dagster.modeling.training import train_and_backtest
+
+TOY = """
+import json
+import numpy as np
+
+class Toy:
+    name = "toy"
+    description = "Every row's odds are those of the training rows."
+    kind = "python"
+    defaults = {"added": 0.0}
+    libraries = ()
+    file = "model.json.txt"
+    explained_ranks = 2
+
+    def fit(self, parameters, seed, design, inputs, label):
+        return float(label.mean()) + parameters["added"]
+
+    def predict(self, fitted, design, inputs):
+        return np.full(len(inputs), fitted)
+
+    def contributions(self, fitted, design, inputs):
+        return np.full((len(inputs), len(design.owners)), 0.5)
+
+    def dump(self, fitted):
+        return json.dumps(fitted).encode()
+
+    def load(self, data):
+        return json.loads(data)
+
+ALGORITHM = Toy()
+"""
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_each_algorithm_learns_and_stays_calibrated(
+    name: str, specs: dict[str, AlgorithmSpec], inputs: Inputs, label: np.ndarray
+) -> None:
+    train, test = slice(0, 2400), slice(2400, 3600)
+    design, fitted = algorithms.fit(specs[name], inputs.take(train), label[train])
+    score = ALGORITHMS[name].predict(fitted, design, inputs.take(test))
+    assert score.dtype == np.float64 and ((score >= 0) & (score <= 1)).all()
+    assert roc_auc_score(label[test], score) > 0.65
+    assert score.mean() == pytest.approx(label[test].mean(), abs=0.03)
+    assert len(ALGORITHMS[name].predict(fitted, design, inputs.take(slice(0, 0)))) == 0
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_a_row_gets_the_same_bits_in_whatever_company(
+    name: str, specs: dict[str, AlgorithmSpec], inputs: Inputs, label: np.ndarray
+) -> None:
+    design, fitted = algorithms.fit(specs[name], inputs, label)
+    algorithm = ALGORITHMS[name]
+    together = algorithm.predict(fitted, design, inputs)
+    by_week = [algorithm.predict(fitted, design, inputs.take(slice(i, i + 60))) for i in range(0, 3600, 60)]
+    assert np.concatenate(by_week).tobytes() == together.tobytes()
+    rows = np.arange(0, 3600, 9)
+    alone = [algorithm.predict(fitted, design, inputs.take(slice(i, i + 1))) for i in rows]
+    assert np.concatenate(alone).tobytes() == together[rows].tobytes()
+    shuffled = np.random.default_rng(0).permutation(3600)
+    assert algorithm.predict(fitted, design, inputs.take(shuffled)).tobytes() == together[shuffled].tobytes()
+
+
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_preprocessing_sees_training_rows_only(
+    name: str, specs: dict[str, AlgorithmSpec], rows: pd.DataFrame, label: np.ndarray, features: Features
+) -> None:
+    train = rows.iloc[:1200]
+    alone = Inputs.of(train, features)
+    design, fitted = algorithms.fit(specs[name], alone, label[:1200])
+    later = rows.iloc[1200:].assign(kind="Never seen", noise=pd.Series([1e6] * 2400).astype(rows["noise"].dtype).array)
+    together = Inputs.of(pd.concat([train, later]), features).take(slice(0, 1200))
+    second_design, second = algorithms.fit(specs[name], together, label[:1200])
+    predict = ALGORITHMS[name].predict
+    assert np.array_equal(predict(fitted, design, alone), predict(second, second_design, together))
+    # Unknown categories and wild values are met without an error.
+    assert np.isfinite(predict(fitted, design, Inputs.of(later, features))).all()
+
+
+@pytest.mark.parametrize("name", ["xgboost", "logistic_regression", "baseline"])
+def test_contributions_add_up_to_the_log_odds(
+    name: str, specs: dict[str, AlgorithmSpec], inputs: Inputs, label: np.ndarray
+) -> None:
+    design, fitted = algorithms.fit(specs[name], inputs, label)
+    some = inputs.take(slice(0, 200))
+    score = ALGORITHMS[name].predict(fitted, design, some)
+    bias = np.log(score / (1 - score)) - ALGORITHMS[name].contributions(fitted, design, some).sum(axis=1)
+    assert np.ptp(bias) < 1e-4
+
+
+@pytest.fixture
+def with_toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapping[str, algorithms.Algorithm]]:
+    """The algorithms where one file more lies in the package."""
+    (tmp_path / "toy.py").write_text(TOY)
+    importlib.invalidate_caches()
+    monkeypatch.setattr(algorithms, "__path__", [*algorithms.__path__, str(tmp_path)])
+    monkeypatch.setattr(algorithms, "ALGORITHMS", discover())
+    yield algorithms.ALGORITHMS
+    sys.modules.pop(f"{algorithms.__name__}.toy", None)
+
+
+def test_an_algorithm_is_added_by_one_file(
+    with_toy: Mapping[str, algorithms.Algorithm], schedule: Schedule, rows: pd.DataFrame, features: Features
+) -> None:
+    assert list(with_toy) == sorted([*ALGORITHMS, "toy"])
+    week = date(2010, 10, 11)
+    spec = AlgorithmSpec("toy_group", "toy", {"added": 0.01})
+    trained = train_and_backtest(spec, schedule, "failed", features, rows, [week], "v1")
+    files = trained.models[trained.weeks[0].backtest_model_id or ""]
+    assert sorted(files) == ["model.json", "model.json.txt"]
+    model = load(files)
+    window = model.card["training_window"]
+    assert model.card["libraries"].keys() == {"numpy"}
+    assert (trained.backtest["score"] == window["positives"] / window["rows"] + 0.01).all() and len(trained.backtest)
+    some = rows.head(5).reset_index(drop=True)
+    phrases = {name: lambda value: "something" for name, _ in features}
+    ranked = rank(model, "toy_group", some[["establishment_id"]], some, week, phrases)
+    assert ranked["reason_1"].notna().tolist() == [True, True, False, False, False]
+
+
+def test_two_algorithms_of_one_name_are_refused(
+    with_toy: Mapping[str, algorithms.Algorithm], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, f"{algorithms.__name__}.toy_again", None)
+    monkeypatch.delitem(sys.modules, f"{algorithms.__name__}.toy_again")
+    (tmp_path / "toy_again.py").write_text(TOY)
+    importlib.invalidate_caches()
+    with pytest.raises(FoodInspectionsError, match="call their algorithm toy: rename one"):
+        discover()
+
+
+def test_no_other_module_of_the_method_names_an_algorithm() -> None:
+    package = Path(algorithms.__file__).parent
+    shared = [p for p in package.glob("*.py") if "\nALGORITHM = " not in p.read_text()]
+    stores = [
+        package.parent / f"{name}.py" for name in ("persistence", "training", "documents", "explanations", "scoring")
+    ]
+    for file in [*shared, *stores]:
+        text = file.read_text()
+        assert not [name for name in ALGORITHMS if f'"{name}"' in text], file
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (AlgorithmSpec("a", "forest"), "'forest', which is unknown: use one of baseline, knn"),
+        (AlgorithmSpec("a", "knn", {"k": 5}), "unknown parameter 'k': knn takes n_neighbors"),
+    ],
+)
+def test_unknown_recipes_are_refused(spec: AlgorithmSpec, sentence: str) -> None:
+    with pytest.raises(FoodInspectionsError, match=sentence):
+        resolve(spec)
+
+
+def test_the_algorithms_are_read_only() -> None:
+    assert isinstance(ALGORITHMS, MappingProxyType)
+    for algorithm in ALGORITHMS.values():
+        assert isinstance(algorithm.defaults, MappingProxyType)
+        assert algorithm.description.endswith(".")
+    with pytest.raises(FoodInspectionsError, match="'forest' is unknown: use one of baseline"):
+        algorithms.algorithm("forest")

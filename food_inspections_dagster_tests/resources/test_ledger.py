@@ -1,0 +1,124 @@
+from datetime import date
+
+import pytest
+
+from food_inspections_dagster.orchestration.current import Cause
+from food_inspections_dagster.resources.database import WeekLoad
+from food_inspections_dagster.resources.ledger import CheckResult, Ledger
+from food_inspections_dagster.weeks import week_range
+from food_inspections_dagster_tests.toys import THINGS, makes, things_of
+
+WEEKS = week_range(date(2011, 1, 3), date(2011, 1, 24))
+
+
+@pytest.fixture
+def ledger(database):
+    return Ledger(database)
+
+
+def load(ledger, weeks=WEEKS, asset="things", rows=3, columns=None, **changed):
+    """Record a load as an IO manager does."""
+    loads = [WeekLoad(week, rows, f"hash {rows} of {week}", columns or {}) for week in weeks]
+    audit = {"run_id": "run-1", "code_version": "1", "settings_digest": "s", "input_hashes": {}, **changed}
+    with ledger.opened(asset, weeks, audit["run_id"]) as opened:
+        ledger.record(asset, loads, close=opened, **audit)
+
+
+def judged(weeks, failing=(), check="half", blocking=True, asset="things"):
+    return CheckResult(asset, check, blocking, weeks[0], weeks[-1], tuple(failing), "words")
+
+
+def test_a_new_ledger_is_empty(ledger):
+    assert ledger.snapshot() == ({}, {})
+    assert ledger.newest_load() == 0
+
+
+def test_the_newest_load_of_each_week_counts(ledger):
+    load(ledger, columns={"share": "abc", "name": "ü"}, input_hashes={WEEKS[0]: "read"})
+    load(ledger, WEEKS[1:3], rows=5, code_version="2", settings_digest=None)
+    load(ledger, WEEKS[:1], asset="others", code_version=None)
+    loads = ledger.snapshot().loads
+    assert {asset: sorted(weeks) for asset, weeks in loads.items()} == {"things": WEEKS, "others": WEEKS[:1]}
+    things = loads["things"]
+    assert [things[week].rows for week in WEEKS] == [3, 5, 5, 3]
+    assert [things[week].code_version for week in WEEKS] == ["1", "2", "2", "1"]
+    first = things[WEEKS[0]]
+    assert (first.content_hash, first.column_hashes) == (f"hash 3 of {WEEKS[0]}", {"share": "abc", "name": "ü"})
+    assert (first.input_hash, first.settings_digest, first.run_id) == ("read", "s", "run-1")
+    assert things[WEEKS[1]].settings_digest is None and things[WEEKS[3]].input_hash is None
+    assert loads["others"][WEEKS[0]].code_version is None
+    assert ledger.newest_load() == 7 == loads["others"][WEEKS[0]].load_id
+
+
+def test_a_load_that_did_not_end_makes_its_weeks_count_as_not_made(ledger):
+    load(ledger)
+    load(ledger, asset="others")
+    with pytest.raises(ZeroDivisionError), ledger.opened("things", WEEKS[1:3], "run-2"):
+        assert sorted(ledger.snapshot().loads["things"]) == [WEEKS[0], WEEKS[3]], "nor while it runs"
+        raise ZeroDivisionError
+    assert sorted(ledger.snapshot().loads["things"]) == [WEEKS[0], WEEKS[3]]
+    assert sorted(ledger.snapshot().loads["others"]) == WEEKS
+    load(ledger, WEEKS[1:2])
+    assert sorted(ledger.snapshot().loads["things"]) == [WEEKS[0], WEEKS[1], WEEKS[3]]
+    load(ledger, WEEKS[2:])
+    assert sorted(ledger.snapshot().loads["things"]) == WEEKS
+    assert ledger.database.query("SELECT count(*) AS n FROM metadata.open_loads")["n"].tolist() == [0]
+
+
+def test_a_broken_load_does_not_lock_the_next_one_out(ledger):
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), ledger.opened("things", WEEKS, "run"):
+            raise ZeroDivisionError
+    load(ledger)
+    assert sorted(ledger.snapshot().loads["things"]) == WEEKS
+
+
+def test_the_newest_word_of_a_blocking_check_on_each_week_counts(ledger):
+    ledger.record_checks([judged(WEEKS, [WEEKS[1], WEEKS[2]])], "run-1", 4)
+    ledger.record_checks([judged(WEEKS[2:]), judged(WEEKS[:1], WEEKS[:1], check="other")], "run-2", 9)
+    judgements = ledger.snapshot().judgements["things"]
+    assert {week: one.failed for week, one in judgements["half"].items()} == dict(
+        zip(WEEKS, (False, True, False, False), strict=True)
+    )
+    assert [judgements["half"][week].after_load for week in WEEKS] == [4, 4, 9, 9]
+    assert judgements["half"][WEEKS[1]].description == "words"
+    assert {week: one.failed for week, one in judgements["other"].items()} == {WEEKS[0]: True}
+
+
+def test_warnings_are_kept_and_never_judge(ledger):
+    ledger.record_checks([judged(WEEKS, WEEKS, blocking=False)], "run-1", 0)
+    ledger.record_checks([], "run-1", 0)
+    assert ledger.snapshot().judgements == {}
+    rows = ledger.database.query("SELECT check_name, blocking, failing, run_id FROM metadata.check_results")
+    assert rows["check_name"].tolist() == ["half"] and not rows["blocking"][0]
+    assert list(rows["failing"][0]) == WEEKS
+
+
+def test_a_step_sees_the_ledger_as_it_was_when_it_began(ledger):
+    load(ledger, WEEKS[:1])
+    first = ledger.of_step("run-1", "step", 0)
+    load(ledger)
+    assert ledger.of_step("run-1", "step", 0) is first
+    assert sorted(first.loads["things"]) == WEEKS[:1]
+    for step in (("run-1", "later step", 0), ("run-1", "later step", 1), ("run-2", "step", 0)):
+        assert sorted(ledger.of_step(*step).loads["things"]) == WEEKS
+
+
+def test_what_a_source_held_is_kept_for_the_step_that_reads_it(ledger):
+    assert ledger.source_states("run-1", "raw") == {}
+    ledger.note_source("run-1", "raw", {WEEKS[0]: "3"})
+    assert ledger.source_states("run-1", "raw") == {WEEKS[0]: "3"}
+    assert ledger.source_states("run-2", "raw") == {}
+
+
+def test_loads_of_an_earlier_version_are_not_current(toys):
+    """A database of the first version: no digests beside the content."""
+    things = makes(THINGS, of=things_of)
+    toys.run([things], WEEKS)
+    toys.database.execute(
+        "UPDATE metadata.partition_loads SET column_hashes = NULL, settings_digest = NULL, input_hash = NULL"
+    )
+    currency = toys.currency(things)
+    assert {currency.reason("things", week).cause for week in WEEKS} == {Cause.SETTINGS}
+    toys.run([things], WEEKS)
+    assert {toys.currency(things).reason("things", week) for week in WEEKS} == {None}
