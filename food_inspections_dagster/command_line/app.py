@@ -160,7 +160,7 @@ def trace(
 
 @app.command("sql")
 def ask_sql(
-    statement: Annotated[str, typer.Argument(help=f'One SELECT, such as "select count(*) from {INSPECTIONS}".')],
+    statement: Annotated[str, typer.Argument(help=f'One SELECT, such as "select count(*) from {INSPECTIONS}".')],  # noqa: S608
     form: Annotated[sql.Format, typer.Option("--format", help="How the answer is printed.")] = sql.Format.TABLE,
     portal: Portal = SIMULATED,
 ) -> None:
