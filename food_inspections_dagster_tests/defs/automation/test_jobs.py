@@ -82,6 +82,12 @@ def rows_in_a_week_that_was_empty(world: World) -> None:
     world.publish([dated(row, CITY[9]) for row in world.rows_of(CITY[10])[:3]])
 
 
+def rows_published_after_monday(world: World) -> None:
+    """In the newest week, which is loaded: without a look at it they were lost."""
+    row = {name: value for name, value in world.rows_of(NEWEST)[0].items() if name[0] != ":"}
+    world.publish([{**row, "inspection_id": str(99_000_000 + number)} for number in range(3)])
+
+
 CORRECTIONS = [
     ten_rows_corrected,
     moved_to_a_far_earlier_week,
@@ -90,6 +96,7 @@ CORRECTIONS = [
     one_row_deleted,
     a_week_emptied,
     rows_in_a_week_that_was_empty,
+    rows_published_after_monday,
 ]
 
 
