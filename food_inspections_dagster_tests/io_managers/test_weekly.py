@@ -117,17 +117,18 @@ def test_two_writers_of_an_asset_wait_for_each_other(toys, new_database, monkeyp
     second = threading.Thread(target=write, args=(other, 2))
     second.start()
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = %s::oid"
-    with toys.database.connect() as connection:
-        (oid,) = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
-        while second.is_alive() and connection.execute(waiting, [oid]).fetchone() == (0,):
-            pass
-        assert second.is_alive()
-        assert connection.execute("SELECT count(*) FROM metadata.open_loads").fetchone() == (1,)
-    started = len(puts)
-    assert started <= len(WEEKS)
-    let_go.set()
-    first.join()
-    second.join()
+    try:
+        with toys.database.connect() as connection:
+            (oid,) = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+            while second.is_alive() and connection.execute(waiting, [oid]).fetchone() == (0,):
+                pass
+            assert second.is_alive()
+            assert connection.execute("SELECT count(*) FROM metadata.open_loads").fetchone() == (1,)
+        assert len(puts) <= len(WEEKS)
+    finally:
+        let_go.set()
+        first.join()
+        second.join()
     assert errors == []
     assert len(puts) == 2 * len(WEEKS)
     assert toys.audit()["rows"].tolist() == [1, 1, 0, 1, 1, 2, 2, 0, 2, 2]

@@ -207,7 +207,8 @@ def test_each_stage_rests_on_its_own_modules_and_on_no_wiring(modules):
     for name, reached in modules.items():
         assert EXPECTED[name] <= reached, name
         wiring = {one for one in reached if one.split(".")[0] in WIRING}
-        assert wiring <= {"resources.portal"}, name
+        assert wiring <= {one.removeprefix(f"{PACKAGE}.") for one in module.SHAPING}, name
+        assert not wiring or name == "raw_inspections"
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -38,7 +38,7 @@ windows = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(windows, st.integers(0, 120), st.integers(1, 8))
 def test_a_window_is_the_same_to_the_planner_and_to_dagster(window, place, length):
     weeks = week_range(FIRST_WEEK + place * WEEK, FIRST_WEEK + (place + length - 1) * WEEK)

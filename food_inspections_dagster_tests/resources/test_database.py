@@ -1,9 +1,14 @@
 import os
+import re
 import signal
+import socketserver
+import struct
 import subprocess
 import sys
 import threading
+import traceback
 from datetime import UTC, date, datetime
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -15,7 +20,11 @@ from pydantic import SecretStr
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources import database as module
 from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
+from food_inspections_dagster.resources.ledger import Ledger
+from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.weeks import week_range
+from food_inspections_dagster_tests.toys import THINGS, Toys, makes, things_of
 
 WEEKS = week_range(date(2011, 1, 3), date(2011, 1, 24))
 
@@ -112,6 +121,44 @@ def test_the_hash_is_of_the_content_and_of_the_week_alone(database):
     null_to_zero = frame()
     null_to_zero["flag"] = null_to_zero["flag"].fillna(False)
     assert replace(database, null_to_zero)[0].content_hash != first[0].content_hash
+
+
+def test_the_hash_is_of_the_columns_hashes(database):
+    first = replace(database, frame())[1]
+    changed = frame()
+    changed.loc[changed["inspection_id"] == 4, "small"] = 77
+    second = replace(database, changed)[1]
+    differ = {name for name in first.column_hashes if first.column_hashes[name] != second.column_hashes[name]}
+    assert differ == {"small"}
+    stored = Ledger(database).snapshot().loads["things"][WEEKS[1]]
+    assert (stored.content_hash, stored.column_hashes) == (second.content_hash, second.column_hashes)
+
+
+def test_the_audit_tells_what_decided_the_rows_and_ends_the_open_load(database):
+    ledger = Ledger(database)
+    with ledger.opened("things", WEEKS, "run-1") as opened:
+        assert ledger.snapshot().loads == {}
+        replace(
+            database,
+            frame(),
+            settings_digest="settings",
+            input_hashes={WEEKS[0]: "read", WEEKS[2]: "other"},
+            close=opened,
+        )
+        assert database.query("SELECT count(*) AS n FROM metadata.open_loads")["n"].tolist() == [0]
+    audit = database.query("SELECT settings_digest, input_hash FROM metadata.partition_loads ORDER BY week")
+    assert audit["settings_digest"].tolist() == ["settings"] * 4
+    assert audit["input_hash"].fillna("none").tolist() == ["read", "none", "other", "none"]
+
+
+def test_a_load_that_is_refused_stays_open(database):
+    ledger = Ledger(database)
+    with (
+        pytest.raises(FoodInspectionsError, match="no column inspection_id"),
+        ledger.opened("things", WEEKS, "run-1") as opened,
+    ):
+        replace(database, frame().drop(columns="inspection_id"), close=opened)
+    assert database.query("SELECT weeks FROM metadata.open_loads")["weeks"].map(list).tolist() == [WEEKS]
 
 
 def test_wide_integers_are_not_written_into_narrow_or_floating_columns(database):
@@ -334,3 +381,162 @@ def test_a_full_disk_is_one_sentence_and_changes_nothing(database, monkeypatch):
         replace(database, frame(start=100))
     rows = database.read_range("clean.things", WEEKS[0], WEEKS[-1])
     assert rows["inspection_id"].tolist() == list(range(12))
+
+
+# The address of a server.
+
+#: Passwords, and parts of them that no sentence may show.
+PASSWORDS = {
+    "p@ss/w0rd%25": ("ss/w0rd", "ss%2Fw0rd", "w0rd"),
+    "100%": ("100",),
+    "a:b#c[zz9": ("zz9", "b#c", "b%23c"),
+    "tail@": ("tail",),
+}
+
+
+def parts_shown(error: BaseException, password: str, *more: str) -> list[str]:
+    """Return the parts of a password that an error shows anywhere, in its traceback too."""
+    text = "".join(traceback.format_exception(error)) + repr(error)
+    return [part for part in (password, quote(password, safe=""), *more) if part in text]
+
+
+@pytest.fixture
+def refusing_server():
+    """A server that asks for the password and refuses it; yield its port, and the passwords that it got."""
+    passwords = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            while True:
+                length, code = struct.unpack("!II", self.rfile.read(8))
+                if code not in (80877103, 80877104):  # neither TLS nor GSS
+                    break
+                self.wfile.write(b"N")
+            self.rfile.read(length - 8)
+            self.wfile.write(b"R" + struct.pack("!II", 8, 3))  # the password, please
+            (length,) = struct.unpack("!xI", self.rfile.read(5))
+            passwords.append(self.rfile.read(length - 4)[:-1].decode())
+            fields = b'SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user "jane"\0\0'
+            self.wfile.write(b"E" + struct.pack("!I", len(fields) + 4) + fields)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1], passwords
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_refused_password_arrives_whole_and_is_never_shown(refusing_server, password):
+    port, passwords = refusing_server
+    url = f"postgresql://jane:{quote(password, safe='')}@127.0.0.1:{port}/other"
+    refused = Database(url=SecretStr(url), database="things", portal="p")
+    with pytest.raises(FoodInspectionsError, match="refuses the user or the password") as refusal:
+        refused.connect()
+    assert passwords and set(passwords) == {password}
+    assert refused.place == f"Postgres at 127.0.0.1:{port}, database things"
+    assert str(refusal.value).startswith(refused.place)
+    assert parts_shown(refusal.value, password, *PASSWORDS[password]) == []
+    assert password not in repr(refused) + str(refused)
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_port_without_a_server_shows_no_password(password):
+    url = f"postgresql://jane:{quote(password, safe='')}@127.0.0.1:1/other"
+    lost = Database(url=SecretStr(url), database="things", portal="p")
+    for call in (lost.connect, lambda: lost.query("SELECT 1"), lambda: replace(lost, frame())):
+        with pytest.raises(FoodInspectionsError, match=r"127\.0\.0\.1:1, database things cannot be reached") as refusal:
+            call()
+        assert parts_shown(refusal.value, password, *PASSWORDS[password]) == []
+
+
+@pytest.mark.parametrize("password", ["abc%zzdef", "abc/99def", "abc@99def", "abc#99def", "abc:xx/99def", "abc 99def"])
+def test_an_address_that_cannot_be_read_shows_no_part_of_it(password):
+    unreadable = Database(url=SecretStr(f"postgresql://jane:{password}@127.0.0.1:1/other"), database="a", portal="p")
+    for call in (unreadable.connect, lambda: unreadable.query("SELECT 1"), lambda: unreadable.place):
+        with pytest.raises(FoodInspectionsError, match="percent-encode") as refusal:
+            call()
+        parts = [part for part in re.split("[^a-z0-9]", password) if len(part) > 2]
+        assert parts_shown(refusal.value, password, *parts) == []
+
+
+def test_a_user_and_a_password_with_reserved_characters_reach_the_server(postgres):
+    """Postgres on a socket takes any password; the user must be the one that is named."""
+    user, password = "ja/ne@x%", "p@ss/w0rd%25"
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute('CREATE ROLE "ja/ne@x%" LOGIN SUPERUSER')
+    socket = psycopg.conninfo.conninfo_to_dict(postgres.url("postgres"))["host"]
+    url = f"postgresql://{quote(user, safe='')}:{quote(password, safe='')}@/ignored?host={quote(str(socket), safe='')}"
+    named = Database(url=SecretStr(url), database="named & ünique/1", portal="simulated-test")
+    assert named.query("SELECT current_user AS name, current_database() AS place").to_dict("records") == [
+        {"name": user, "place": "named & ünique/1"}
+    ]
+    assert len(replace(named, frame())) == 4
+
+
+# A database of an earlier version.
+
+EARLIER = """
+CREATE SCHEMA metadata;
+CREATE TABLE metadata.portal (name text NOT NULL, one boolean PRIMARY KEY DEFAULT true CHECK (one));
+CREATE TABLE metadata.partition_loads (
+    load_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    asset text NOT NULL,
+    week date NOT NULL,
+    rows bigint NOT NULL,
+    content_hash text NOT NULL,
+    run_id text NOT NULL,
+    code_version text,
+    loaded_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON metadata.partition_loads (asset, week);
+INSERT INTO metadata.portal (name) VALUES ('simulated-test');
+INSERT INTO metadata.partition_loads (asset, week, rows, content_hash, run_id, code_version)
+    SELECT 'things', week::date, 3, 'old', 'old-run', 'v1'
+    FROM generate_series('2011-01-03'::date, '2011-01-24', '7 days') AS week;
+CREATE SCHEMA clean;
+CREATE TABLE clean.things (
+    week date, thing_id bigint, share double precision, name text, PRIMARY KEY (week, thing_id)
+);
+INSERT INTO clean.things SELECT week, 1, 0.5, 'old' FROM metadata.partition_loads;
+"""
+
+
+@pytest.fixture
+def earlier(postgres: EmbeddedPostgres, new_database):
+    """Open a database as commit 28f6736 made it."""
+    database = new_database()
+    postgres.ensure_database(database.database)
+    with psycopg.connect(postgres.url(database.database)) as connection:
+        connection.execute(EARLIER)
+    return database
+
+
+def test_a_database_of_the_first_version_gains_what_is_new_and_keeps_its_rows(earlier, new_database):
+    for database in (earlier, new_database(earlier.database)):
+        loads = database.query("SELECT * FROM metadata.partition_loads ORDER BY load_id")
+        assert loads["week"].tolist() == WEEKS
+        assert loads["content_hash"].tolist() == ["old"] * 4
+        assert loads[["column_hashes", "settings_digest", "input_hash"]].isna().all(axis=None)
+        assert database.has_table("metadata.open_loads") and database.has_table("metadata.check_results")
+        assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 4
+        indexes = database.query("SELECT indexname AS name FROM pg_indexes WHERE tablename = 'partition_loads'")
+        assert sorted(indexes["name"]) == ["partition_loads_newest", "partition_loads_pkey"]
+    assert database.query("SELECT name FROM metadata.portal")["name"].tolist() == ["simulated-test"]
+
+
+def test_weeks_of_the_first_version_are_made_again_and_then_current(earlier, tmp_path):
+    toys = Toys(earlier, ObjectStore(url=str(tmp_path / "objects"), portal="simulated-test"))
+    things = makes(THINGS, of=things_of)
+    currency = toys.currency(things)
+    assert [str(currency.reason("things", week)) for week in WEEKS] == ["code"] * 4
+    assert currency.loads("things")[WEEKS[0]].column_hashes == {}
+    toys.run([things], WEEKS)
+    assert [toys.currency(things).reason("things", week) for week in WEEKS] == [None] * 4
+    assert "old" not in set(earlier.read_range("clean.things", WEEKS[0], WEEKS[-1])["name"])
+
+
+def test_the_first_version_s_data_of_another_portal_is_refused(earlier, new_database):
+    with pytest.raises(FoodInspectionsError, match="holds the data of the portal simulated-test, not of another"):
+        new_database(earlier.database, portal="another").connect()
