@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from food_inspections_dagster.catalog import INSPECTIONS
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line import trace as tracing
@@ -159,7 +160,7 @@ def trace(
 
 @app.command("sql")
 def ask_sql(
-    statement: Annotated[str, typer.Argument(help='A SELECT, such as "select count(*) from clean.inspections".')],
+    statement: Annotated[str, typer.Argument(help=f'One SELECT, such as "select count(*) from {INSPECTIONS}".')],  # noqa: S608
     form: Annotated[sql.Format, typer.Option("--format", help="How the answer is printed.")] = sql.Format.TABLE,
     portal: Portal = SIMULATED,
 ) -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from rich.console import Console
 from rich.table import Table
 
-from food_inspections_dagster.catalog import RAW_INSPECTIONS
+from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.stored import Stored
 
@@ -50,7 +50,7 @@ def trace(console: Console, stored: Stored, establishment: str, week: date | Non
     rows = stored.query(TRACE, {"establishment": establishment, "week": week})
     if rows.empty:
         on = f"the list of week {week}" if week else "any list"
-        raise FoodInspectionsError(f"'{establishment}' is not on {on}: name an establishment_id of predictions.scores.")
+        raise FoodInspectionsError(f"'{establishment}' is not on {on}: name an establishment_id of {SCORES}.")
     first = rows.iloc[0]
     console.print(
         f"{first.dba_name} ({establishment}), week {first.score_week}: rank {first['rank']}, {first.score:.1%}, "
