@@ -17,6 +17,9 @@ from food_inspections_dagster.io_managers.weekly import Prepared, WeeklyIOManage
 from food_inspections_dagster.resources.database import week_loads
 from food_inspections_dagster.resources.object_store import ObjectStore
 
+# Statistics and the Arrow schema are a quarter of a small object's bytes; a week is read as a whole.
+_PARQUET: dict[str, Any] = {"compression": "zstd", "write_statistics": False, "store_schema": False}
+
 
 class RowsIOManager(WeeklyIOManager):
     """Stores a frame as the Parquet objects of its weeks. A week without a row is an object without rows."""
@@ -84,7 +87,7 @@ def put_weeks(objects: ObjectStore, entry: Rows, rows: pa.Table, bounds: Mapping
         sink = io.BytesIO()
         # No dictionaries for numbers of a few hundred rows: they cost more to build than they save.
         texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-        pq.write_table(rows.slice(start, stop - start), sink, compression="zstd", use_dictionary=texts)
+        pq.write_table(rows.slice(start, stop - start), sink, use_dictionary=texts, **_PARQUET)
         objects.put(entry.path(week), sink.getvalue())
         return len(sink.getbuffer())
 
