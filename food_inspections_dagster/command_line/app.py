@@ -75,7 +75,9 @@ def run(
     choice = choose(portal, City(seed, scale, weeks))
     out = console()
     with _serving(choice, out) as settings:
-        commands.run(out, settings, choice.description, from_week, to_week, until, only_missing)
+        commands.run(
+            out, settings, choice.description, choice.command("dev"), from_week, to_week, until, only_missing
+        )
 
 
 @app.command()
@@ -152,9 +154,12 @@ def trace(
     establishment: Annotated[str, typer.Argument(help="An establishment_id, such as L1234.")],
     week: Annotated[str | None, typer.Argument(help="The list's week (a Monday).  [default: its newest]")] = None,
     portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
 ) -> None:
     """Print the way of one score back to the raw objects: hashes, code, model and runs."""
-    stored = _stored(portal)
+    stored = _stored(portal, City(seed, scale, weeks))
     tracing.trace(console(), stored, establishment, parse_week(week) if week else None)
 
 
@@ -163,14 +168,17 @@ def ask_sql(
     statement: Annotated[str, typer.Argument(help=f'One SELECT, such as "select count(*) from {INSPECTIONS}".')],  # noqa: S608
     form: Annotated[sql.Format, typer.Option("--format", help="How the answer is printed.")] = sql.Format.TABLE,
     portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
 ) -> None:
     """Answer one SELECT over the zones raw and processed and the tables of Postgres, without changing anything."""
-    stored = _stored(portal)
+    stored = _stored(portal, City(seed, scale, weeks))
     sql.show(console(), sql.ask(stored, Ledger(stored.database).snapshot(), statement), form)
 
 
-def _stored(portal: str) -> Stored:
-    settings = _settings(portal, City())
+def _stored(portal: str, city: City) -> Stored:
+    settings = _settings(portal, city)
     return Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
 
 

@@ -1,5 +1,6 @@
 """Chooses the portal that a command works with, and runs our server beside it where it is not the City's."""
 
+import shlex
 import subprocess
 import sys
 import time
@@ -48,7 +49,15 @@ class PortalChoice:
 
     @property
     def make_argument(self) -> str:
-        return "" if self.is_simulated else f" PORTAL={self.text}"
+        return "" if self.is_simulated else f" PORTAL={shlex.quote(self.text)}"
+
+    def command(self, verb: str) -> str:
+        """Return what to type for ``make <verb>`` on the same data; make knows no other city than the usual one."""
+        if self.city == City() or not self.is_simulated:
+            return f"make {verb}{self.make_argument}"
+        city = self.city
+        weeks = f" --weeks {city.weeks}" if city.weeks else ""
+        return f".venv/bin/food-inspections {verb} --seed {city.seed} --scale {city.scale:g}{weeks}"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a person reads at the end, on one screen: the stages, the models, the verdict on bias, the list."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -55,7 +55,9 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
     """Print per asset how many weeks are current, and of the others the reasons with the weeks."""
     table = _table("stage", "current", "not current", "why")
     table.columns[-1].justify = "left"
+    anything = False
     for unit, reasons in stale(currency, targets).items():
+        anything = anything or bool(reasons)
         for asset in unit:
             weeks = targets.get(asset, ())
             causes = Counter(reason.cause for reason in reasons.values())
@@ -64,16 +66,24 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
                 of_cause = sorted(week for week, reason in reasons.items() if reason.cause is cause)
                 if of_cause:
                     first = reasons[of_cause[0]]
-                    detail = f", first {first.detail}" if first.detail else ""
+                    detail = f" ({first.detail})" if first.detail else ""
                     why.append(f"{cause}{detail}: {names(of_cause, 2)}")
             total = sum(causes.values())
             waits = len(currency.waiting[asset] & set(weeks) - set(reasons))
             if waits:
-                why.append(f"{waits:,} may follow what they read")
+                why.append(f"{waits:,} more if what they read comes out different")
             table.add_row(asset, f"{len(weeks) - total:,}", f"{total:,}" if total else "", escape("; ".join(why)))
-    console.print(table)
     if not targets:
         console.print("Nothing is loaded yet: make run loads the history.")
+        return
+    console.print(table)
+    console.print("make run makes what is not current." if anything else "Every stage is current.")
+
+
+def print_warnings(console: Console, warnings: Sequence[str]) -> None:
+    """Print what checks that do not block have against the data."""
+    for warning in warnings:
+        console.print(f"[yellow]Warning:[/yellow] check {escape(warning)}")
 
 
 def print_monday(console: Console, stored: Stored, week: date) -> None:
@@ -122,9 +132,13 @@ def _value(name: str, estimate: Mapping[str, float | None] | None) -> str:
 def _print_bias(console: Console, stored: Stored, week: date) -> None:
     verdicts = stored.query(_VERDICTS, {"week": week})
     console.print("\n[bold]Is the list fair?[/bold]")
-    for sentence in summary(verdicts, week).values():
+    sentences = list(summary(verdicts, week).values())
+    for sentence in sentences:
         console.print(f"- {escape(sentence)}")
-    console.print(f"Each group in words: table {BIAS_VERDICTS}.")
+    if sentences:
+        console.print(f"Each group in words: table {BIAS_VERDICTS}.")
+    else:
+        console.print(escape(" ".join(verdicts["sentence"])))
 
 
 def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], week: date) -> None:
@@ -139,12 +153,17 @@ def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], w
     for row in rows.itertuples():
         where = ", ".join(str(part) for part in (row.address, row.zip) if not pd.isna(part))
         console.print(
-            f"{row.rank:>3}. [bold]{escape(str(row.dba_name))}[/bold], {escape(where)} ({row.facility_type}): "
-            f"{row.score:.0%}; last: {row.last_result} on {row.last_inspection_date}"
+            f"{row.rank:>3}. [bold]{escape(_name(row.dba_name))}[/bold], {escape(where)} "
+            f"({escape(str(row.facility_type))}): {row.score:.0%}; last: {escape(str(row.last_result))} on "
+            f"{row.last_inspection_date}"
         )
         reasons = [str(reason) for reason in (row.reason_1, row.reason_2, row.reason_3) if not pd.isna(reason)]
         if reasons:
             console.print(f"     {escape('; '.join(reasons))}", style="dim")
+
+
+def _name(name: Any) -> str:
+    return "(no name)" if pd.isna(name) else str(name)
 
 
 def _table(first: str, *numbers: str) -> Table:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from food_inspections_dagster import definitions
 from food_inspections_dagster.catalog import RAW_INSPECTIONS
 from food_inspections_dagster.command_line import report
+from food_inspections_dagster.command_line.portal import answers
 from food_inspections_dagster.command_line.progress import Teller
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration import planner
@@ -28,6 +29,7 @@ def run(
     console: Console,
     settings: Settings,
     source: str,
+    look_next: str,
     first: date | None = None,
     last: date | None = None,
     until: str | None = None,
@@ -37,6 +39,7 @@ def run(
 
     Args:
         source: the portal in words.
+        look_next: the command that opens Dagster's UI on the same data.
     """
     began = time.monotonic()
     teller = Teller(console)
@@ -77,11 +80,13 @@ def run(
     if not done.run_ids:
         console.print("Every stage is current for these weeks: nothing had to be made.")
     report.print_stages(console, graph, ledger.snapshot(), targets, done)
-    for warning in done.warnings:
-        console.print(f"[yellow]Warning:[/yellow] check {escape(warning)}", soft_wrap=False)
+    report.print_warnings(console, done.warnings)
     if until is None:
         report.print_monday(console, stored, weeks[-1])
-    console.print(f"\nDone in {time.monotonic() - began:.0f} s, peak memory {_peak_gigabytes():.1f} GB.")
+    console.print(
+        f"\nDone in {time.monotonic() - began:.0f} s, peak memory {_peak_gigabytes():.1f} GB. "
+        f"Look next: {escape(look_next)} opens the asset graph."
+    )
 
 
 def status(console: Console, settings: Settings) -> None:
@@ -92,12 +97,16 @@ def status(console: Console, settings: Settings) -> None:
     snapshot = ledger.snapshot()
     loaded = sorted(snapshot.loads.get(RAW_INSPECTIONS.asset, {}))
     try:
+        portal.check_identity()
         weeks = planner.wanted_weeks(portal, snapshot)
         states = planner.source_states(graph, portal, weeks[0], weeks[-1])
-        answer = f"Portal {portal.url} answers."
+        answer = f"Compared with the portal {portal.url}."
     except FoodInspectionsError as error:
         weeks, states = loaded, {}
-        answer = f"Not compared with the portal. {error}"
+        # Our own portal runs beside run and dev only, so that it does not answer is nothing to mend.
+        silent = settings.portal.is_loopback and not answers(portal.url, portal.dataset)
+        why = "it is not running; make run and make dev start it." if silent else str(error)
+        answer = f"Not compared with the portal: {why}"
     targets = planner.targets(graph, snapshot, weeks, settings.scores.run_weeks) if weeks else {}
     report.print_status(console, graph, Currency(graph, snapshot, states), targets)
     console.print(answer, soft_wrap=True)

@@ -8,10 +8,11 @@ from rich.table import Table
 from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.weeks import WEEK
 
 # One question: the score; of its week the loads of the list, the decision and the model behind it; and of every week
 # in which the establishment has a record the loads of its clean rows and of the raw object. `loads` is the newest
-# load of each week of each asset; `%(week)s` null means the establishment's newest list.
+# load of each week of each asset, without weeks whose load was never finished; `%(week)s` null means the establishment's newest list.
 TRACE = """
     with score as (
         select week, establishment_id, dba_name, rank, score, model_group, model_id from {scores}
@@ -21,7 +22,9 @@ TRACE = """
     loads as (
         select distinct on (asset, week) asset, week, rows, content_hash, code_version, settings_digest, input_hash,
             run_id, loaded_at
-        from metadata.partition_loads order by asset, week, load_id desc
+        from metadata.partition_loads
+        where (asset, week) not in (select asset, unnest(weeks) from metadata.open_loads)
+        order by asset, week, load_id desc
     ),
     records as (
         select distinct i.week from {inspections} as i join score as s using (establishment_id) where i.week <= s.week
@@ -37,7 +40,8 @@ TRACE = """
     select steps.step, steps.asset, steps.week, loads.rows, loads.content_hash, loads.code_version,
         loads.settings_digest, loads.input_hash, loads.run_id, loads.loaded_at::text as loaded_at,
         score.week as score_week, score.dba_name, score.rank, score.score, score.model_group, score.model_id
-    from steps cross join score left join loads using (asset, week) order by steps.step, steps.week
+    from steps cross join score left join loads on loads.asset = steps.asset and loads.week = steps.week
+    order by steps.step, steps.week
 """
 
 
@@ -47,15 +51,18 @@ def trace(console: Console, stored: Stored, establishment: str, week: date | Non
     Raises:
         FoodInspectionsError: where the establishment is on no such list.
     """
+    if not stored.database.has_table(str(SCORES)):
+        raise FoodInspectionsError("There is no list yet: make run makes one.")
     rows = stored.query(TRACE, {"establishment": establishment, "week": week})
     if rows.empty:
         on = f"the list of week {week}" if week else "any list"
         raise FoodInspectionsError(f"'{establishment}' is not on {on}: name an establishment_id of {SCORES}.")
     first = rows.iloc[0]
     console.print(
-        f"{first.dba_name} ({establishment}), week {first.score_week}: rank {first['rank']}, {first.score:.1%}, "
-        f"{first.model_group} {first.model_id}",
+        f"{first.dba_name} ({establishment}), list for the week of {first.score_week + WEEK}: rank {first['rank']}, "
+        f"{first.score:.1%}, by {first.model_group} {first.model_id}",
         markup=False,
+        soft_wrap=True,
     )
     table = Table("asset", "week", "content", "code", "settings", "read", "run", "loaded", box=None, pad_edge=False)
     for row in rows.itertuples():
@@ -69,4 +76,8 @@ def trace(console: Console, stored: Stored, establishment: str, week: date | Non
         )
     console.print(table)
     path = RAW_INSPECTIONS.path(rows.iloc[-1].week)
-    console.print(f"Raw objects lie at paths such as {path}.", soft_wrap=True)
+    console.print(
+        "content: hash of what is stored; code, settings, read: hashes of what made it. Whole hashes: "
+        f"metadata.partition_loads. Raw objects lie at paths such as {path}.",
+        soft_wrap=True,
+    )

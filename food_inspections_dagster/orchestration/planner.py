@@ -43,8 +43,12 @@ class PlannedRun:
     checks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        what = ", ".join(self.assets) or f"checks of {', '.join(self.checks)}"
-        return f"{what}: {self.weeks[0]} to {self.weeks[-1]}"
+        made = self.assets or self.checks
+        what = ", ".join(made) if len(made) <= 3 else f"{made[0]} to {made[-1]} ({len(made)} assets)"
+        when = f"week {self.weeks[0]}"
+        if len(self.weeks) > 1:
+            when = f"{len(self.weeks)} weeks from {self.weeks[0]} to {self.weeks[-1]}"
+        return f"{what if self.assets else f'the checks of {what}'}, {when}"
 
 
 @dataclass
@@ -273,9 +277,10 @@ def execute(
         elif event.is_step_failure or event.event_type is dg.DagsterEventType.RUN_FAILURE:
             failures.append(event)
         success = success or event.event_type is dg.DagsterEventType.RUN_SUCCESS
-    report.warnings += [_words(check) for check in failed if not check.blocking]
+    told = _words([check for check in failed if not check.blocking])
+    report.warnings += [words for words in told if words not in report.warnings]
     if not success:
-        blocking = [_words(check) for check in failed if check.blocking]
+        blocking = _words([check for check in failed if check.blocking])
         raise FoodInspectionsError(
             f"Check {blocking[0]} What follows was not made." if blocking else _why(failures, report.run_ids[-1])
         )
@@ -337,8 +342,12 @@ def step_count(graph: Graph, definitions: dg.Definitions, run: PlannedRun) -> in
     return len(_job(graph, definitions, run).get_definition().nodes)
 
 
-def _words(check: dg.AssetCheckEvaluation) -> str:
-    return f"{check.check_name} of {check.asset_key.to_user_string()} failed: {check.description}"
+def _words(failed: Sequence[dg.AssetCheckEvaluation]) -> list[str]:
+    """Return failed checks in sentences; what one check says of several assets in the same words is said once."""
+    assets: dict[tuple[str, str | None], list[str]] = {}
+    for check in failed:
+        assets.setdefault((check.check_name, check.description), []).append(check.asset_key.to_user_string())
+    return [f"{name} of {', '.join(of)} failed: {description}" for (name, description), of in assets.items()]
 
 
 def _why(failures: Sequence[dg.DagsterEvent], run_id: str) -> str:

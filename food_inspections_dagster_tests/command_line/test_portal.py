@@ -53,7 +53,7 @@ def test_a_choice_says_what_it_is(rows):
     assert (simulated.is_remote, file.is_remote, remote.is_remote) == (False, False, True)
     assert "SIMULATED" in simulated.description
     assert file.description == "My Rows.csv, served by our own portal"
-    assert [c.make_argument for c in (simulated, file)] == ["", f" PORTAL={rows}"]
+    assert [c.make_argument for c in (simulated, file)] == ["", f" PORTAL='{rows}'"], "the name has a blank"
     with pytest.raises(FoodInspectionsError, match="no existing file or folder"):
         choose("simulatd", City())
 

@@ -2,7 +2,9 @@
 
 import uuid
 
-from food_inspections_dagster.definitions import resources_for
+from food_inspections_dagster import catalog
+from food_inspections_dagster.definitions import graph_for, resources_for
+from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.settings import load_settings
 from food_inspections_dagster_tests.world import WEEKS, small_world
 
@@ -16,14 +18,19 @@ def test_the_whole_graph_runs_on_s3_and_goes_on_from_there(postgres, rclone_s3, 
     with small_world(tmp_path / "home", postgres, {"storage": storage}) as world:
         world.make(WEEKS)
         stored = world.objects.list_objects("")
-        weekly = ("raw/inspections", "models/xgboost_model", "models/selected_model")
-        for folder in weekly:
-            assert sum(path.startswith(f"{folder}/week=") for path in stored) == len(WEEKS)
+        weekly = [catalog.stored_rows(entry) for name, entry in catalog.FIXED.items() if name in MIRRORED]
+        for entry in (*weekly, catalog.model("xgboost"), catalog.SELECTED_MODEL):
+            assert sum(path.startswith(f"{entry.prefix}/week=") for path in stored) == len(WEEKS)
         assert any(path.endswith("/model.ubj") for path in stored)
         assert not (world.home / ".local/objects").exists()
         assert len(world.table("predictions.scores")) > 500
-        assert world.plan(WEEKS) == []
+        assert world.stale() == {} and world.plan(WEEKS) == []
         steps = [stage.stage for stage in world.remake(WEEKS[-1:], "xgboost_model", "selected_model").stages]
-        assert {"xgboost_model", "selected_model"} <= set(steps)
+        assert {"models", "selected_model"} <= set(steps)
         assert world.objects.list_objects("") == stored
-        assert KEYS[1] not in repr(resources_for(load_settings()))
+        settings = load_settings()
+        resources = resources_for(settings, graph_for(settings), PortalClient.from_settings(settings))
+        assert KEYS[1] not in repr(resources) + repr(vars(resources["rows"].stored.objects))
+
+
+MIRRORED = ("raw_inspections", "inspections", "violations", "rejected_inspections", "feature_matrix")

@@ -56,7 +56,6 @@ def test_two_instances_of_one_process_keep_to_their_own_data(project, postgres):
 def test_all_that_it_keeps_lies_in_the_project_s_folder(project, postgres):
     with instance_for(settings_of("city-three", postgres)) as instance:
         assert Path(instance.root_directory) == project / ".local/dagster"
-        assert str(project / ".local/dagster/compute_logs") in instance.get_ref().compute_logs_data.config_yaml
         assert not instance.telemetry_enabled
     assert list((project / "elsewhere").iterdir()) == []
 

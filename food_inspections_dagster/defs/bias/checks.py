@@ -51,7 +51,7 @@ def rules(audit_rule: AuditRule) -> tuple[Rule, ...]:
         newest = bias_verdicts[(bias_verdicts["week"] == weeks[-1]) & (bias_verdicts["attribute"] != OVERALL)]
         outside = newest[newest["verdict"] == OUTSIDE]
         groups = [f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)]
-        words = f"{len(groups)} groups are outside the bounds: {', '.join(groups)}." if groups else ""
+        words = f"Outside the bounds: {', '.join(groups)}." if groups else ""
         metadata = {"groups_outside": len(groups), "groups": ", ".join(groups) or "none"}
         return Verdict({weeks[-1]: words} if groups else {}, words, metadata)
 

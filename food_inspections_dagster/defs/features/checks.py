@@ -48,7 +48,8 @@ def not_constant(weeks: Sequence[date], feature_matrix: pd.DataFrame) -> Verdict
     enough = len(recent) >= CONSTANT_AFTER_ROWS
     constant = ", ".join(constant_features(recent, first, weeks[-1])) if enough else ""
     metadata = {"rows": len(recent), "constant": constant or "none", "judged": enough}
-    return Verdict({weeks[-1]: constant} if constant else {}, metadata=metadata)
+    words = f"Over {len(recent):,} rows these features have one value only: {constant}." if constant else ""
+    return Verdict({weeks[-1]: constant} if constant else {}, words, metadata)
 
 
 def point_in_time(window_days: int) -> Rule:

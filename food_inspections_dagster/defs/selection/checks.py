@@ -54,8 +54,9 @@ def _is_complete(decision: Mapping[str, Any]) -> bool:
 def _compared(week: date, decision: Mapping[str, Any], other: str, wanted: set[str]) -> Verdict:
     comparison, selected = decision[other], decision["selected"]
     if comparison is None:
-        # The same group as before is no worse than itself; the baseline is not better than itself.
-        passed = selected is not None and (other == "previous" or selected != decision["rule"]["baseline"])
+        # Where nothing is selected the decision says why. The same group as before is no worse than itself; the
+        # baseline is not better than itself.
+        passed = selected is None or other == "previous" or selected != decision["rule"]["baseline"]
         words = f"{selected or 'nothing'} is selected, and there is no other {other} to compare it with."
         return Verdict({} if passed else {week: words}, words)
     known = {name: value for name, value in comparison["difference"].items() if value is not None}

@@ -10,7 +10,7 @@ from food_inspections_dagster.catalog import FEATURE_MATRIX, Documents
 from food_inspections_dagster.modeling.algorithms import Inputs
 from food_inspections_dagster.modeling.documents import backtest_of, files_of
 from food_inspections_dagster.modeling.persistence import load, read_card
-from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
+from food_inspections_dagster.orchestration.rules import Rule, Verdict, names, rule
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.weeks import WEEK
 
@@ -76,6 +76,7 @@ def rules_of(entry: Documents) -> tuple[Rule, ...]:
         # run whose newest week has none.
         first = next((week for week in weeks if week not in absent), weeks[-1])
         missing = {week: reason for week, reason in absent.items() if week >= first}
-        return Verdict(missing, metadata={"weeks_without_model": len(absent)})
+        words = f"No model for {names(sorted(missing), 2)}: {missing[min(missing)]}" if missing else ""
+        return Verdict(missing, words, metadata={"weeks_without_model": len(absent)})
 
     return reloads_the_same, no_future_rows, model_present

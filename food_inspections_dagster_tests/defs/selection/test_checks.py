@@ -50,12 +50,12 @@ CASES = [
     Case(better_than_baseline, "no difference shown", decisions(C, baseline=compared("no difference shown")), (C,)),
     Case(better_than_baseline, "worse", decisions(C, baseline=compared("worse")), (C,), "It is worse."),
     Case(better_than_baseline, "the baseline itself", decisions(C, baseline=None, selected="baseline"), (C,)),
-    Case(better_than_baseline, "nothing selected", decisions(C, baseline=None, **NOTHING), (C,), "nothing is selected"),
+    Case(better_than_baseline, "nothing selected", decisions(C, baseline=None, **NOTHING)),
     Case(not_worse_than_before, "the same as before", decisions(None)),
     Case(not_worse_than_before, "better", decisions(C, previous=compared("better"))),
     Case(not_worse_than_before, "no difference shown", decisions(C, previous=compared("no difference shown"))),
     Case(not_worse_than_before, "worse", decisions(C, previous=compared("worse")), (C,), "It is worse."),
-    Case(not_worse_than_before, "nothing selected", decisions(C, **NOTHING), (C,)),
+    Case(not_worse_than_before, "nothing selected", decisions(C, **NOTHING)),
 ]
 DAMAGES: list = []
 
