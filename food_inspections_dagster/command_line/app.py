@@ -75,9 +75,7 @@ def run(
     choice = choose(portal, City(seed, scale, weeks))
     out = console()
     with _serving(choice, out) as settings:
-        commands.run(
-            out, settings, choice.description, choice.command("dev"), from_week, to_week, until, only_missing
-        )
+        commands.run(out, settings, choice.description, choice.command("dev"), from_week, to_week, until, only_missing)
 
 
 @app.command()
