@@ -58,43 +58,44 @@ def described(name: str, columns: Iterable[str], texts: Mapping[str, Any]) -> di
 
 
 def dictionary() -> str:
-    from food_inspections_dagster.definitions import defs
-
+    graph = _graph()
     texts = yaml.safe_load((DOCS / "texts.yaml").read_text(encoding="utf-8"))
     parts = [
         "# Data dictionary",
         NOTE,
         "Every table has a column `week`, the Monday of its partition, and is replaced by whole weeks. "
         "Checks: [below](#checks). Settings: [below](#settings).",
-        *_raw(defs, texts),
-        *_tables(defs, texts),
-        *_documents(defs, texts),
-        *_loads(texts),
+        *_raw(graph, texts),
+        *_tables(graph),
+        *_documents(graph, texts),
+        *_ledger(texts),
         *_vocabularies(texts),
-        *_checks(defs),
+        *_checks(graph),
         *_settings(),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _spec(defs: Any, asset: str) -> Any:
-    import dagster as dg
+def _graph() -> Any:
+    from food_inspections_dagster.definitions import graph_for
+    from food_inspections_dagster.settings import load_settings
 
-    return defs.get_assets_def(dg.AssetKey(asset)).get_asset_spec(dg.AssetKey(asset))
+    return graph_for(load_settings())
 
 
-def _about(defs: Any, asset: str) -> str:
+def _about(graph: Any, asset: str) -> str:
     """Return the asset's own description, which names grain and source."""
-    return " ".join((_spec(defs, asset).description or "").split())
+    return " ".join(graph.output(asset).description.split())
 
 
-def _raw(defs: Any, texts: Mapping[str, Any]) -> list[str]:
-    from food_inspections_dagster.defs.ingestion.checks import PORTAL_COLUMNS, UNTYPED_COLUMNS
+def _raw(graph: Any, texts: Mapping[str, Any]) -> list[str]:
+    from food_inspections_dagster.catalog import RAW_INSPECTIONS
+    from food_inspections_dagster.defs.ingestion.checks import PUBLISHED_TYPES, UNTYPED_COLUMNS
     from food_inspections_dagster.inspections.received import NEEDED_COLUMNS
     from food_inspections_dagster.resources.portal import SYSTEM_FIELDS
 
     kinds = {
-        **PORTAL_COLUMNS,
+        **PUBLISHED_TYPES,
         **dict.fromkeys(sorted(UNTYPED_COLUMNS), "any"),
         **dict.fromkeys(SYSTEM_FIELDS, "system"),
     }
@@ -104,78 +105,88 @@ def _raw(defs: Any, texts: Mapping[str, Any]) -> list[str]:
     ]
     return [
         "## raw_inspections",
-        _about(defs, "raw_inspections"),
-        "Objects `raw/inspections/week=<Monday>/rows.parquet`; key `:id`. Every column but `week` is text; "
-        "what the portal "
-        "did not send as a text is kept as its JSON. Columns beyond these, such as computed regions, are "
-        "kept as they come.",
+        _about(graph, RAW_INSPECTIONS.asset),
+        f"Objects `{_path(RAW_INSPECTIONS)}`, sorted by `:id`. Every column but `week` is text; what the portal did "
+        "not send as a text is kept as its JSON. Columns beyond these, such as computed regions, are kept as they "
+        "come.",
         table(("column", "type on the portal", "needed", "meaning"), rows),
     ]
 
 
-def _tables(defs: Any, texts: Mapping[str, Any]) -> list[str]:
+def _path(entry: Any) -> str:
+    return f"{entry.prefix}/week=<Monday>/{entry.file}"
+
+
+def _place(entry: Any) -> str:
+    """Return where rows lie, and their key, in a sentence."""
+    from food_inspections_dagster.catalog import Table
+
+    key = ", ".join(f"`{name}`" for name in entry.schema.unique)
+    if not isinstance(entry, Table):
+        return f"Objects `{_path(entry)}`; key {key}."
+    mirror = f", and as objects `{_path(entry.mirror)}`" if entry.mirror else ""
+    return f"Postgres `{entry}`{mirror}; key {key}."
+
+
+def _tables(graph: Any) -> list[str]:
+    from food_inspections_dagster.catalog import FIXED
     from food_inspections_dagster.inspections.features import FEATURES
-    from food_inspections_dagster.inspections.schemas import SCHEMAS
 
     parts = []
-    for asset in (
-        "inspections", "violations", "rejected_inspections", "feature_matrix", "bias_report", "bias_verdicts", "scores",
-    ):  # fmt: skip
-        metadata = _spec(defs, asset).metadata
-        schema = metadata["dagster/column_schema"]
-        own = {column.name: column.description for column in schema.columns}
-        if asset in texts:
-            own = described(asset, own, texts)
-        key = ", ".join(f"`{name}`" for name in metadata["primary_key"])
-        place = f"Postgres `{metadata['schema']}.{asset}`; key {key}."
-        parts += [f"## {asset}", _about(defs, asset), place]
+    for asset, entry in FIXED.items():
+        if entry.schema is None:
+            continue
+        columns = entry.schema.columns
         families = {feature.name: feature.family for feature in FEATURES} if asset == "feature_matrix" else {}
-        said = [column for column in schema.columns if column.name not in families]
-        parts.append(_columns(said, own, asset in SCHEMAS))
-        by_family: dict[str, list[Any]] = {}
-        for column in schema.columns:
-            if column.name in families:
-                by_family.setdefault(families[column.name], []).append(column)
+        parts += [f"## {asset}", _about(graph, asset), _place(entry)]
+        parts.append(_columns({name: column for name, column in columns.items() if name not in families}))
+        by_family: dict[str, dict[str, Any]] = {}
+        for name, column in columns.items():
+            if name in families:
+                by_family.setdefault(families[name], {})[name] = column
         if by_family:
             count = sum(map(len, by_family.values()))
             parts.append(
                 f"The {count} features, by family. Each counts records dated strictly before `as_of_date`, "
                 "and is null where nothing is known."
             )
-        for family, columns in by_family.items():
-            parts += [f"### Features: {family}", _columns(columns, own, True)]
+        for family, of_family in by_family.items():
+            parts += [f"### Features: {family}", _columns(of_family)]
     return parts
 
 
-def _columns(columns: Iterable[Any], words: Mapping[str, str | None], checked: bool) -> str:
-    """Return columns as a table; only a schema that is ``checked`` says where a null may stand."""
-    if not checked:
-        return table(("column", "type", "meaning"), [(code(c.name), c.type, words[c.name] or "") for c in columns])
-    rows = [(code(c.name), c.type, "yes" if c.constraints.nullable else "", words[c.name] or "") for c in columns]
+def _columns(columns: Mapping[str, Any]) -> str:
+    rows = [
+        (code(name), column.dtype.type.pyarrow_dtype, "yes" if column.nullable else "", column.description or "")
+        for name, column in columns.items()
+    ]
     return table(("column", "type", "null", "meaning"), rows)
 
 
-def _documents(defs: Any, texts: Mapping[str, Any]) -> list[str]:
+def _documents(graph: Any, texts: Mapping[str, Any]) -> list[str]:
     import dataclasses
 
+    from food_inspections_dagster import catalog
     from food_inspections_dagster.modeling.algorithms import ALGORITHMS
     from food_inspections_dagster.modeling.persistence import IDENTITY
     from food_inspections_dagster.modeling.selection import Decision
 
+    models = [catalog.model(name) for name in ALGORITHMS]
+    model = catalog.model("<group>")
     parts = ["## Model documents"]
-    parts += [f"**{algorithm}_model**: {_about(defs, f'{algorithm}_model')}" for algorithm in ALGORITHMS]
-    parts.append("Objects `models/<asset>/week=<Monday>/model.json`:")
+    parts += [f"**{entry.asset}**: {_about(graph, entry.asset)}" for entry in models]
+    parts.append(f"Objects `{_path(model)}`:")
     parts.append(_keys(texts["model document"]))
     parts.append(
-        "The fit itself lies once under `models/<asset>/artifacts/<model_id>/`: `model.ubj` (XGBoost) or "
-        "`model.skops` "
-        "(scikit-learn), and beside it the card `model.json`. These entries of the card make the `model_id`:"
+        f"The fit itself lies once under `{model.prefix}/artifacts/<model_id>/`: `model.ubj` (XGBoost) or "
+        "`model.skops` (scikit-learn), and beside it the card `model.json`. These entries of the card make the "
+        "`model_id`:"
     )
     parts.append(_keys(described("model card", IDENTITY, texts)))
-    parts += ["## selected_model", _about(defs, "selected_model")]
-    parts.append("Objects `models/selected_model/week=<Monday>/decision.json`:")
+    selected = catalog.SELECTED_MODEL
+    parts += [f"## {selected.asset}", _about(graph, selected.asset), f"Objects `{_path(selected)}`:"]
     names = [field.name for field in dataclasses.fields(Decision)]
-    parts.append(_keys(described("decision", [*names, "model_asset", "files"], texts)))
+    parts.append(_keys(described("decision", [*names, "files"], texts)))
     return parts
 
 
@@ -183,23 +194,27 @@ def _keys(words: Mapping[str, str]) -> str:
     return table(("key", "meaning"), [(code(name), text) for name, text in words.items()])
 
 
-def _loads(texts: Mapping[str, Any]) -> list[str]:
+def _ledger(texts: Mapping[str, Any]) -> list[str]:
     import sqlglot
     from sqlglot import exp
 
     from food_inspections_dagster.resources import database
 
-    creates = [s for s in sqlglot.parse(database._METADATA, read="postgres") if isinstance(s, exp.Create)]
-    found = next(s for s in creates if "partition_loads" in s.this.sql() and s.args["kind"] == "TABLE")
-    kinds = {column.name: column.args["kind"].sql("postgres").lower() for column in found.find_all(exp.ColumnDef)}
-    words = described("partition_loads", kinds, texts)
-    return [
-        "## metadata.partition_loads",
-        "The audit of every load, written in the transaction that stored the rows. Grain: one row per load "
-        "of one week of "
-        "one table.",
-        table(("column", "type", "meaning"), [(code(name), kinds[name], words[name]) for name in kinds]),
+    kinds: dict[str, dict[str, str]] = {}
+    for one in sqlglot.parse(database._METADATA, read="postgres"):
+        if isinstance(one, exp.Alter) or (isinstance(one, exp.Create) and one.args["kind"] == "TABLE"):
+            columns = {c.name: c.args["kind"].sql("postgres").lower() for c in one.find_all(exp.ColumnDef)}
+            kinds.setdefault(one.find(exp.Table).name, {}).update(columns)
+    parts = [
+        "## metadata",
+        "What was loaded, from what, and what the checks said: it decides what is current "
+        "([why](decisions.md#27-current-not-merely-made)). Tables of Postgres.",
     ]
+    for name in ("partition_loads", "open_loads", "check_results"):
+        grain, words = texts[name]["grain"], described("columns", kinds[name], texts[name])
+        parts += [f"### metadata.{name}", grain]
+        parts.append(table(("column", "type", "meaning"), [(code(c), kinds[name][c], words[c]) for c in kinds[name]]))
+    return parts
 
 
 def _vocabularies(texts: Mapping[str, Any]) -> list[str]:
@@ -230,22 +245,25 @@ def _vocabularies(texts: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _checks(defs: Any) -> list[str]:
-    graph = defs.resolve_asset_graph()
-    rows = []
-    for level in graph.toposorted_asset_keys_by_level:
-        for key in sorted(level):
-            for check in sorted(graph.get(key).check_keys, key=lambda check: check.name):
-                spec = graph.get_check_spec(check)
-                blocks = "blocks" if spec.blocking else "warns"
-                rows.append((code(key.to_user_string()), code(check.name), blocks, spec.description))
-    blocking = sum(row[2] == "blocks" for row in rows)
+def _checks(graph: Any) -> list[str]:
+    rules = [rule for stage in graph.stages for asset in stage.outputs for rule in stage.rules if rule.asset == asset]
+    rows = [
+        (
+            code(rule.asset),
+            code(rule.name),
+            "blocks" if rule.blocking else "warns",
+            "stored" if rule.of_store else "in memory",
+            rule.guards_against,
+        )
+        for rule in rules
+    ]
+    blocking = sum(rule.blocking for rule in rules)
     return [
         "## Checks",
-        f"{len(rows)} checks, of which {blocking} block what follows. "
-        "A check over a range of weeks gives one result, and "
-        "names the weeks that fail in its metadata.",
-        table(("asset", "check", "", "guards against"), rows),
+        f"{len(rows)} checks, of which {blocking} block what follows. One in memory is judged before its weeks are "
+        "written: where it blocks, nothing is stored. One of what is stored reads the stores afterwards. A check over "
+        "a range of weeks gives one result, and names the weeks that fail.",
+        table(("asset", "check", "", "judged", "guards against"), rows),
     ]
 
 
@@ -306,12 +324,10 @@ def _plain(value: Any) -> str:
 
 def written() -> dict[Path, str]:
     """Return the content of each generated file."""
-    from food_inspections_dagster.definitions import defs
-
     sys.path.insert(0, str(DOCS))
     import graph
 
-    return {DOCS / "data_dictionary.md": dictionary(), DOCS / "asset_graph.svg": graph.svg(defs)}
+    return {DOCS / "data_dictionary.md": dictionary(), DOCS / "asset_graph.svg": graph.svg(_graph())}
 
 
 def main() -> None:

@@ -67,9 +67,9 @@ class Frame:
         return self.y + self.height
 
 
-def svg(defs: Any) -> str:
-    """Return the picture of the definitions; the same definitions give the same text."""
-    frames = _frames(defs)
+def svg(graph: Any) -> str:
+    """Return the picture of the stages; the same stages give the same text."""
+    frames = _frames(graph)
     width, height = _placed(frames)
     arrows = _arrows(frames, width)
     parts = [
@@ -87,21 +87,21 @@ def svg(defs: Any) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _frames(defs: Any) -> list[Frame]:
-    """Return the stages in the order of the data's way, with their assets in the order of definition."""
-    graph = defs.resolve_asset_graph()
+def _frames(graph: Any) -> list[Frame]:
+    """Return the groups in the order of the data's way, with their assets."""
     found: dict[str, Frame] = {}
     depth: dict[str, int] = {}
-    for level in graph.toposorted_asset_keys_by_level:
-        for key in sorted(level):
-            node = graph.get(key)
-            spec = defs.get_assets_def(key).get_asset_spec(key)
-            name, schema = key.to_user_string(), spec.metadata.get("schema")
-            store = "postgres" if schema else "objects"
-            place = f"Postgres {schema}" if schema else f"objects {spec.metadata['prefix']}/"
-            parents = frozenset(parent.to_user_string() for parent in node.parent_keys)
-            frame = found.setdefault(node.group_name, Frame(node.group_name, []))
-            frame.assets.append(Asset(name, store, place, len(node.check_keys), parents))
+    for stage in graph.stages:
+        frame = found.setdefault(stage.group, Frame(stage.group, []))
+        parents = frozenset(source.entry.asset for source in stage.inputs.values())
+        for name, output in sorted(stage.outputs.items()):
+            entry = output.entry
+            in_postgres = hasattr(entry, "database_schema")
+            store = "postgres" if in_postgres else "objects"
+            both = " + objects" if in_postgres and entry.mirror else ""
+            place = f"Postgres {entry.database_schema}{both}" if in_postgres else f"objects {entry.prefix}/"
+            checks = sum(rule.asset == name for rule in stage.rules)
+            frame.assets.append(Asset(name, store, place, checks, parents))
             depth[name] = 1 + max((depth[parent] for parent in parents), default=-1)
     for frame in found.values():
         frame.row = max(depth[asset.name] for asset in frame.assets)

@@ -30,7 +30,7 @@ class Teller:
             yield
             return
         with Progress(
-            TextColumn("{task.description:<44}"),
+            TextColumn("{task.description:<44}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -45,7 +45,7 @@ class Teller:
 
     def say(self, words: str) -> None:
         """Print a line at once."""
-        self._console.print(words)
+        self._console.print(words, markup=False)
         self._last_line = monotonic()
 
     def at(self, words: str, done: int | None = None, total: int | None = None) -> None:

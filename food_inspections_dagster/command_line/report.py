@@ -81,9 +81,9 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
 
 
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    """Print what checks that do not block have against the data."""
+    """Print what is to be known before the list is used, such as checks that failed and do not block."""
     for warning in warnings:
-        console.print(f"[yellow]Warning:[/yellow] check {escape(warning)}")
+        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
 
 
 def print_monday(console: Console, stored: Stored, week: date) -> None:
@@ -159,7 +159,8 @@ def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], w
         )
         reasons = [str(reason) for reason in (row.reason_1, row.reason_2, row.reason_3) if not pd.isna(reason)]
         if reasons:
-            console.print(f"     {escape('; '.join(reasons))}", style="dim")
+            # A line each, so that the report fits a screen; the table has them in full.
+            console.print(f"     {escape('; '.join(reasons))}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _name(name: Any) -> str:

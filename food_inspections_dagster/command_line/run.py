@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from food_inspections_dagster import definitions
-from food_inspections_dagster.catalog import RAW_INSPECTIONS
+from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.command_line import report
 from food_inspections_dagster.command_line.portal import answers
 from food_inspections_dagster.command_line.progress import Teller
@@ -81,6 +81,13 @@ def run(
         console.print("Every stage is current for these weeks: nothing had to be made.")
     report.print_stages(console, graph, ledger.snapshot(), targets, done)
     report.print_warnings(console, done.warnings)
+    if (first or last or only_missing) and until is None:
+        # What a bounded run does not make, its list may read all the same.
+        currency = Currency(graph, ledger.snapshot())
+        if currency.reason(SCORES.asset, weeks[-1]) or weeks[-1] in currency.waiting[SCORES.asset]:
+            report.print_warnings(
+                console, ["the list rests on weeks that are not current: make run without bounds makes them"]
+            )
     if until is None:
         report.print_monday(console, stored, weeks[-1])
     console.print(

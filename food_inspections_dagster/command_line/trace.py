@@ -12,7 +12,8 @@ from food_inspections_dagster.weeks import WEEK
 
 # One question: the score; of its week the loads of the list, the decision and the model behind it; and of every week
 # in which the establishment has a record the loads of its clean rows and of the raw object. `loads` is the newest
-# load of each week of each asset, without weeks whose load was never finished; `%(week)s` null means the establishment's newest list.
+# load of each week of each asset, without weeks whose load was never finished; `%(week)s` null means the
+# establishment's newest list.
 TRACE = """
     with score as (
         select week, establishment_id, dba_name, rank, score, model_group, model_id from {scores}

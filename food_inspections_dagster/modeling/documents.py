@@ -45,6 +45,7 @@ def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dic
             "anchor": _text(entry.anchor),
             "model_id": entry.model_id,
             "reason": entry.reason,
+            "label": trained.label,
             "files": dict(files.get(entry.model_id or "", {})),
             "backtest": {
                 "anchor": _text(entry.backtest_anchor),
@@ -61,8 +62,13 @@ def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dic
 
 
 def backtest_of(documents: Mapping[date, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the backtest rows of the weeks of documents, by week, with the columns of ``BACKTEST_TYPES``."""
-    weeks = sorted(documents)
+    """Return the backtest rows of the weeks of documents, by week, with the columns of ``BACKTEST_TYPES``.
+
+    Weeks that were judged by another label than the newest are left out: after the setting has changed they stand
+    there until they are made again, and rows of two labels cannot be compared.
+    """
+    label = documents[max(documents)].get("label") if documents else None
+    weeks = [week for week in sorted(documents) if documents[week].get("label") == label]
     backtests = [documents[week]["backtest"] for week in weeks]
     which = np.repeat(np.arange(len(weeks), dtype=np.int32), [len(b["rows"]["score"]) for b in backtests])
     values: dict[str, Any] = {

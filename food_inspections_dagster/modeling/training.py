@@ -96,12 +96,14 @@ class TrainedWeeks:
             and inspection_id. Weeks without a model have no rows.
         models: the files of every model named in ``weeks``, by model_id.
         fitted: ids of the models that were fitted now; the others were known.
+        label: what the rows were judged by.
     """
 
     weeks: tuple[WeekModel, ...]
     backtest: pd.DataFrame
     models: Mapping[str, Mapping[str, bytes]]
     fitted: tuple[str, ...]
+    label: str = ""
 
 
 def usable_rows(rows: pd.DataFrame, label: str, schedule: Schedule) -> np.ndarray:
@@ -259,6 +261,7 @@ def train_and_backtest(
         backtest=_backtest(usable, list(results.values())),
         models={r.model_id: r.files for r in results.values() if r.model_id and r.files is not None},
         fitted=tuple(r.model_id for r in results.values() if r.model_id and r.fitted),
+        label=label,
     )
 
 

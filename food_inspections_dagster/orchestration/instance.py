@@ -38,6 +38,11 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
     # Keeps connections open, as the webserver does: a run of the graph tells a thousand events, and a connection for
     # each took a tenth of a small run. No statement times out.
     instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=20)
+    if not instance.get_python_log_dagster_handler_config():
+        # For each run Dagster configures all of Python's logging anew, be there nothing to configure. That closes the
+        # handlers of runs in other threads under the lock of the logging module, for which a handler that is just
+        # storing an event may wait: two runs in two threads of one process hung for ever.
+        instance.get_yaml_python_handlers = list  # type: ignore[method-assign, assignment]
     return instance
 
 

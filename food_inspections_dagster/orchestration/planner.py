@@ -280,7 +280,7 @@ def execute(
     told = _words([check for check in failed if not check.blocking])
     report.warnings += [words for words in told if words not in report.warnings]
     if not success:
-        blocking = _words([check for check in failed if check.blocking])
+        blocking = _words([check for check in failed if check.blocking and _of_store(graph, check)])
         raise FoodInspectionsError(
             f"Check {blocking[0]} What follows was not made." if blocking else _why(failures, report.run_ids[-1])
         )
@@ -350,6 +350,12 @@ def _words(failed: Sequence[dg.AssetCheckEvaluation]) -> list[str]:
     return [f"{name} of {', '.join(of)} failed: {description}" for (name, description), of in assets.items()]
 
 
+def _of_store(graph: Graph, check: dg.AssetCheckEvaluation) -> bool:
+    """Return whether a check read the store; one that was judged in memory fails its step, which says so itself."""
+    rules = graph.by_asset[check.asset_key.to_user_string()].rules
+    return any(rule.of_store for rule in rules if rule.spec.key == check.asset_check_key)
+
+
 def _why(failures: Sequence[dg.DagsterEvent], run_id: str) -> str:
     """Return the innermost sentence of the first step that failed."""
     for event in failures:
@@ -359,5 +365,5 @@ def _why(failures: Sequence[dg.DagsterEvent], run_id: str) -> str:
                 error = error.cause
             first_line = (error.message if error else event.message or "").strip().splitlines()[0]
             words = first_line.split(": ", 1)[1] if error and ": " in first_line else first_line
-            return f"Stage {event.step_key} failed: {words}"
+            return words if words.startswith("Check ") else f"Stage {event.step_key} failed: {words}"
     return f"Run {run_id} failed before its first step: look at it with `make dev`."

@@ -112,7 +112,7 @@ class Ledger:
         """
         key = (run_id, step, attempt)
         if key not in self._snapshots:
-            for old in [other for other in self._snapshots if other[0] == run_id]:
+            for old in [other for other in list(self._snapshots) if other[0] == run_id]:
                 del self._snapshots[old]
             self._snapshots[key] = self.snapshot()
         return self._snapshots[key]

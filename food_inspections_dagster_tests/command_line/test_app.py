@@ -10,10 +10,10 @@ from food_inspections_dagster.errors import FoodInspectionsError
 def test_help_tells_a_newcomer_what_there_is():
     told = CliRunner().invoke(cli.app, ["--help"])
     assert told.exit_code == 0
-    for verb in ("run", "dev", "portal", "status", "stop"):
+    for verb in ("run", "dev", "portal", "status", "trace", "sql", "stop"):
         assert verb in told.output
     told = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "160"})
-    for option in ("--portal", "--from", "--to", "--until", "--scale", "--seed"):
+    for option in ("--portal", "--from", "--to", "--until", "--only-missing", "--scale", "--seed"):
         assert option in told.output
 
 
@@ -28,6 +28,9 @@ def test_without_a_verb_it_shows_its_help():
         (["run", "--portal", "/no/such/folder"], "no existing file or folder"),
         (["dev", "--portal", "/no/such/folder"], "no existing file or folder"),
         (["portal", "--source", "https://data.cityofchicago.org"], "is a portal already"),
+        (["status", "--portal", "/no/such/folder"], "no existing file or folder"),
+        (["trace", "L1", "2010-01-05"], "2010-01-05 is a Tuesday"),
+        (["sql", "select 1", "--portal", "http://example.org"], "must begin with https://"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_started(monkeypatch, arguments, words):

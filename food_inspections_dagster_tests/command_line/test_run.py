@@ -1,83 +1,121 @@
-"""Which weeks of which assets a command wants."""
+"""What `run` and `status` print: what was made, what is not current, and why."""
 
-from datetime import date, datetime
+import io
 
 import pytest
+from rich.console import Console
 
 from food_inspections_dagster.command_line import run as commands
-from food_inspections_dagster.command_line.run import targets, wanted_weeks
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.settings import load_settings
-from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, week_range
+from food_inspections_dagster_tests.world import WEEKS
+from food_inspections_portal.server import PortalServer
+from food_inspections_portal.sources import PortalSource
 
-WEEKS = week_range(FIRST_WEEK, date(2010, 3, 1))
-
-
-class Portal:
-    def __init__(self, first: date, last: date) -> None:
-        self.range = first, last
-
-    def date_range(self) -> tuple[date, date]:
-        return self.range
+SILENT = "http://127.0.0.1:9"
 
 
-@pytest.fixture(autouse=True)
-def wednesday(monkeypatch):
-    """It is Wednesday, 2010-03-10."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime(2010, 3, 10, 12, tzinfo=CHICAGO)
-
-    monkeypatch.setattr(commands, "datetime", Clock)
+def status_of(world, **changed) -> str:
+    out = Console(file=io.StringIO(), width=200, highlight=False)
+    commands.status(out, world.reconfigured(changed).settings)
+    return out.file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("held", "bounds", "expected"),
-    [
-        ((date(2010, 1, 5), date(2010, 3, 9)), (None, None), (date(2010, 1, 4), date(2010, 3, 1))),
-        ((date(2009, 12, 30), date(2010, 2, 3)), (None, None), (date(2010, 1, 4), date(2010, 2, 1))),
-        (
-            (date(2010, 1, 5), date(2010, 3, 9)),
-            (date(2010, 2, 1), date(2010, 2, 8)),
-            (date(2010, 2, 1), date(2010, 2, 8)),
-        ),
-        ((date(2010, 1, 5), date(2010, 3, 9)), (date(2010, 2, 22), None), (date(2010, 2, 22), date(2010, 3, 1))),
-    ],
-    ids=["to the newest complete week", "as far as the portal goes", "bounded", "from a week on"],
-)
-def test_weeks_are_those_that_the_portal_holds_within_the_bounds(held, bounds, expected):
-    assert wanted_weeks(Portal(*held), *bounds) == week_range(*expected)
+def line_of(asset: str, words: str) -> str:
+    return next(line for line in words.splitlines() if line.startswith(f"{asset} "))
 
 
-@pytest.mark.parametrize(
-    ("bounds", "words"),
-    [
-        ((None, date(2010, 3, 8)), "TO=2010-03-08 lies after the portal's newest complete week: use 2010-03-01"),
-        ((date(2010, 3, 8), None), "No week lies between 2010-03-08 and 2010-03-01"),
-        ((date(2010, 2, 8), date(2010, 2, 1)), "No week lies between 2010-02-08 and 2010-02-01"),
-    ],
-)
-def test_bounds_that_leave_nothing_are_refused(bounds, words):
-    with pytest.raises(FoodInspectionsError, match=words):
-        wanted_weeks(Portal(date(2010, 1, 5), date(2010, 3, 9)), *bounds)
+def test_a_run_says_what_it_makes_and_where_to_look_next(made):
+    lines = made.told.splitlines()
+    assert lines[0] == "Food inspections from a [/B] city"
+    assert lines[1].startswith(f"Weeks {WEEKS[0]} to {WEEKS[-1]} ({len(WEEKS)}), data kept under simulated-")
+    assert lines[2] == f"Making raw_inspections to bias_verdicts (12 assets), 44 weeks from {WEEKS[0]} to {WEEKS[-1]}"
+    assert f"Making scores, week {WEEKS[-1]}" in lines
+    assert lines[-1].startswith("Done in ") and lines[-1].endswith("Look next: make dev opens the asset graph.")
 
 
-def test_every_asset_wants_every_week_and_the_list_the_newest():
-    wanted = targets(load_settings(), WEEKS)
-    assert wanted["scores"] == WEEKS[-1:]
-    assert {tuple(weeks) for name, weeks in wanted.items() if name != "scores"} == {tuple(WEEKS)}
-    assert len(wanted) == len(commands.defs.resolve_asset_graph().get_all_asset_keys())
+def test_the_report_fits_a_screen(made):
+    after_progress = made.told[made.told.index("\nstage ") :].splitlines()
+    assert len(after_progress) <= 60, made.told
+    assert max(map(len, made.told.splitlines())) <= 120
 
 
-def test_the_number_of_lists_is_a_setting(monkeypatch):
-    monkeypatch.setenv("FOOD_INSPECTIONS__SCORES__RUN_WEEKS", "3")
-    assert targets(load_settings(), WEEKS)["scores"] == WEEKS[-3:]
+def test_a_second_run_says_that_nothing_had_to_be_made(made, out, told):
+    commands.run(out, made.settings, "a city", "make dev", None, WEEKS[-1])
+    assert "Every stage is current for these weeks: nothing had to be made." in told()
+    assert "Making" not in told()
+    assert "Inspect first in the week of" in told(), "and the list is printed all the same"
 
 
-def test_until_wants_a_stage_and_what_it_needs():
-    wanted = targets(load_settings(), WEEKS, "feature_matrix")
-    assert set(wanted) == {"raw_inspections", "inspections", "violations", "feature_matrix"}
+def test_a_stage_can_be_the_last(made, out, told):
+    commands.run(out, made.settings, "a city", "make dev", WEEKS[3], WEEKS[9], until="inspections")
+    assert "\ninspections " in told() and "feature_matrix" not in told()
+    assert "Inspect first" not in told() and "Is the list fair?" not in told()
     with pytest.raises(FoodInspectionsError, match=r"'feature_matrx' is no stage: use one of .*feature_matrix"):
-        targets(load_settings(), WEEKS, "feature_matrx")
+        commands.run(out, made.settings, "a city", "make dev", until="feature_matrx")
+
+
+def test_a_list_that_rests_on_what_is_not_current_says_so(made, out, told):
+    row = made.rows_of(WEEKS[2])[0]
+    made.publish([{"inspection_id": row["inspection_id"], "results": "Pass" if row["results"] == "Fail" else "Fail"}])
+    commands.run(out, made.settings, "a city", "make dev", None, WEEKS[-1], only_missing=True)
+    words = "Warning: the list rests on weeks that are not current: make run without bounds makes them"
+    assert ("Making" in told(), words in told()) == (False, False), "raw rows are compared with the portal by status"
+    made.make(WEEKS, "inspections")
+    commands.run(out, made.settings, "a city", "make dev", None, WEEKS[-1], only_missing=True)
+    assert words in told()
+    made.make(WEEKS)
+
+
+def test_status_of_what_is_current(made):
+    words = status_of(made)
+    assert line_of("scores", words).split() == ["scores", "1"]
+    assert words.splitlines()[-2] == "Every stage is current."
+    assert words.splitlines()[-1] == f"Compared with the portal {made.settings.portal.url}."
+
+
+def test_status_says_why(made):
+    words = status_of(made, bias={"capacity_share": 0.5})
+    assert f"settings: {WEEKS[0]}, {WEEKS[1]} and 42 more" in line_of("bias_report", words)
+    assert line_of("selected_model", words).split() == ["selected_model", "44"]
+    assert "make run makes what is not current." in words
+
+    row = made.rows_of(WEEKS[4])[0]
+    made.publish([{"inspection_id": row["inspection_id"], "dba_name": "OTHER"}])
+    words = status_of(made)
+    assert f"input (the portal's rows of {WEEKS[4]}): {WEEKS[4]}" in line_of("raw_inspections", words)
+    assert "1 more if what they read comes out different" in line_of("inspections", words)
+    assert "40 more if what they read comes out different" in line_of("feature_matrix", words)
+    made.make(WEEKS)
+
+
+def test_status_of_other_code(made, monkeypatch):
+    stage = made.graph.by_asset["selected_model"]
+    graph = type(made.graph)([one if one is not stage else changed(one) for one in made.graph.stages])
+    monkeypatch.setattr(commands.definitions, "graph_for", lambda settings: graph)
+    assert f"code: {WEEKS[0]}, {WEEKS[1]} and 42 more" in line_of("selected_model", status_of(made))
+
+
+def changed(stage):
+    from dataclasses import replace
+
+    return replace(stage, code_version="another")
+
+
+def test_status_without_a_portal(made):
+    words = status_of(made, portal={"url": SILENT, "name": made.settings.portal.name})
+    assert "Every stage is current." in words
+    assert words.splitlines()[-1] == "Not compared with the portal: it is not running; make run and make dev start it."
+
+
+def test_status_of_another_portal_s_data_is_not_compared_with_it(made, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("Inspection ID,DBA Name,Inspection Date,Inspection Type,Results\n1,A,01/05/2010,Canvass,Pass\n")
+    with PortalServer(PortalSource.files(file)) as another:
+        words = status_of(made, portal={"url": another.url, "name": made.settings.portal.name})
+    assert "Every stage is current." in words
+    assert f"Not compared with the portal: {another.url} serves " in words
+
+
+def test_status_before_the_first_run(made):
+    words = status_of(made, portal={"url": SILENT, "name": "simulated-nobody"})
+    assert words.splitlines()[0] == "Nothing is loaded yet: make run loads the history."

@@ -12,13 +12,13 @@ from food_inspections_dagster_tests.world import ROOT, WEEKS, variables_of, writ
 from food_inspections_portal.server import PortalServer
 from food_inspections_portal.sources import PortalSource
 
-PROGRAM = str(Path(sys.executable).parent / "food-inspections")
+PROGRAM = [sys.executable, "-m", "food_inspections_dagster.command_line.app"]
 
 
 def call(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**variables_of(os.environ), "FOOD_INSPECTIONS_HOME": str(home), "DAGSTER_HOME": str(home)}
     return subprocess.run(  # noqa: S603
-        [PROGRAM, *arguments],
+        [*PROGRAM, *arguments],
         env={**environment, **variables},
         capture_output=True,
         text=True,
@@ -87,13 +87,24 @@ def test_a_run_shows_what_a_person_wants_to_see_and_the_next_does_only_what_is_m
     first = call(home, "run", *size, "--to", str(WEEKS[3]))
     assert first.returncode == 0, first.stderr
     assert "SIMULATED" in first.stdout and f"{WEEKS[0]} to {WEEKS[3]}" in first.stdout
-    for stage in ("raw_inspections", "inspections", "feature_matrix", "selected_model", "scores", "all checks"):
-        assert stage in first.stdout
-    assert "peak memory" in first.stdout and "make dev" in first.stdout
+    for stage in ("raw_inspections", "inspections", "feature_matrix", "selected_model", "scores"):
+        assert f"\n{stage} " in first.stdout
+    assert "No model could be selected." in first.stdout and "There is no list for the week of" in first.stdout
+    told = " ".join(first.stdout.split())
+    assert told.count("Warning:") == 1 and "model_present of " in told, "a history too short for a model, said once"
+    assert told.endswith("food-inspections dev --seed 2010 --scale 0.05 --weeks 6 opens the asset graph.")
     second = call(home, "run", *size, "--to", str(WEEKS[3]))
     assert second.returncode == 0, second.stderr
-    assert "Nothing is missing" in second.stdout
+    assert "Every stage is current for these weeks: nothing had to be made." in second.stdout
     assert "Traceback" not in first.stderr + second.stderr
+
+    status = call(home, "status", *size)
+    assert "Every stage is current." in status.stdout
+    assert "Not compared with the portal: it is not running" in status.stdout
+    asked = call(home, "sql", "select count(distinct week) as weeks from raw.inspections", "--format", "csv", *size)
+    assert (asked.returncode, asked.stdout, asked.stderr) == (0, "weeks\n4\n", "")
+    assert "is not on any list" in refusal(call(home, "trace", "L1", *size))
+    assert "nothing is changed from here" in refusal(call(home, "sql", "drop table clean.inspections", *size))
 
 
 def test_a_blocking_check_ends_the_command_with_its_words(postgres, tmp_path):
@@ -102,10 +113,10 @@ def test_a_blocking_check_ends_the_command_with_its_words(postgres, tmp_path):
 
     from food_inspections_portal.city.simulate import simulate
 
-    with PortalServer(PortalSource.simulated(simulate(3, scale=0.1))) as server:
+    with PortalServer(PortalSource.simulated(simulate(3, scale=0.1), "simulated-blocked")) as server:
         home = write_home(
             tmp_path / "home",
-            {"database": {"embedded_directory": str(postgres.directory)}, "portal": {"name": "simulated-blocked"}},
+            {"database": {"embedded_directory": str(postgres.directory)}},
         )
         fault = {"kind": "changed_schema", "drop": ["results"]}
         assert requests.post(f"{server.url}/control/faults", json=fault, timeout=5).ok
@@ -115,7 +126,7 @@ def test_a_blocking_check_ends_the_command_with_its_words(postgres, tmp_path):
 
 def test_help_names_every_verb(home):
     told = call(home, "--help").stdout
-    for verb in ("run", "dev", "portal", "status", "stop"):
+    for verb in ("run", "dev", "portal", "status", "trace", "sql", "stop"):
         assert verb in told
 
 
