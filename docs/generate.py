@@ -91,7 +91,7 @@ def _about(graph: Any, asset: str) -> str:
 def _raw(graph: Any, texts: Mapping[str, Any]) -> list[str]:
     from food_inspections_dagster.catalog import RAW_INSPECTIONS
     from food_inspections_dagster.defs.ingestion.checks import PUBLISHED_TYPES, UNTYPED_COLUMNS
-    from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS
+    from food_inspections_dagster.inspections.received import NEEDED_COLUMNS
     from food_inspections_dagster.resources.portal import SYSTEM_FIELDS
 
     kinds = {

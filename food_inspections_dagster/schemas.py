@@ -81,15 +81,18 @@ def typed(values: Mapping[str, Any] | pd.DataFrame, table: Schema) -> pd.DataFra
 
 
 def broken_weeks(table: Schema, frame: pd.DataFrame) -> tuple[dict[Any, str], str]:
-    """Return the weeks that break a table's schema with what they hold, and the whole in a sentence; both empty
-    where none does."""
+    """Return the weeks whose rows break a table's schema, with what they hold, and the whole in a sentence.
+
+    The sentence alone where no row is at fault, such as for a missing column; both empty where all is well.
+    """
     try:
         table.validate(frame)
     except (SchemaError, SchemaErrors) as error:
         words = " ".join(str(error).split())[:300]
         cases = error.failure_cases
+        # A column that is missing or of another type is no fault of single rows.
         at = cases["index"].dropna() if isinstance(cases, pd.DataFrame) and "index" in cases else pd.Series(dtype=int)
-        weeks = frame["week"].loc[at.astype(frame.index.dtype)] if len(at) else frame.get("week", pd.Series())
+        weeks = frame["week"].loc[at.astype(frame.index.dtype)] if len(at) else pd.Series(dtype=object)
         return dict.fromkeys(sorted(weeks.dropna().unique()), words), words
     return {}, ""
 

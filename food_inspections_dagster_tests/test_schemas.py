@@ -54,20 +54,21 @@ def test_columns_come_in_the_order_and_types_of_the_schema():
         (rows(share=[2.0, 0.5, 0.5]), [FIRST]),
         (rows(thing_id=[None, 2, 1]), [FIRST]),
         (rows(thing_id=[1, 1, 1]), [FIRST]),
-        (rows(week=[FIRST, FIRST, date(2011, 1, 11)]), [FIRST, date(2011, 1, 11)]),
-        (rows().drop(columns="kind"), [FIRST, SECOND]),
-        (rows().assign(more=1), [FIRST, SECOND]),
-        (rows()[["thing_id", "week", "kind", "share"]], [FIRST, SECOND]),
-        (rows().astype({"share": "float32[pyarrow]"}), [FIRST, SECOND]),
-        (rows().iloc[[2, 0]].assign(kind=pd.Series(["c", "a"], [2, 0], dtype="string[pyarrow]")), [FIRST, SECOND]),
+        (rows(week=[FIRST, FIRST, date(2011, 1, 11)]), []),
+        (rows().drop(columns="kind"), []),
+        (rows().assign(more=1), []),
+        (rows()[["thing_id", "week", "kind", "share"]], []),
+        (rows().astype({"share": "float32[pyarrow]"}), []),
+        (rows().iloc[[2, 0]].assign(kind=pd.Series(["c", "a"], [2, 0], dtype="string[pyarrow]")), []),
     ],
     ids=["value", "bounds", "null", "key", "no Monday", "missing", "more", "order", "type", "type of an odd index"],
 )
-def test_what_breaks_a_schema_is_named_with_its_weeks(frame, weeks):
+def test_what_breaks_a_schema_is_named_with_the_weeks_of_its_rows(frame, weeks):
+    """No week where no row is at fault: the whole frame is."""
     failing, words = broken_weeks(SCHEMA, frame)
     assert list(failing) == weeks
     assert words and "\n" not in words and len(words) <= 300
-    assert set(failing.values()) == {words}
+    assert set(failing.values()) <= {words}
     with pytest.raises(FoodInspectionsError, match="The table things breaks its schema, so nothing was stored") as told:
         validated(SCHEMA, frame)
     assert words in str(told.value) and "\n" not in str(told.value)

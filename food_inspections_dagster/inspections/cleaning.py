@@ -23,15 +23,10 @@ from food_inspections_dagster.frames import arrow, to_arrow, to_pandas
 from food_inspections_dagster.inspections import labels, vocabulary
 from food_inspections_dagster.inspections.codebooks import CODEBOOKS, SWITCH_DATE
 from food_inspections_dagster.inspections.establishments import establishment_ids
+from food_inspections_dagster.inspections.received import NEEDED_COLUMNS
 from food_inspections_dagster.inspections.violations import PARSED, parse_violations
 
 # The portal's fields that cleaning reads; it sends more, which stay in the raw rows.
-NEEDED_FIELDS = (
-    "inspection_id", "dba_name", "aka_name", "license_", "facility_type", "risk", "address", "city", "state",
-    "zip", "inspection_date", "inspection_type", "results", "violations", "latitude", "longitude",
-)  # fmt: skip
-NEEDED_COLUMNS = ("week", *NEEDED_FIELDS, ":id", ":updated_at")
-
 REJECTION_REASONS = (
     "exact_duplicate",
     "missing_inspection_id",

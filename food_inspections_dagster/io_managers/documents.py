@@ -8,11 +8,12 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+import pyarrow as pa
 from dagster import InputContext
 
 from food_inspections_dagster.catalog import Documents
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.io_managers.weekly import WeeklyIOManager, asset_name
+from food_inspections_dagster.io_managers.weekly import Prepared, WeeklyIOManager, asset_name
 from food_inspections_dagster.resources.database import WeekLoad
 from food_inspections_dagster.resources.object_store import join
 
@@ -36,10 +37,8 @@ class WeeklyDocuments:
 class DocumentsIOManager(WeeklyIOManager):
     """Stores :class:`WeeklyDocuments`. Files are written before the documents that name them."""
 
-    def store(
-        self, asset: str, value: Any, weeks: Sequence[date], audit: Mapping[str, Any], opened: int
-    ) -> tuple[Sequence[WeekLoad], Mapping[str, Any]]:
-        """Write the files that are new or differ, one document for each week, then the audit rows."""
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> Prepared:
+        """Return the files, and then one document for each week."""
         entry = self.graph.output(asset).entry
         assert isinstance(entry, Documents)
         _check(asset, value, weeks)
@@ -55,15 +54,18 @@ class DocumentsIOManager(WeeklyIOManager):
             objects.put(place, blob)
             return len(blob)
 
-        blob_sizes = objects.map(write_blob, sorted(value.blobs))
-        size = objects.put_many((entry.path(week), content) for week, content in contents.items())
+        def write(audit: pa.Table, opened: int) -> Mapping[str, Any]:
+            blob_sizes = objects.map(write_blob, sorted(value.blobs))
+            size = objects.put_many((entry.path(week), content) for week, content in contents.items())
+            self.ledger.record(audit, opened)
+            new = [size for size in blob_sizes if size]
+            return {"run_new_files": len(new), "run_bytes": size + sum(new), "path": entry.prefix}
+
         loads = [
             WeekLoad(week, value.rows.get(week, 1), sha256(content).hexdigest(), {})
             for week, content in contents.items()
         ]
-        self.ledger.record(asset, loads, close=opened, **audit)
-        new = [size for size in blob_sizes if size]
-        return loads, {"run_new_files": len(new), "run_bytes": size + sum(new), "path": entry.prefix}
+        return Prepared(loads, write)
 
     def load_input(self, context: InputContext) -> WeeklyDocuments:
         """Return the documents of the input's weeks that are stored; files are read when they are asked for."""

@@ -13,27 +13,31 @@ from dagster import InputContext
 from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.catalog import Rows, Table
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.io_managers.weekly import WeeklyIOManager, asset_name, wanted_columns
-from food_inspections_dagster.resources.database import WeekLoad, week_loads
+from food_inspections_dagster.io_managers.weekly import Prepared, WeeklyIOManager, asset_name, wanted_columns
+from food_inspections_dagster.resources.database import week_loads
 from food_inspections_dagster.resources.object_store import ObjectStore
+
+# Statistics and the Arrow schema are a quarter of a small object's bytes; a week is read as a whole.
+_PARQUET: dict[str, Any] = {"compression": "zstd", "write_statistics": False, "store_schema": False}
 
 
 class RowsIOManager(WeeklyIOManager):
     """Stores a frame as the Parquet objects of its weeks. A week without a row is an object without rows."""
 
-    def store(
-        self, asset: str, value: Any, weeks: Sequence[date], audit: Mapping[str, Any], opened: int
-    ) -> tuple[Sequence[WeekLoad], Mapping[str, Any]]:
-        """Write one object for each week, each atomic, then the audit rows."""
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> Prepared:
+        """Return one object for each week, each of which is written atomically."""
         entry = self.graph.output(asset).entry
         assert isinstance(entry, Rows)
         rows = frames.storable(asset, checked_frame(asset, value), _order(entry))
         bounds = frames.week_bounds(asset, rows, weeks)
-        sizes = put_weeks(self.stored.objects, entry, rows, bounds)
-        loads = week_loads(rows, bounds)
-        self.ledger.record(asset, loads, close=opened, **audit)
-        smallest = min(sizes, default=0)
-        return loads, {"run_bytes": sum(sizes), "smallest_object_bytes": smallest, "path": entry.prefix}
+
+        def write(audit: pa.Table, opened: int) -> Mapping[str, Any]:
+            sizes = put_weeks(self.stored.objects, entry, rows, bounds)
+            self.ledger.record(audit, opened)
+            smallest = min(sizes, default=0)
+            return {"run_bytes": sum(sizes), "smallest_object_bytes": smallest, "path": entry.prefix}
+
+        return Prepared(week_loads(rows, bounds), write)
 
     def load_input(self, context: InputContext) -> pd.DataFrame:
         """Return the rows of the input's weeks that are stored, in their order."""
@@ -47,27 +51,21 @@ class TablesIOManager(WeeklyIOManager):
     The mirror is what other stages read.
     """
 
-    def store(
-        self, asset: str, value: Any, weeks: Sequence[date], audit: Mapping[str, Any], opened: int
-    ) -> tuple[Sequence[WeekLoad], Mapping[str, Any]]:
-        """Write the mirror, then rows and audit in one transaction."""
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> Prepared:
+        """Return the rows, for the mirror and then for one transaction with the audit."""
         entry = self.graph.output(asset).entry
         assert isinstance(entry, Table)
-        frame = checked_frame(asset, value)
-        if entry.mirror is not None:
-            rows = frames.storable(asset, frame, entry.key)
-            put_weeks(self.stored.objects, entry.mirror, rows, frames.week_bounds(asset, rows, weeks))
-        loads = self.stored.database.replace_range(
-            str(entry),
-            frame,
-            weeks,
-            asset=asset,
-            primary_key=entry.key,
-            descriptions={name: column.description or "" for name, column in entry.schema.columns.items()},
-            close=opened,
-            **audit,
-        )
-        return loads, {"table": str(entry)}
+        rows = frames.storable(asset, checked_frame(asset, value), entry.key)
+        bounds = frames.week_bounds(asset, rows, weeks)
+        descriptions = {name: column.description or "" for name, column in entry.schema.columns.items()}
+
+        def write(audit: pa.Table, opened: int) -> Mapping[str, Any]:
+            if entry.mirror is not None:
+                put_weeks(self.stored.objects, entry.mirror, rows, bounds)
+            self.stored.database.replace_rows(str(entry), rows, weeks, audit, entry.key, descriptions, opened)
+            return {"table": str(entry)}
+
+        return Prepared(week_loads(rows, bounds), write)
 
     def load_input(self, context: InputContext) -> pd.DataFrame:
         """Return the rows of the input's weeks that are stored, from the mirror where there is one."""
@@ -89,7 +87,7 @@ def put_weeks(objects: ObjectStore, entry: Rows, rows: pa.Table, bounds: Mapping
         sink = io.BytesIO()
         # No dictionaries for numbers of a few hundred rows: they cost more to build than they save.
         texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-        pq.write_table(rows.slice(start, stop - start), sink, compression="zstd", use_dictionary=texts)
+        pq.write_table(rows.slice(start, stop - start), sink, use_dictionary=texts, **_PARQUET)
         objects.put(entry.path(week), sink.getvalue())
         return len(sink.getbuffer())
 

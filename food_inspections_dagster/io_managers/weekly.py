@@ -1,18 +1,35 @@
 """What the IO managers share: whose weeks are stored or loaded, and the ledger around it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from time import perf_counter
 from typing import Any
 
+import pyarrow as pa
 from dagster import InputContext, IOManager, MetadataValue, OutputContext
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.current import Currency
+from food_inspections_dagster.orchestration.metadata import tell_weeks
 from food_inspections_dagster.orchestration.stages import Graph, Stage
-from food_inspections_dagster.resources.database import WeekLoad
+from food_inspections_dagster.resources.dagster_storage import CONTENT_HASH
+from food_inspections_dagster.resources.database import WeekLoad, audit_rows
 from food_inspections_dagster.resources.ledger import Ledger, Snapshot
 from food_inspections_dagster.resources.stored import Stored
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is to be stored.
+
+    Attributes:
+        loads: one entry per week.
+        write: stores it with the audit rows, closes the load of that number, and returns metadata for people.
+    """
+
+    loads: Sequence[WeekLoad]
+    write: Callable[[pa.Table, int], Mapping[str, Any]]
 
 
 class WeeklyIOManager(IOManager):
@@ -28,33 +45,33 @@ class WeeklyIOManager(IOManager):
         started = perf_counter()
         asset, weeks = asset_name(context), output_weeks(context)
         stage = self.graph.by_asset[asset]
-        audit = {
-            "run_id": context.run_id,
-            "code_version": stage.code_version,
-            "settings_digest": stage.outputs[asset].settings_digest,
-            "input_hashes": self._input_hashes(context, stage, weeks),
-        }
+        prepared = self.prepare(asset, obj, weeks)  # what cannot be stored is refused before the load is opened
+        audit = audit_rows(
+            asset,
+            prepared.loads,
+            context.run_id,
+            stage.code_version,
+            stage.outputs[asset].settings_digest,
+            self._input_hashes(context, stage, weeks),
+        )
         with self.ledger.opened(asset, weeks, context.run_id) as opened:
-            loads, metadata = self.store(asset, obj, weeks, audit, opened)
-        for load in loads:
-            context.step_context.add_asset_metadata(
-                {"dagster/row_count": load.rows, "content_hash": MetadataValue.text(load.content_hash)},
-                asset_key=context.asset_key,
-                partition_key=load.week.isoformat(),
-            )
+            metadata = prepared.write(audit, opened)
+        told = {
+            load.week: {"dagster/row_count": load.rows, CONTENT_HASH: MetadataValue.text(load.content_hash)}
+            for load in prepared.loads
+        }
+        tell_weeks(context.step_context, asset, told)
         context.add_output_metadata(
             {
-                "run_rows": sum(load.rows for load in loads),
-                "run_weeks": len(loads),
+                "run_rows": sum(load.rows for load in prepared.loads),
+                "run_weeks": len(prepared.loads),
                 "run_seconds": round(perf_counter() - started, 3),
                 **metadata,
             }
         )
 
-    def store(
-        self, asset: str, value: Any, weeks: Sequence[date], audit: Mapping[str, Any], opened: int
-    ) -> tuple[Sequence[WeekLoad], Mapping[str, Any]]:
-        """Store the weeks, close the load, and return what was stored and metadata for people."""
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> "Prepared":
+        """Return what is to be stored of a value, or refuse it."""
         raise NotImplementedError
 
     def stored_weeks(self, context: InputContext) -> list[date]:

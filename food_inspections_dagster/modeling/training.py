@@ -188,7 +188,7 @@ def train_and_backtest(
     schedule: Schedule,
     label: str,
     features: Features,
-    rows: pd.DataFrame,
+    rows: pd.DataFrame | TrainingRows,
     weeks: Sequence[date],
     code_version: str,
     known: KnownFiles | None = None,
@@ -201,7 +201,8 @@ def train_and_backtest(
         schedule: when models are fitted, on which rows.
         label: ``failed`` or ``critical_violation``.
         features: (name, kind), in the model's order.
-        rows: rows of the feature matrix of all weeks that ``weeks_needed`` names.
+        rows: rows of the feature matrix of all weeks that ``weeks_needed`` names; as ``TrainingRows`` of these weeks,
+            label and features they serve several recipes.
         weeks: the weeks wanted.
         code_version: of the code that makes features and models; part of the model's identity.
         known: gives the stored files of the model at an anchor, or None; called from several threads. They are
@@ -215,7 +216,10 @@ def train_and_backtest(
     weeks = sorted(set(weeks))
     if not weeks:
         return TrainedWeeks((), frames.empty(BACKTEST_TYPES), {}, ())
-    usable = TrainingRows(rows, label, features, schedule, *weeks_needed(weeks, schedule))
+    if isinstance(rows, TrainingRows):
+        usable = rows
+    else:
+        usable = TrainingRows(rows, label, features, schedule, *weeks_needed(weeks, schedule))
     anchors = needed_anchors(weeks, schedule)
 
     def at(anchor: date) -> _AnchorResult:

@@ -1,10 +1,14 @@
 """What tables and plots tell Dagster about themselves."""
 
 import base64
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import dagster as dg
 import pandas as pd
+from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
+from dagster._core.execution.context.system import StepExecutionContext
 
 from food_inspections_dagster.schemas import Schema
 
@@ -24,6 +28,20 @@ def column_schema(schema: Schema) -> dg.TableSchema:
             for name, column in schema.columns.items()
         ]
     )
+
+
+def tell_weeks(context: StepExecutionContext, asset: str, weekly: Mapping[date, Mapping[str, Any]]) -> None:
+    """Attach metadata to each week of a range, all at once.
+
+    ``add_asset_metadata`` with a partition key copies and checks what all weeks before have: over 880 weeks of 13
+    assets that took 10 s of CPU (dagster 1.13).
+    """
+    told = context._metadata_accumulator.per_output_metadata
+    added: dict[Any, Mapping[str, Any]] = {}
+    for week, metadata in weekly.items():
+        handle = AssetMetadataHandle(asset_key=dg.AssetKey(asset), partition_key=week.isoformat())
+        added[handle] = {**told.get(handle, {}), **metadata}
+    context._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**told, **added})
 
 
 def _type_name(dtype: Any) -> str:

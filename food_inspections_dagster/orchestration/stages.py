@@ -20,7 +20,7 @@ from food_inspections_dagster.catalog import Documents, Entry, Rows, Table
 from food_inspections_dagster.digests import digest
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.code_version import code_version
-from food_inspections_dagster.orchestration.metadata import OWNERS, column_schema
+from food_inspections_dagster.orchestration.metadata import OWNERS, column_schema, tell_weeks
 from food_inspections_dagster.orchestration.partitions import OWN_WEEK, SINGLE_RUN, WEEKLY, Window, weeks_of
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, store_checks
 from food_inspections_dagster.resources.ledger import Ledger
@@ -203,11 +203,11 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
         yield from (one.result for one in judged if one.rule.spec.key in keys)
         for one in judged:
             if one.rule.blocking and not one.passed:
-                raise FoodInspectionsError(f"Check {one.sentence} Nothing was stored.")
+                # To try again would fetch and compute the same.
+                raise dg.Failure(f"Check {one.sentence} Nothing was stored.", allow_retries=False)
         for asset in stage.outputs:
             if asset in asked:
-                for week, metadata in made.weekly.get(asset, {}).items():
-                    context.add_asset_metadata(metadata, asset_key=asset, partition_key=week.isoformat())
+                tell_weeks(context.get_step_execution_context(), asset, made.weekly.get(asset, {}))
                 yield dg.Output(made.values[asset], output_name=asset, metadata=made.run.get(asset))
 
     step.__signature__ = _signature(stage)  # type: ignore[attr-defined]

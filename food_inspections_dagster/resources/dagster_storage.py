@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from dagster import Field, TextMetadataValue
+from dagster import AssetCheckEvaluation, Field, TextMetadataValue
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.definitions.data_version import DATA_VERSION_IS_USER_PROVIDED_TAG, DATA_VERSION_TAG
 from dagster._core.events import DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.config import PostgresStorageConfig
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from dagster_shared.record import replace
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
@@ -35,18 +37,35 @@ _EVENT_SETTINGS = {
 
 
 class WeeklyEventLogStorage(PostgresEventLogStorage):
-    """Dagster's event log; each week of a run over a range has a data version of its own.
+    """Dagster's event log; each week of a run over a range has a data version of its own, a check has one result.
 
-    Dagster gives one version to the whole range. Here it is the content hash in the metadata of the week.
+    Dagster gives one version to the whole range. Here it is the content hash in the metadata of the week. A check over
+    a range is planned by Dagster for each week, and answers once, for all of them: 880 rows for each of 20 checks took
+    9 s of a run, and were shown as planned for ever.
     """
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event."""
-        super().store_event(with_data_version(event))
+        super().store_event(of_whole_range(with_data_version(event)))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store many events of materializations."""
-        super().store_event_batch([with_data_version(event) for event in events])
+        """Store many events of one kind."""
+        super().store_event_batch([of_whole_range(with_data_version(event)) for event in events])
+
+
+def of_whole_range(event: EventLogEntry) -> EventLogEntry:
+    """Return the plan or the result of a check without weeks; any other event as it is."""
+    dagster_event = event.dagster_event
+    if dagster_event is None:
+        return event
+    data = dagster_event.event_specific_data
+    if isinstance(data, AssetCheckEvaluationPlanned):
+        whole: Any = replace(data, partitions_subset=None)
+    elif isinstance(data, AssetCheckEvaluation):
+        whole = replace(data, partition=None)
+    else:
+        return event
+    return event._replace(dagster_event=dagster_event._replace(event_specific_data=whole))
 
 
 def with_data_version(event: EventLogEntry) -> EventLogEntry:

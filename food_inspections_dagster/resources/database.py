@@ -288,6 +288,24 @@ class Database(ConfigurableResource):
         bounds = week_bounds(table, rows, weeks)
         loads = week_loads(rows, bounds)
         audit = audit_rows(asset, loads, run_id, code_version, settings_digest, input_hashes or {})
+        self.replace_rows(table, rows, weeks, audit, primary_key, descriptions, close)
+        return loads
+
+    def replace_rows(
+        self,
+        table: str,
+        rows: pa.Table,
+        weeks: Sequence[date],
+        audit: pa.Table,
+        primary_key: Sequence[str],
+        descriptions: Mapping[str, str] | None = None,
+        close: int | None = None,
+    ) -> None:
+        """Do what :meth:`replace_range` does, with rows that are ready: ``frames.storable``, of these weeks only.
+
+        Args:
+            audit: the rows of ``metadata.partition_loads``, see :func:`audit_rows`.
+        """
         with self._sentences(table), adbc.connect(self._connection_url()) as connection:
             # One writer of a table at a time: two of the same week would both delete the old rows and both
             # add theirs.
@@ -297,7 +315,7 @@ class Database(ConfigurableResource):
             if stored.columns:
                 _run(
                     connection,
-                    sql.SQL("DELETE FROM {} WHERE week = ANY({})").format(stored.identifier, list(bounds)),
+                    sql.SQL("DELETE FROM {} WHERE week = ANY({})").format(stored.identifier, list(weeks)),
                 )
             _ingest(connection, stored.schema, stored.name, rows)
             if not stored.columns:  # after the rows: building an index once is faster than growing it
@@ -313,7 +331,6 @@ class Database(ConfigurableResource):
             if close is not None:
                 _run(connection, sql.SQL("DELETE FROM metadata.open_loads WHERE open_id = {}").format(close))
             connection.commit()
-        return loads
 
     def append(self, table: str, rows: pa.Table, close: int | None = None) -> None:
         """Add Arrow rows to a table that exists, in one transaction; end an open load with it."""

@@ -10,8 +10,9 @@ from datetime import date
 from typing import NamedTuple
 
 import orjson
+import pyarrow as pa
 
-from food_inspections_dagster.resources.database import Database, WeekLoad, audit_rows
+from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.weeks import WEEK
 
 
@@ -143,19 +144,8 @@ class Ledger:
             connection.execute(_CLOSE, [list(weeks), asset])
             connection.execute("DELETE FROM metadata.open_loads WHERE asset = %s AND weeks = '{}'", [asset])
 
-    def record(
-        self,
-        asset: str,
-        loads: Sequence[WeekLoad],
-        *,
-        run_id: str,
-        code_version: str | None,
-        settings_digest: str | None,
-        input_hashes: Mapping[date, str],
-        close: int,
-    ) -> None:
+    def record(self, audit: pa.Table, close: int) -> None:
         """Write the audit rows of a load of objects and close it."""
-        audit = audit_rows(asset, loads, run_id, code_version, settings_digest, input_hashes)
         self.database.append("metadata.partition_loads", audit, close)
 
     def newest_load(self) -> int:

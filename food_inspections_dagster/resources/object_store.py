@@ -129,7 +129,9 @@ class ObjectStore(ConfigurableResource):
 
     def map(self, function: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
         """Apply a function that reads or writes objects, ``threads`` at a time; the first error ends it."""
-        with ThreadPoolExecutor(self.threads) as pool:
+        # A directory answers at once: more threads than processors only wait for each other, at half as much CPU again.
+        threads = self.threads if self.url.startswith("s3://") else min(self.threads, os.cpu_count() or 1)
+        with ThreadPoolExecutor(threads) as pool:
             futures = [pool.submit(function, item) for item in items]
             try:
                 return [future.result() for future in futures]

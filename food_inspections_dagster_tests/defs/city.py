@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
 from food_inspections_dagster_tests.world import SMALL, World, small_world
@@ -30,10 +32,28 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def small_city(home: Path, postgres: EmbeddedPostgres, clock: Clock = lambda: datetime.now(UTC)) -> Iterator[World]:
-    """Start an empty world over the city."""
-    with small_world(
-        home, postgres, SETTINGS, clock, lambda: PortalSource.simulated(simulate(len(CITY), seed=7, scale=0.15))
-    ) as made:
-        made.weeks = list(CITY)
+def small_city(
+    home: Path,
+    postgres: EmbeddedPostgres,
+    clock: Clock = lambda: datetime.now(UTC),
+    weeks: int = len(CITY),
+    until: str | None = None,
+) -> Iterator[World]:
+    """Start an empty world over the city.
+
+    Args:
+        weeks: of the city.
+        until: the last asset of its graph, where not all stages are wanted.
+    """
+    source = partial(simulate, weeks, seed=7, scale=0.15)
+    with small_world(home, postgres, SETTINGS, clock, lambda: PortalSource.simulated(source())) as made:
+        made.weeks = CITY[:weeks]
+        if until:
+            made.graph = graph_until(made.graph, until)
         yield made
+
+
+def graph_until(graph: Graph, asset: str) -> Graph:
+    """Return the stages of a graph that lead to an asset."""
+    wanted = graph.until(asset)
+    return Graph([stage for stage in graph.stages if wanted.issuperset(stage.outputs)])

@@ -1,5 +1,6 @@
 """The small city, made once for all rules of the store."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,14 @@ from food_inspections_dagster_tests.world import World
 @pytest.fixture(scope="session")
 def stored_city(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A city with every stage made; tests that damage it mend it again."""
+    outside = dict(os.environ)
     with small_city(tmp_path_factory.mktemp("city") / "home", postgres) as made:
         made.make(CITY)
-        yield made
+        # It lives to the end of the session: whoever asks for the project's settings meanwhile must not get its own.
+        with pytest.MonkeyPatch.context() as patch:
+            for name in {*outside, *os.environ} - {"PYTEST_CURRENT_TEST"}:
+                if name in outside:
+                    patch.setenv(name, outside[name])
+                else:
+                    patch.delenv(name)
+            yield made

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from food_inspections_dagster.inspections.cleaning import NEEDED_FIELDS
+from food_inspections_dagster.inspections.received import NEEDED_FIELDS
 from food_inspections_dagster.weeks import monday
 
 RAW_COLUMNS = (*NEEDED_FIELDS, ":id", ":created_at", ":updated_at", ":version")

@@ -8,13 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.inspections.cleaning import (
-    NEEDED_COLUMNS,
-    NEEDED_FIELDS,
-    REJECTION_REASONS,
-    Cleaned,
-    clean,
-)
+from food_inspections_dagster.inspections.cleaning import REJECTION_REASONS, Cleaned, clean
+from food_inspections_dagster.inspections.received import NEEDED_COLUMNS, NEEDED_FIELDS
 from food_inspections_dagster.inspections.schemas import INSPECTIONS, REJECTED_INSPECTIONS, VIOLATIONS
 from food_inspections_dagster_tests.inspections.conftest import GOOD_ROW
 

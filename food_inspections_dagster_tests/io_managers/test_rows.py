@@ -1,6 +1,7 @@
 import io
 from datetime import date
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 import psycopg
@@ -181,7 +182,7 @@ def test_rows_that_cannot_be_stored_store_nothing(toys, case):
     ],
 )
 def test_a_table_that_cannot_be_stored_stores_nothing(toys, of, words):
-    with pytest.raises(FoodInspectionsError, match=words):
+    with pytest.raises((FoodInspectionsError, dg.Failure), match=words):
         toys.run([makes(THINGS, of=of)])
     assert not toys.database.has_table("clean.things")
     assert toys.objects.list_objects("processed") == {}

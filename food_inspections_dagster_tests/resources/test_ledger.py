@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from food_inspections_dagster.orchestration.current import Cause
-from food_inspections_dagster.resources.database import WeekLoad
+from food_inspections_dagster.resources.database import WeekLoad, audit_rows
 from food_inspections_dagster.resources.ledger import CheckResult, Ledger
 from food_inspections_dagster.weeks import week_range
 from food_inspections_dagster_tests.toys import THINGS, makes, things_of
@@ -21,7 +21,7 @@ def load(ledger, weeks=WEEKS, asset="things", rows=3, columns=None, **changed):
     loads = [WeekLoad(week, rows, f"hash {rows} of {week}", columns or {}) for week in weeks]
     audit = {"run_id": "run-1", "code_version": "1", "settings_digest": "s", "input_hashes": {}, **changed}
     with ledger.opened(asset, weeks, audit["run_id"]) as opened:
-        ledger.record(asset, loads, close=opened, **audit)
+        ledger.record(audit_rows(asset, loads, **audit), opened)
 
 
 def judged(weeks, failing=(), check="half", blocking=True, asset="things"):

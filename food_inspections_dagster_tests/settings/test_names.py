@@ -1,10 +1,4 @@
-from food_inspections_dagster.settings import slug
 from food_inspections_dagster.settings.names import variable_of
-
-
-def test_slugs():
-    assert slug("data.cityofchicago.org") == "data-cityofchicago-org"
-    assert len(slug("x" * 99)) <= 31
 
 
 def test_variables_are_named_by_the_path():

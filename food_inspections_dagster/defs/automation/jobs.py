@@ -13,6 +13,8 @@ from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.settings import Settings
 
 UP_TO_DATE = "bring_up_to_date"
+# Two at once would make the same weeks twice: dagster.yaml lets one run with this tag go at a time.
+ALONE = {"food_inspections/alone": "yes"}
 Clock = Callable[[], datetime]
 """Gives the present moment, with its zone."""
 
@@ -55,6 +57,7 @@ def bring_up_to_date_job(
 
     @dg.job(
         name=UP_TO_DATE,
+        tags=ALONE,
         executor_def=dg.in_process_executor,
         description="Bring up to date: make every week that is missing, or whose code, settings or input have changed.",
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from food_inspections_dagster.catalog import RAW_INSPECTIONS
 from food_inspections_dagster.frames import days
-from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS
+from food_inspections_dagster.inspections.received import NEEDED_COLUMNS
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 from food_inspections_dagster.resources.portal import PortalClient, compare_schema
 from food_inspections_dagster.resources.stored import Stored

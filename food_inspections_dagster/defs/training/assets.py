@@ -14,7 +14,8 @@ from food_inspections_dagster.inspections.labels import LABELS
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.documents import known_files, to_documents
-from food_inspections_dagster.modeling.training import KnownFiles, train_and_backtest
+from food_inspections_dagster.modeling.splits import weeks_needed
+from food_inspections_dagster.modeling.training import KnownFiles, TrainingRows, train_and_backtest
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
 from food_inspections_dagster.resources.stored import Stored
@@ -67,14 +68,15 @@ def stages(settings: Settings) -> list[Stage]:
         weeks: Sequence[date], asked: set[str], stored: dg.ResourceParam[Stored], feature_matrix: pd.DataFrame
     ) -> Made:
         values, weekly, run = {}, {}, {}
+        rows = TrainingRows(feature_matrix, label, INPUTS, schedule, *weeks_needed(weeks, schedule))
         for entry, spec in groups.items():
             if entry.asset in asked:
                 trained = train_and_backtest(
-                    spec, schedule, label, INPUTS, feature_matrix, weeks, models.code_version, known_to(stored, entry)
+                    spec, schedule, label, INPUTS, rows, weeks, models.code_version, known_to(stored, entry)
                 )
                 documents, blobs = to_documents(trained)
-                rows = {week: len(document["backtest"]["rows"]["score"]) for week, document in documents.items()}
-                values[entry.asset] = WeeklyDocuments(documents, blobs, rows)
+                scored = {week: len(document["backtest"]["rows"]["score"]) for week, document in documents.items()}
+                values[entry.asset] = WeeklyDocuments(documents, blobs, scored)
                 weekly[entry.asset] = {
                     week: {key: document[key] or "none" for key in ("model_id", "anchor", "reason")}
                     for week, document in documents.items()

@@ -82,13 +82,14 @@ def differences(world: World, weeks: list[date]) -> list[str]:
     fresh = world.fresh()
     try:
         fresh.make(weeks)
-        # Lists that were made in weeks that are over are kept; a fresh build makes the newest only.
-        lists = set(fresh.ledger.snapshot().loads[catalog.SCORES.asset])
         expected, stored = fresh.bytes_stored(), world.bytes_stored()
+        loads = fresh.ledger.snapshot().loads
     finally:
         fresh.instance.dispose()
-    scores = world.table(str(catalog.SCORES))
-    stored[str(catalog.SCORES)] = scores[scores["week"].isin(lists)].to_csv(index=False)
+    # Other weeks stay: lists of weeks that are over, and what says that a week has been emptied.
+    for name, entry in catalog.TABLES.items():
+        rows = world.table(name)
+        stored[name] = rows[rows["week"].isin(list(loads[entry.asset]))].to_csv(index=False)
     return [name for name, content in expected.items() if stored.get(name) != content]
 
 

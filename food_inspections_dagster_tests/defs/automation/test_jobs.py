@@ -4,24 +4,35 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
+import yaml
 
 from food_inspections_dagster import catalog
 from food_inspections_dagster.defs.automation.jobs import UP_TO_DATE
 from food_inspections_dagster.orchestration.current import Cause
 from food_inspections_dagster.weeks import WEEK
 from food_inspections_dagster_tests.defs.automation.conftest import Automation, differences
-from food_inspections_dagster_tests.defs.city import CITY
-from food_inspections_dagster_tests.world import World
+from food_inspections_dagster_tests.defs.city import CITY, graph_until
+from food_inspections_dagster_tests.world import ROOT, World
 
 NEWEST = CITY[-1]
 
 
 @pytest.fixture(scope="module")
-def made(world: World) -> World:
-    world.make(CITY)
+def made(world: World, automation: Automation) -> World:
+    """A city whose last weeks were skipped in an outage, and then made by the job."""
+    world.make(CITY[:-4])
+    assert automation.run().success
     decision = world.document(catalog.SELECTED_MODEL, NEWEST)
     assert decision["selected"], decision["reasons"]  # else the city is too small to show anything
     return world
+
+
+def test_weeks_that_were_skipped_in_an_outage_are_made_by_every_stage(made: World):
+    loads = made.ledger.snapshot().loads
+    lists = set(loads.pop(catalog.SCORES.asset))
+    assert lists == {CITY[-5], NEWEST}, "a list for a week that is over helps nobody"
+    assert {asset: sorted(weeks) for asset, weeks in loads.items()} == dict.fromkeys(loads, CITY)
+    assert made.stale() == {}
 
 
 def dated(row: dict, week) -> dict:
@@ -71,6 +82,12 @@ def rows_in_a_week_that_was_empty(world: World) -> None:
     world.publish([dated(row, CITY[9]) for row in world.rows_of(CITY[10])[:3]])
 
 
+def rows_published_after_monday(world: World) -> None:
+    """In the newest week, which is loaded: without a look at it they were lost."""
+    row = {name: value for name, value in world.rows_of(NEWEST)[0].items() if name[0] != ":"}
+    world.publish([{**row, "inspection_id": str(99_000_000 + number)} for number in range(3)])
+
+
 CORRECTIONS = [
     ten_rows_corrected,
     moved_to_a_far_earlier_week,
@@ -79,6 +96,7 @@ CORRECTIONS = [
     one_row_deleted,
     a_week_emptied,
     rows_in_a_week_that_was_empty,
+    rows_published_after_monday,
 ]
 
 
@@ -134,20 +152,24 @@ def test_a_failed_step_fails_the_job_with_its_words(made: World, automation: Aut
     assert automation.run().success and made.stale() == {}
 
 
-def test_weeks_before_the_first_that_was_loaded_stay_out(world: World, automation: Automation, monkeypatch):
-    """`make run FROM=...` leaves the earlier years out on purpose: the job asked by the sensor does not load them."""
-    fresh = world.fresh()
-    fresh.make(CITY[5:7], "inspections")
-    beside = Automation(fresh, automation.clock)
-    graph_until_clean = fresh.graph.until("inspections")
-    monkeypatch.setattr(fresh.graph, "stages", [s for s in fresh.graph.stages if set(s.outputs) <= graph_until_clean])
-    monkeypatch.setattr(fresh.graph, "by_asset", {asset: s for s in fresh.graph.stages for asset in s.outputs})
+def test_weeks_before_the_first_that_was_loaded_stay_out(world: World, automation: Automation):
+    """`make run FROM=...` leaves earlier years out on purpose: neither the sensor nor its job loads them."""
+    narrow = world.fresh()
+    narrow.graph = graph_until(narrow.graph, "inspections")
     try:
-        assert beside.run().success
-        loaded = sorted(fresh.ledger.snapshot().loads["inspections"])
+        narrow.make(CITY[5:7])
+        assert Automation(narrow, automation.clock).run().success
+        loaded = sorted(narrow.ledger.snapshot().loads["inspections"])
         assert loaded[0] == CITY[5] and loaded[-1] >= NEWEST - WEEK, "and those after it are made"
     finally:
-        fresh.instance.dispose()
+        narrow.instance.dispose()
+
+
+def test_two_of_them_never_run_at_once(world: World, automation: Automation):
+    """The schedule's and the sensor's would make the same weeks twice; the second waits, and finds nothing to do."""
+    limits = yaml.safe_load((ROOT / "dagster.yaml").read_text())["run_coordinator"]["config"]["tag_concurrency_limits"]
+    tags = automation.definitions.resolve_job_def(UP_TO_DATE).tags
+    assert [limit["limit"] for limit in limits if limit["key"] in tags] == [1]
 
 
 def test_the_job_over_all_assets_takes_a_range_of_weeks(world: World):

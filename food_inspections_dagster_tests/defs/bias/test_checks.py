@@ -114,7 +114,7 @@ CASES = [
         (C,),
         "add up to",
     ),
-    Case(GROUPS_ADD_UP, "a group is missing in the report", adds_up(without(week=C, group="School")), (C,), "disagree"),
+    Case(GROUPS_ADD_UP, "a group is missing in the report", adds_up(without(week=C, group="School")), (C,), "lacks"),
     Case(GROUPS_ADD_UP, "a group is missing in the verdicts", adds_up(verdicts=without(week=C, group="School")), (C,)),
     Case(GROUPS_ADD_UP, "a metric is missing", adds_up(without(week=C, group="School", metric="fpr")), (C,), "metrics"),
     Case(GROUPS_ADD_UP, "sizes differ", adds_up(verdicts=one_more), (C,), "disagree"),

@@ -4,7 +4,7 @@ import pytest
 
 from food_inspections_dagster.catalog import RAW_INSPECTIONS
 from food_inspections_dagster.defs.ingestion.checks import IN_EVERY_ROW, freshness, needed_columns
-from food_inspections_dagster.inspections.cleaning import NEEDED_COLUMNS
+from food_inspections_dagster.inspections.received import NEEDED_COLUMNS
 from food_inspections_dagster_tests.defs.cases import WEEKS, A, B, C, Case, Damage, bytes_changed, frame, parquet
 from food_inspections_dagster_tests.defs.city import CITY
 
