@@ -193,12 +193,15 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
     def step(context: dg.AssetExecutionContext, ledger: dg.ResourceParam[Ledger], **values: Any) -> Iterator[Any]:
         # Dagster counts the results of checks as outputs too.
         weeks, asked = weeks_of(context), stage.outputs.keys() & context.op_execution_context.selected_output_names
-        if stage.source is not None:
-            states = stage.source(values["portal"], weeks[0], weeks[-1])
-            ledger.note_source(context.run_id, stage.name, states)
+        before = stage.source(values["portal"], weeks[0], weeks[-1]) if stage.source is not None else {}
         made = _call(stage, weeks, asked, values)
+        if stage.source is not None:
+            # Asked twice: a row that came while it was read and then went again would leave the state of before.
+            after = stage.source(values["portal"], weeks[0], weeks[-1])
+            states = {w: s if after.get(w) == s else f"{s}, then {after.get(w)}" for w, s in before.items()}
+            ledger.note_source(context.get_step_execution_context(), states)
         judged = [rule.apply(weeks, **{**values, **made.values}) for rule in in_memory if rule.asset in asked]
-        ledger.record_checks([one.row for one in judged], context.run_id, ledger.newest_load())
+        ledger.record_checks([one.row for one in judged], context.run_id)
         keys = context.op_execution_context.selected_asset_check_keys
         yield from (one.result for one in judged if one.rule.spec.key in keys)
         for one in judged:
@@ -280,6 +283,7 @@ class Graph:
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self.by_asset = {asset: stage for stage in stages for asset in stage.outputs}
+        self.by_name = {stage.name: stage for stage in stages}
         order: TopologicalSorter[str] = TopologicalSorter(
             {asset: self.upstream(asset) for asset in sorted(self.by_asset)}
         )

@@ -120,7 +120,7 @@ def test_missing_ranges_are_checked_too():
 
 
 def test_what_rests_on_a_change_at_second_hand_waits_too():
-    """`end` reads `past`, which is current now and rests on the source, which is about to be made: it was made twice."""
+    """`end` reads `past`, which is current and rests on the source, which is about to be made: it was made twice."""
     ledger = HandLedger(toy_graph())
     ledger.load_everything()
     ledger.outside[WEEKS[7]] = "other"

@@ -297,6 +297,21 @@ def test_the_state_of_a_source_is_part_of_what_was_read(toys):
     assert reasons(raw=changed) == {WEEKS[2]: f"input: the portal's rows of {WEEKS[2]}"}
 
 
+def test_a_source_that_changed_while_it_was_read_and_then_back_is_not_current(toys):
+    """A row that came and went again: what was stored may hold it, and the source is as it was before."""
+    states = dict.fromkeys(WEEKS, "3 rows")
+
+    @stage(RAW, group="toys", source=lambda portal, first, last: dict(states))
+    def raw(weeks, portal: PortalClient):
+        states[WEEKS[2]] = "4 rows"
+        return rows_of(weeks)
+
+    toys.run([raw])
+    states[WEEKS[2]] = "3 rows"
+    currency = Currency(Graph([raw]), toys.ledger.snapshot(), {"raw": states})
+    assert [week for week in WEEKS if currency.reason("raw", week)] == [WEEKS[2]]
+
+
 # What is declared.
 
 
