@@ -144,6 +144,19 @@ def test_rows_that_break_their_schema_are_refused_by_week(toys, spoil, failing):
     assert toys.objects.list_objects("") == {}
 
 
+def test_a_broken_schema_is_told_before_other_rules_stumble_over_it(toys):
+    """A rule that looks for the missing column ended the step with a KeyError, and the ledger knew nothing of it."""
+    things = makes(
+        THINGS,
+        of=lambda weeks: things_of(weeks).drop(columns="share"),
+        rules=[rule_of(THINGS, not_half, blocking=True)],
+    )
+    result = toys.run([things], raise_on_error=False)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "Check schema of things failed: column 'share'" in failure.step_failure_data.error.to_string()
+    assert evaluations(result).keys() == checks_recorded(toys).keys() == {"schema"}
+
+
 def test_a_rule_in_memory_gets_inputs_and_outputs_by_name(toys):
     seen = []
 
