@@ -80,20 +80,30 @@ class WeeklyIOManager(IOManager):
             raise FoodInspectionsError(
                 f"{asset_name(context)} has no weekly partitions: give it partitions_def=WEEKLY."
             )
-        loads = _snapshot(self.ledger, context).loads.get(asset_name(context), {})
+        loads = self._snapshot(context).loads.get(asset_name(context), {})
         wanted = sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
         return [week for week in wanted if week in loads]
 
     def _input_hashes(self, context: OutputContext, stage: Stage, weeks: Sequence[date]) -> dict[date, str]:
-        snapshot = _snapshot(self.ledger, context)
-        sources = {stage.name: self.ledger.source_states(context.run_id, stage.name)} if stage.source else {}
+        """Return the digest of what each week has read; none where that changed while it was read.
+
+        Such a week may hold the new content under the digest of the old one, and would be current once that is back.
+        """
+        snapshot = self._snapshot(context)
+        sources = {stage.name: self.ledger.source_states(context.step_context)} if stage.source else {}
         currency = Currency(self.graph, snapshot, sources)
-        return {week: currency.input_hash(stage, week) for week in weeks}
+        inputs = stage.inputs.values()
+        changed = self.ledger.changed_since(snapshot, [source.entry.asset for source in inputs]) if inputs else {}
+        return {
+            week: currency.input_hash(stage, week)
+            for week in weeks
+            if not any(source.window.reads_any(week, changed[source.entry.asset]) for source in inputs)
+        }
 
-
-def _snapshot(ledger: Ledger, context: InputContext | OutputContext) -> Snapshot:
-    step = context.step_context
-    return ledger.of_step(step.run_id, step.step.key, step.previous_attempt_count)
+    def _snapshot(self, context: InputContext | OutputContext) -> Snapshot:
+        step = context.step_context
+        stage = self.graph.by_name.get(step.step.key)
+        return self.ledger.of_step(step, [source.entry.asset for source in stage.inputs.values()] if stage else ())
 
 
 def output_weeks(context: OutputContext) -> list[date]:

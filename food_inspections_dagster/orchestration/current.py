@@ -12,10 +12,9 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 
-from food_inspections_dagster.orchestration.partitions import Window
 from food_inspections_dagster.orchestration.stages import Graph, Input, Stage
 from food_inspections_dagster.resources.ledger import Load, Snapshot
-from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
+from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
 
 _NOTHING = "-"  # of a week that was never loaded
 
@@ -179,15 +178,9 @@ class Currency:
                     changed = {
                         w for w in self.loads(upstream) if self.reason(upstream, w) or w in waiting.get(upstream, ())
                     }
-                    stale |= {w for w in self.loads(asset) if _reads_any(source.window, w, changed)}
+                    stale |= {w for w in self.loads(asset) if source.window.reads_any(w, changed)}
                 waiting[asset] = stale
         return waiting
-
-
-def _reads_any(window: Window, week: date, changed: set[date]) -> bool:
-    last = week + window.last * WEEK
-    first = FIRST_WEEK if window.first is None else week + window.first * WEEK
-    return any(first <= other <= last for other in changed)
 
 
 def _digest_of(load: Load, columns: tuple[str, ...] | None) -> str:
@@ -206,7 +199,7 @@ def runs_of(weeks: Sequence[date], at_most: int) -> list[list[date]]:
     while len(ranges) > at_most:
         gaps = [after[0] - before[-1] for before, after in pairwise(ranges)]
         place = gaps.index(min(gaps))
-        ranges[place : place + 2] = [_span(ranges[place][0], ranges[place + 1][-1])]
+        ranges[place : place + 2] = [week_range(ranges[place][0], ranges[place + 1][-1])]
     return ranges
 
 
@@ -219,7 +212,3 @@ def _ranges(weeks: Sequence[date]) -> Iterator[list[date]]:
         run.append(week)
     if run:
         yield run
-
-
-def _span(first: date, last: date) -> list[date]:
-    return [first + number * WEEK for number in range((last - first).days // 7 + 1)]

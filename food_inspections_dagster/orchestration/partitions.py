@@ -1,6 +1,6 @@
 """The partitions that every asset shares, and the ways in which one looks at another's weeks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,6 +39,11 @@ class Window:
         """Return the weeks that ``week`` reads, ascending, none before the calendar begins."""
         first = FIRST_WEEK if self.first is None else max(FIRST_WEEK, week + self.first * WEEK)
         return week_range(first, week + self.last * WEEK)
+
+    def reads_any(self, week: date, others: Collection[date]) -> bool:
+        """Return whether ``week`` reads one of some weeks."""
+        first = FIRST_WEEK if self.first is None else week + self.first * WEEK
+        return any(first <= other <= week + self.last * WEEK for other in others)
 
 
 OWN_WEEK = Window(0)

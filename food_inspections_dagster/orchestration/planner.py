@@ -7,6 +7,7 @@ again, and so on: a rebuilt week with the same content leaves everything behind 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import chain
 from time import monotonic
 
 import dagster as dg
@@ -155,22 +156,34 @@ def next_batch(currency: Currency, targets: Targets, only_missing: bool = False)
     """
     reasons = stale(currency, targets)
     if only_missing:
-        reasons = {
-            unit: {week: reason for week, reason in of_unit.items() if reason.cause is Cause.NEVER_MADE}
-            for unit, of_unit in reasons.items()
-        }
+        reasons = {unit: _missing(currency, unit, of_unit) for unit, of_unit in reasons.items()}
     first = next((unit for unit, of_unit in reasons.items() if of_unit), None)
     if first is None:
         return []
     unchecked = [week for week, reason in reasons[first].items() if reason.cause is Cause.UNCHECKED]
     if len(unchecked) == len(reasons[first]):
         return [PlannedRun((), tuple(weeks), first) for weeks in runs_of(unchecked, MOST_RANGES)]
-    ranges = runs_of(sorted(reasons[first]), MOST_RANGES)
+    ranges = _ranges(sorted(reasons[first]), _wanted(targets, first))
     if len(ranges) > 1:
         # A row that moved between two of these ranges stands in both until both are loaded: checks come after.
         return [PlannedRun(first, tuple(weeks)) for weeks in ranges]
     together = _joined(currency, targets, reasons, first, set(ranges[0]))
     return [PlannedRun(together, tuple(ranges[0]), together)]
+
+
+def _missing(currency: Currency, unit: Sequence[str], reasons: Mapping[date, Reason]) -> dict[date, Reason]:
+    """Return the weeks of which something was never stored, or was and has still to be checked."""
+    return {
+        week: reason
+        for week, reason in reasons.items()
+        if reason.cause is Cause.UNCHECKED or any(week not in currency.loads(asset) for asset in unit)
+    }
+
+
+def _ranges(weeks: Sequence[date], wanted: Sequence[date]) -> list[list[date]]:
+    """Return the ranges to make; no gap is closed over a week that nobody wants, such as that of an old list."""
+    ranges = runs_of(weeks, MOST_RANGES)
+    return ranges if set(wanted).issuperset(chain(*ranges)) else runs_of(weeks, len(weeks))
 
 
 _CERTAIN = (Cause.NEVER_MADE, Cause.CODE, Cause.SETTINGS, Cause.BLOCKED)
@@ -184,16 +197,18 @@ def _joined(
     weeks: set[date],
 ) -> tuple[str, ...]:
     """Return the assets of the first unit and of those behind it that are certain to be made for the same weeks."""
-    joined = list(first)
+    joined, uncertain = list(first), set[str]()
     for unit, of_unit in reasons.items():
         upstream = {name for asset in unit for name in currency.graph.upstream(asset)} - set(unit)
-        unsettled = {asset for other, of_other in reasons.items() if of_other for asset in other} - set(joined)
-        if unit == first or upstream & unsettled:
+        if unit == first:
             continue
         # Behind a unit that is about to be made, an input that differs now may come out as it was.
         depends = bool(upstream & set(joined))
-        if {w for w, reason in of_unit.items() if not depends or reason.cause in _CERTAIN} == weeks:
+        certain = {week for week, reason in of_unit.items() if not depends or reason.cause in _CERTAIN}
+        if certain == weeks and not upstream & uncertain:
             joined += unit
+        elif of_unit or depends or upstream & uncertain:
+            uncertain |= set(unit)
     return tuple(joined)
 
 

@@ -156,11 +156,11 @@ def store_checks(
         ledger: dg.ResourceParam[Ledger],
     ) -> Iterator[dg.AssetCheckResult]:
         weeks, asked = weeks_checked(context), context.selected_asset_check_keys
-        newest = ledger.newest_load()
+        newest = {asset: ledger.newest_load(asset) for asset in dict.fromkeys(rule.asset for rule in rules)}
         for rule in rules:
             if dg.AssetCheckKey(dg.AssetKey(rule.asset), rule.name) in asked:
                 judged = rule.apply(weeks, stored=stored, portal=portal)
-                ledger.record_checks([judged.row], context.run.run_id, newest)
+                ledger.record_checks([judged.row], context.run.run_id, newest[rule.asset])
                 yield judged.result
 
     return checks

@@ -22,9 +22,10 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.code_version import code_version
 from food_inspections_dagster.orchestration.metadata import OWNERS, column_schema, tell_weeks
 from food_inspections_dagster.orchestration.partitions import OWN_WEEK, SINGLE_RUN, WEEKLY, Window, weeks_of
-from food_inspections_dagster.orchestration.rules import Rule, Verdict, store_checks
+from food_inspections_dagster.orchestration.rules import Judged, Rule, Verdict, store_checks
 from food_inspections_dagster.resources.ledger import Ledger
 
+_SCHEMA = "schema"  # the rule that every table has
 _STORES: dict[type, tuple[str, str]] = {
     Rows: ("rows", "parquet"),
     Table: ("tables", "postgres"),
@@ -178,7 +179,7 @@ def keeps_schema(entry: Entry) -> Rule:
 
     return Rule(
         entry.asset,
-        "schema",
+        _SCHEMA,
         "A column that is missing, of another type, or out of its bounds would be read as what it is not.",
         f"every row keeps the schema of {entry.asset}",
         keeps,
@@ -193,12 +194,15 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
     def step(context: dg.AssetExecutionContext, ledger: dg.ResourceParam[Ledger], **values: Any) -> Iterator[Any]:
         # Dagster counts the results of checks as outputs too.
         weeks, asked = weeks_of(context), stage.outputs.keys() & context.op_execution_context.selected_output_names
-        if stage.source is not None:
-            states = stage.source(values["portal"], weeks[0], weeks[-1])
-            ledger.note_source(context.run_id, stage.name, states)
+        before = stage.source(values["portal"], weeks[0], weeks[-1]) if stage.source is not None else {}
         made = _call(stage, weeks, asked, values)
-        judged = [rule.apply(weeks, **{**values, **made.values}) for rule in in_memory if rule.asset in asked]
-        ledger.record_checks([one.row for one in judged], context.run_id, ledger.newest_load())
+        if stage.source is not None:
+            # Asked twice: a row that came while it was read and then went again would leave the state of before.
+            after = stage.source(values["portal"], weeks[0], weeks[-1])
+            states = {w: s if after.get(w) == s else f"{s}, then {after.get(w)}" for w, s in before.items()}
+            ledger.note_source(context.get_step_execution_context(), states)
+        judged = _judge([rule for rule in in_memory if rule.asset in asked], weeks, {**values, **made.values})
+        ledger.record_checks([one.row for one in judged], context.run_id)
         keys = context.op_execution_context.selected_asset_check_keys
         yield from (one.result for one in judged if one.rule.spec.key in keys)
         for one in judged:
@@ -261,6 +265,14 @@ def _call(stage: Stage, weeks: list[date], asked: set[str], values: Mapping[str,
     return Made(dict(zip(stage.outputs, returned, strict=True)))
 
 
+def _judge(rules: Sequence[Rule], weeks: Sequence[date], values: Mapping[str, Any]) -> list[Judged]:
+    """Judge the schemas, and where they are kept the other rules, which count on columns and types."""
+    judged = [rule.apply(weeks, **values) for rule in rules if rule.name == _SCHEMA]
+    if all(one.passed for one in judged):
+        judged += [rule.apply(weeks, **values) for rule in rules if rule.name != _SCHEMA]
+    return judged
+
+
 def _out(stage: Stage, output: Output) -> dg.AssetOut:
     io_manager, kind = _STORES[type(output.entry)]
     schema = output.entry.schema
@@ -280,6 +292,7 @@ class Graph:
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self.by_asset = {asset: stage for stage in stages for asset in stage.outputs}
+        self.by_name = {stage.name: stage for stage in stages}
         order: TopologicalSorter[str] = TopologicalSorter(
             {asset: self.upstream(asset) for asset in sorted(self.by_asset)}
         )

@@ -97,7 +97,7 @@ CREATE TABLE IF NOT EXISTS metadata.check_results (
 );
 CREATE INDEX IF NOT EXISTS check_results_newest ON metadata.check_results (asset, check_name, result_id);
 COMMENT ON TABLE metadata.check_results IS 'Every result of every check: weeks judged, weeks failed';
-COMMENT ON COLUMN metadata.check_results.after_load IS 'The newest load_id of the asset when the check began';
+COMMENT ON COLUMN metadata.check_results.after_load IS 'Newest load of the asset when a check of the store began';
 """
 
 

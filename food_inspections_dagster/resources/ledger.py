@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import orjson
+import psycopg
 import pyarrow as pa
 
 from food_inspections_dagster.resources.database import Database
@@ -67,6 +69,8 @@ _LOADS = """
     from metadata.partition_loads order by asset, week, load_id desc
 """
 _OPEN = "select asset, unnest(weeks) as week from metadata.open_loads"
+_SINCE = "select asset, week, content_hash from metadata.partition_loads where asset = any(%s) and load_id > %s"
+_LOCK = "hashtextextended('objects of ' || %s, 0)"  # held by who writes an asset
 _CLOSE = """
     update metadata.open_loads
     set weeks = array(select unnest(weeks) except select unnest(%s::date[]) order by 1) where asset = %s
@@ -76,18 +80,29 @@ _CHECKS = """
     from metadata.check_results where blocking order by result_id
 """
 
+_NEWEST = """
+    select coalesce(max(load_id), 0) from metadata.partition_loads where %(asset)s::text is null or asset = %(asset)s
+"""
+_MARK = """
+    select (select max(load_id) from metadata.partition_loads), (select max(open_id) from metadata.open_loads),
+        (select max(result_id) from metadata.check_results)
+"""
+
 
 class Ledger:
     """The record of loads and checks, in the application's database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._snapshots: dict[tuple[str, str, int], Snapshot] = {}
-        self._sources: dict[tuple[str, str], Mapping[date, str]] = {}
+        # By attempt at a step, and gone with it: a snapshot of a long history has tens of megabytes.
+        self._snapshots: WeakKeyDictionary[object, Snapshot] = WeakKeyDictionary()
+        self._sources: WeakKeyDictionary[object, Mapping[date, str]] = WeakKeyDictionary()
 
     def snapshot(self) -> Snapshot:
         """Return the newest load of each week of each asset, and the newest word of each blocking check on it."""
         with self.database.connect() as connection:
+            # All three of one moment: a load that ends between two of them would be neither new nor open.
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             rows = connection.execute(_LOADS).fetchall()
             opened = set(connection.execute(_OPEN).fetchall())
             results = connection.execute(_CHECKS).fetchall()
@@ -105,25 +120,46 @@ class Ledger:
                 of_check[week] = Judgement(week in failed, after_load, description)
         return Snapshot(loads, judgements)
 
-    def of_step(self, run_id: str, step: str, attempt: int) -> Snapshot:
+    def of_step(self, step: object, inputs: Sequence[str] = ()) -> Snapshot:
         """Return the ledger as it was when a step began to read.
 
         Taken before the first input is read: what changes afterwards shows as a changed input, never the reverse.
+
+        Args:
+            step: the attempt at a step, by identity.
+            inputs: the assets that it reads. Where another run is writing one of them, its end is waited for: the
+                weeks that it writes would seem never made.
         """
-        key = (run_id, step, attempt)
-        if key not in self._snapshots:
-            for old in [other for other in list(self._snapshots) if other[0] == run_id]:
-                del self._snapshots[old]
-            self._snapshots[key] = self.snapshot()
-        return self._snapshots[key]
+        if step not in self._snapshots:
+            with self.database.connect() as connection:
+                for asset in sorted(inputs):
+                    connection.execute(f"SELECT pg_advisory_xact_lock_shared({_LOCK})", [asset])
+                self._snapshots[step] = self.snapshot()
+        return self._snapshots[step]
 
-    def note_source(self, run_id: str, stage: str, states: Mapping[date, str]) -> None:
-        """Keep what a source outside held before a step read it."""
-        self._sources[run_id, stage] = states
+    def changed_since(self, before: Snapshot, assets: Sequence[str]) -> dict[str, set[date]]:
+        """Return the weeks of some assets that were loaded with other content since, or are being loaded."""
+        newest = max((load.load_id for weeks in before.loads.values() for load in weeks.values()), default=0)
+        with self.database.connect() as connection:
+            loaded = connection.execute(_SINCE, [list(assets), newest]).fetchall()
+            opened = connection.execute(_OPEN).fetchall()
+        changed: dict[str, set[date]] = {asset: set() for asset in assets}
+        for asset, week, content in loaded:
+            load = before.loads.get(asset, {}).get(week)
+            if load is None or load.content_hash != content:
+                changed[asset].add(week)
+        for asset, week in opened:
+            if asset in changed and week in before.loads.get(asset, {}):
+                changed[asset].add(week)
+        return changed
 
-    def source_states(self, run_id: str, stage: str) -> Mapping[date, str]:
+    def note_source(self, step: object, states: Mapping[date, str]) -> None:
+        """Keep what a source outside held when a step read it."""
+        self._sources[step] = states
+
+    def source_states(self, step: object) -> Mapping[date, str]:
         """Return what :meth:`note_source` kept."""
-        return self._sources.get((run_id, stage), {})
+        return self._sources.get(step, {})
 
     @contextmanager
     def opened(self, asset: str, weeks: Sequence[date], run_id: str) -> Iterator[int]:
@@ -134,7 +170,7 @@ class Ledger:
         with self.database.connect() as connection:
             connection.autocommit = True
             # A second writer of the asset waits here; the lock ends with this connection, whatever happens.
-            connection.execute("SELECT pg_advisory_lock(hashtextextended('objects of ' || %s, 0))", [asset])
+            connection.execute(f"SELECT pg_advisory_lock({_LOCK})", [asset])
             row = connection.execute(
                 "INSERT INTO metadata.open_loads (asset, weeks, run_id) VALUES (%s, %s, %s) RETURNING open_id",
                 [asset, list(weeks), run_id],
@@ -148,14 +184,20 @@ class Ledger:
         """Write the audit rows of a load of objects and close it."""
         self.database.append("metadata.partition_loads", audit, close)
 
-    def newest_load(self) -> int:
-        """Return the number of the newest load of all; 0 before the first."""
+    def newest_load(self, asset: str | None = None) -> int:
+        """Return the number of the newest load of an asset, or of all; 0 before the first."""
         with self.database.connect() as connection:
-            row = connection.execute("SELECT coalesce(max(load_id), 0) FROM metadata.partition_loads").fetchone()
+            row = connection.execute(_NEWEST, {"asset": asset}).fetchone()
         return row[0] if row else 0
 
-    def record_checks(self, results: Sequence[CheckResult], run_id: str, after_load: int) -> None:
-        """Add results of checks; ``after_load`` is the newest load when they began."""
+    def mark(self) -> str:
+        """Return a text that changes with every load, every load that is left open, and every result of a check."""
+        with self.database.connect() as connection:
+            row = connection.execute(_MARK).fetchone()
+        return "/".join(map(str, row or ()))
+
+    def record_checks(self, results: Sequence[CheckResult], run_id: str, after_load: int = 0) -> None:
+        """Add results of checks; those of the store with the newest load of their asset when they began."""
         values = [
             (r.asset, r.check, r.blocking, r.first, r.last, list(r.failing), r.description, after_load, run_id)
             for r in results

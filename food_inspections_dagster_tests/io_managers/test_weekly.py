@@ -1,3 +1,4 @@
+import gc
 import threading
 
 import dagster as dg
@@ -7,6 +8,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.current import Cause
 from food_inspections_dagster.orchestration.partitions import WEEKLY, Window
 from food_inspections_dagster.orchestration.stages import Graph, Input, stage
+from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster_tests.toys import (
     MATRIX,
@@ -170,6 +172,35 @@ def test_the_ledger_is_read_once_before_the_first_input(toys, monkeypatch):
     toys.run([things, matrix], only=["matrix"])
     reasons = [toys.currency(things, matrix).reason("matrix", week) for week in WEEKS]
     assert [reason and reason.cause for reason in reasons] == [Cause.INPUT, None, None, None, None]
+
+
+def test_an_input_that_changed_while_it_was_read_and_then_back_is_not_current(toys):
+    """The rows were made of the new content and stood under the digest of the old one."""
+    things, other = makes(THINGS, of=things_of), Toys(toys.database, toys.objects)
+
+    @stage(MATRIX, group="toys", inputs={"things": Input(THINGS)})
+    def matrix(weeks, things):
+        other.run([makes(THINGS, of=lambda weeks: things_of(weeks, share=0.9))], WEEKS[:1])
+        return things_of(weeks)
+
+    toys.run([things])
+    toys.run([things, matrix], only=["matrix"])
+    toys.run([things], WEEKS[:1])
+    reasons = [toys.currency(things, matrix).reason("matrix", week) for week in WEEKS]
+    assert [reason and reason.cause for reason in reasons] == [Cause.INPUT, None, None, None, None]
+
+
+def test_nothing_is_kept_of_steps_that_are_over(toys, monkeypatch):
+    ledgers, init = [], Ledger.__init__
+
+    def kept(self, database):
+        init(self, database)
+        ledgers.append(self)
+
+    monkeypatch.setattr(Ledger, "__init__", kept)
+    toys.run([makes(THINGS, of=things_of), reads([], THINGS)])
+    gc.collect()
+    assert [len(ledger._snapshots) for ledger in ledgers] == [0] * len(ledgers) and ledgers
 
 
 def test_assets_without_weeks_are_refused(toys):

@@ -47,6 +47,12 @@ def test_a_window_is_the_same_to_the_planner_and_to_dagster(window, place, lengt
     assert united == by_dagster(window, weeks)
 
 
+@given(windows, st.integers(0, 120), st.sets(st.integers(0, 120), max_size=3))
+def test_a_window_reads_any_of_its_weeks_and_no_other(window, place, numbers):
+    week, others = FIRST_WEEK + place * WEEK, {FIRST_WEEK + number * WEEK for number in numbers}
+    assert window.reads_any(week, others) == bool(others.intersection(window.weeks(week)))
+
+
 @pytest.mark.parametrize("window", [OWN_WEEK, HISTORY_BEFORE, HISTORY_THROUGH, trailing(156)], ids=str)
 def test_the_windows_of_the_graph_agree_in_the_newest_and_the_first_week(window):
     newest = date.fromisoformat(WEEKLY.get_last_partition_key())

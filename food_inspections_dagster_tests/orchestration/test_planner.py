@@ -8,7 +8,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration import planner
 from food_inspections_dagster.orchestration.planner import PlannedRun, next_batch
 from food_inspections_dagster.resources.ledger import Snapshot
-from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, WEEK, last_complete_week
+from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, WEEK, last_complete_week, week_range
 from food_inspections_dagster_tests.orchestration.toys import WEEKS, HandLedger, toy_graph
 
 ALL = ("source", "left", "right", "past", "end")
@@ -92,6 +92,54 @@ def test_only_what_was_never_made_where_that_is_asked_for():
     ledger.load_everything(WEEKS[:-1])
     ledger.outside[WEEKS[3]] = "other"
     assert batch(ledger, only_missing=True) == [PlannedRun(ALL, (WEEKS[-1],), ALL)]
+
+
+def test_a_week_that_was_refused_is_missing_too():
+    """No load of it was ever stored, whatever kept it out; nothing was planned for it."""
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything()
+    for asset in ("left", "right"):
+        del ledger.loads[asset][WEEKS[2]]
+    ledger.judge("left", "unbroken", [WEEKS[2]], failed=True)
+    assert batch(ledger, only_missing=True) == [PlannedRun(("left", "right"), (WEEKS[2],), ("left", "right"))]
+
+
+def test_missing_ranges_are_checked_too():
+    """Ranges with gaps are made before any is checked; their checks of the store were left out for ever."""
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything()
+    for week in (WEEKS[1], WEEKS[6]):
+        del ledger.loads["source"][week]
+    made = [PlannedRun(("source",), (WEEKS[1],)), PlannedRun(("source",), (WEEKS[6],))]
+    assert batch(ledger, only_missing=True) == made
+    ledger.load("source", [WEEKS[1], WEEKS[6]])
+    for week in (WEEKS[1], WEEKS[6]):
+        del ledger.judgements["source"]["stored_whole"][week]
+    checks = [PlannedRun((), (WEEKS[1],), ("source",)), PlannedRun((), (WEEKS[6],), ("source",))]
+    assert batch(ledger, only_missing=True) == checks
+
+
+def test_what_rests_on_a_change_at_second_hand_waits_too():
+    """`end` reads `past`, which is current and rests on the source, which is about to be made: it was made twice."""
+    ledger = HandLedger(toy_graph())
+    ledger.load_everything()
+    ledger.outside[WEEKS[7]] = "other"
+    del ledger.loads["end"][WEEKS[7]]
+    assert batch(ledger) == [PlannedRun(("source",), (WEEKS[7],), ("source",))]
+
+
+def test_weeks_that_nobody_wants_are_not_made_between_those_that_are():
+    """Lists of scattered weeks: closing the gaps made lists of hundreds of weeks, which were then kept for ever."""
+    ledger = HandLedger(toy_graph())
+    weeks = week_range(FIRST_WEEK, FIRST_WEEK + 20 * WEEK)
+    ledger.outside = dict.fromkeys(weeks, "one row")
+    ledger.load_everything(weeks)
+    lists = weeks[::2]
+    for week in lists:
+        del ledger.loads["end"][week]
+    wanted = {**targets(weeks), "end": lists}
+    assert batch(ledger, wanted) == [PlannedRun(("end",), (week,)) for week in lists]
+    assert len(batch(ledger, targets(weeks))) == planner.MOST_RANGES
 
 
 def test_assets_that_are_not_wanted_are_not_made():

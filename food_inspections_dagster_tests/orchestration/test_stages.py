@@ -144,6 +144,19 @@ def test_rows_that_break_their_schema_are_refused_by_week(toys, spoil, failing):
     assert toys.objects.list_objects("") == {}
 
 
+def test_a_broken_schema_is_told_before_other_rules_stumble_over_it(toys):
+    """A rule that looks for the missing column ended the step with a KeyError, and the ledger knew nothing of it."""
+    things = makes(
+        THINGS,
+        of=lambda weeks: things_of(weeks).drop(columns="share"),
+        rules=[rule_of(THINGS, not_half, blocking=True)],
+    )
+    result = toys.run([things], raise_on_error=False)
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "Check schema of things failed: column 'share'" in failure.step_failure_data.error.to_string()
+    assert evaluations(result).keys() == checks_recorded(toys).keys() == {"schema"}
+
+
 def test_a_rule_in_memory_gets_inputs_and_outputs_by_name(toys):
     seen = []
 
@@ -295,6 +308,21 @@ def test_the_state_of_a_source_is_part_of_what_was_read(toys):
     assert reasons(raw=states) == {}
     changed = {**states, WEEKS[2]: "4 rows"}
     assert reasons(raw=changed) == {WEEKS[2]: f"input: the portal's rows of {WEEKS[2]}"}
+
+
+def test_a_source_that_changed_while_it_was_read_and_then_back_is_not_current(toys):
+    """A row that came and went again: what was stored may hold it, and the source is as it was before."""
+    states = dict.fromkeys(WEEKS, "3 rows")
+
+    @stage(RAW, group="toys", source=lambda portal, first, last: dict(states))
+    def raw(weeks, portal: PortalClient):
+        states[WEEKS[2]] = "4 rows"
+        return rows_of(weeks)
+
+    toys.run([raw])
+    states[WEEKS[2]] = "3 rows"
+    currency = Currency(Graph([raw]), toys.ledger.snapshot(), {"raw": states})
+    assert [week for week in WEEKS if currency.reason("raw", week)] == [WEEKS[2]]
 
 
 # What is declared.

@@ -1,3 +1,4 @@
+import threading
 from datetime import date
 
 import pytest
@@ -48,6 +49,7 @@ def test_the_newest_load_of_each_week_counts(ledger):
     assert things[WEEKS[1]].settings_digest is None and things[WEEKS[3]].input_hash is None
     assert loads["others"][WEEKS[0]].code_version is None
     assert ledger.newest_load() == 7 == loads["others"][WEEKS[0]].load_id
+    assert (ledger.newest_load("things"), ledger.newest_load("others"), ledger.newest_load("none")) == (6, 7, 0)
 
 
 def test_a_load_that_did_not_end_makes_its_weeks_count_as_not_made(ledger):
@@ -94,21 +96,81 @@ def test_warnings_are_kept_and_never_judge(ledger):
     assert list(rows["failing"][0]) == WEEKS
 
 
+class Step:
+    """An attempt at a step."""
+
+
 def test_a_step_sees_the_ledger_as_it_was_when_it_began(ledger):
     load(ledger, WEEKS[:1])
-    first = ledger.of_step("run-1", "step", 0)
+    step, later = Step(), Step()
+    first = ledger.of_step(step)
     load(ledger)
-    assert ledger.of_step("run-1", "step", 0) is first
+    assert ledger.of_step(step) is first
     assert sorted(first.loads["things"]) == WEEKS[:1]
-    for step in (("run-1", "later step", 0), ("run-1", "later step", 1), ("run-2", "step", 0)):
-        assert sorted(ledger.of_step(*step).loads["things"]) == WEEKS
+    assert sorted(ledger.of_step(later).loads["things"]) == WEEKS
 
 
 def test_what_a_source_held_is_kept_for_the_step_that_reads_it(ledger):
-    assert ledger.source_states("run-1", "raw") == {}
-    ledger.note_source("run-1", "raw", {WEEKS[0]: "3"})
-    assert ledger.source_states("run-1", "raw") == {WEEKS[0]: "3"}
-    assert ledger.source_states("run-2", "raw") == {}
+    step = Step()
+    assert ledger.source_states(step) == {}
+    ledger.note_source(step, {WEEKS[0]: "3"})
+    assert ledger.source_states(step) == {WEEKS[0]: "3"}
+    assert ledger.source_states(Step()) == {}
+
+
+def test_nothing_is_kept_of_a_step_that_is_over(ledger):
+    """A process that made many runs kept a snapshot of each."""
+    step = Step()
+    ledger.of_step(step)
+    ledger.note_source(step, {})
+    del step
+    assert not ledger._snapshots and not ledger._sources
+
+
+def test_a_step_waits_for_who_writes_what_it_reads(ledger):
+    """The weeks that were being written seemed never made, and were left out."""
+    load(ledger)
+    seen = []
+    reader = threading.Thread(target=lambda: seen.append(ledger.of_step(Step(), ["others", "things"])))
+    with ledger.opened("things", WEEKS, "run-2") as opened:
+        reader.start()
+        with ledger.database.connect() as connection:
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while reader.is_alive() and connection.execute(waiting).fetchone() == (0,):
+                pass
+        assert seen == []
+        assert "things" not in ledger.of_step(Step(), ["others"]).loads, "who reads something else does not wait"
+        loads = [WeekLoad(week, 9, "other", {}) for week in WEEKS]
+        ledger.record(audit_rows("things", loads, "run-2", "1", "s", {}), opened)
+    reader.join()
+    assert [seen[0].loads["things"][week].rows for week in WEEKS] == [9] * len(WEEKS)
+
+
+def test_what_changed_since_a_snapshot(ledger):
+    load(ledger, WEEKS[:3])
+    before = ledger.snapshot()
+    assert ledger.changed_since(before, ["things", "others"]) == {"things": set(), "others": set()}
+    load(ledger, WEEKS[:1])  # the same content
+    load(ledger, WEEKS[1:2], rows=4)
+    load(ledger, WEEKS[1:2])  # and back
+    load(ledger, WEEKS[3:])  # new
+    assert ledger.changed_since(before, ["things"]) == {"things": {WEEKS[1], WEEKS[3]}}
+    with ledger.opened("things", WEEKS[2:3], "run-2"):
+        assert ledger.changed_since(before, ["things"]) == {"things": set(WEEKS[1:])}, "it may hold either"
+    assert ledger.changed_since(before, ["others"]) == {"others": set()}
+
+
+def test_the_mark_moves_with_loads_open_loads_and_results(ledger):
+    marks = [ledger.mark()]
+    load(ledger)
+    marks.append(ledger.mark())
+    with pytest.raises(ZeroDivisionError), ledger.opened("things", WEEKS, "run-2"):
+        raise ZeroDivisionError
+    marks.append(ledger.mark())
+    ledger.record_checks([judged(WEEKS)], "run-1")
+    marks.append(ledger.mark())
+    assert len(set(marks)) == 4
+    assert ledger.mark() == marks[-1]
 
 
 def test_loads_of_an_earlier_version_are_not_current(toys):

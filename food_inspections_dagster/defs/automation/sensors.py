@@ -1,7 +1,7 @@
 """Follows the portal: where it holds other rows than were loaded, everything that rests on them is made again.
 
 Published rows are edited for months and now and then deleted. A tick asks for the data set's update time (one small
-request); only when that has moved, a week has ended, or something was loaded since, does it compare every week with
+request); only when that has moved, a week has ended, or the ledger has changed since, does it compare every week with
 the portal. It keeps no list of repairs: what is not current is seen at the next tick, whatever became of a run.
 """
 
@@ -33,12 +33,12 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Look:
-    """What a tick saw when everything was current: the portal's update time, the week that had ended, the newest
-    load, and the code and settings of the graph."""
+    """What a tick saw when everything was current: the portal's update time, the week that had ended, the mark of
+    the ledger, and the code and settings of the graph."""
 
     rows_updated_at: int
     ended_week: str
-    newest_load: int
+    ledger: str
     versions: str
 
     def write(self) -> str:
@@ -72,7 +72,7 @@ def portal_updates(settings: Settings, graph: Graph, job: dg.JobDefinition, cloc
             return dg.SkipReason(f"Run {unfinished[0].run_id} is making what is not current.")
         updated_at = portal.updated_at()
         ended = last_complete_week(clock())
-        look = Look(int(updated_at.timestamp()), ended.isoformat(), ledger.newest_load(), versions)
+        look = Look(int(updated_at.timestamp()), ended.isoformat(), ledger.mark(), versions)
         if look.write() == context.cursor:
             return dg.SkipReason("Neither has the portal changed since the last look, nor has a week ended.")
         snapshot = ledger.snapshot()

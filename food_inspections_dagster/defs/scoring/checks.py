@@ -32,20 +32,26 @@ def rules(window_days: int) -> tuple[Rule, ...]:
     @rule(
         SCORES,
         guards_against="An active establishment that is missing from the list would never be inspected because of it.",
-        expects="every active establishment is on the newest list, and nobody else",
+        expects="every active establishment is on the list, and nobody else",
         blocking=True,
     )
     def cohort_complete(
         weeks: Sequence[date], inspections: pd.DataFrame, selected_model: WeeklyDocuments, scores: pd.DataFrame
     ) -> Verdict:
-        week = weeks[-1]
-        selected = selected_model.documents[week]["selected"]
-        active = cohorts.active_establishments(inspections, week + WEEK, window_days)
-        wanted = set(active["establishment_id"]) if selected else set()
-        listed = set(scores.loc[scores["week"] == week, "establishment_id"])
-        words = f"{len(wanted - listed)} missing, {len(listed - wanted)} too many"
-        metadata = {"establishments": len(listed), "model": selected or "none"}
-        return Verdict({week: words} if wanted != listed else {}, metadata=metadata)
+        listed = {week: set(rows) for week, rows in scores.groupby("week")["establishment_id"]}
+        failing: dict[date, object] = {}
+        for week in weeks:
+            active = cohorts.active_establishments(inspections, week + WEEK, window_days)["establishment_id"]
+            wanted = set(active) if selected_model.documents[week]["selected"] else set()
+            on_it = listed.get(week, set())
+            if wanted != on_it:
+                failing[week] = f"{len(wanted - on_it)} missing, {len(on_it - wanted)} too many"
+        newest = weeks[-1]
+        metadata = {
+            "establishments": len(listed.get(newest, ())),
+            "model": selected_model.documents[newest]["selected"] or "none",
+        }
+        return Verdict(failing, metadata=metadata)
 
     @rule(
         SCORES,

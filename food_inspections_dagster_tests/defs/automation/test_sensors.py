@@ -147,6 +147,20 @@ def test_a_failed_run_is_tried_again_after_the_pause_and_not_before(sensor):
     assert world.stale() == {}
 
 
+def test_a_load_that_broke_off_is_seen_though_nothing_else_has_changed(sensor):
+    """A backfill that died while it wrote leaves no new load behind: its weeks were not made, and nobody looked."""
+    world = sensor.world
+    sensor.clock.now = max(sensor.clock.now, world.portal.updated_at()) + timedelta(minutes=5)
+    assert sensor.tick() == []
+    assert sensor.tick() == [] and sensor.words.startswith("Neither")
+    with pytest.raises(ZeroDivisionError), world.ledger.opened("raw_inspections", LOADED[2:4], "backfill"):
+        raise ZeroDivisionError
+    requests = sensor.tick()
+    assert requests[0].tags["food_inspections/reasons"] == "2 weeks: input, 2 weeks: never made"
+    assert sensor.run(requests[0]).success
+    assert world.stale() == {}
+
+
 def test_another_change_does_not_wait_for_the_pause_of_the_first(sensor):
     edit(sensor.world, LOADED[3])
     sensor.recorded(sensor.tick()[0], dg.DagsterRunStatus.FAILURE)

@@ -31,9 +31,10 @@ HISTORY = frame(
 )
 
 
-def newest_list(*establishments, selected="baseline"):
-    scores = frame(week=[C] * max(1, len(establishments)), establishment_id=list(establishments) or ["L1"])
-    decisions = WeeklyDocuments({week: {"selected": selected} for week in (A, B, C)})
+def list_of(*establishments, week=C, selected="baseline"):
+    """One list; in the other weeks nothing is selected."""
+    scores = frame(week=[week] * max(1, len(establishments)), establishment_id=list(establishments) or ["L1"])
+    decisions = WeeklyDocuments({one: {"selected": selected if one == week else None} for one in (A, B, C)})
     return {"inspections": HISTORY, "selected_model": decisions, "scores": scores.iloc[: len(establishments)]}
 
 
@@ -42,12 +43,14 @@ CASES = [
     Case(RANKS, "twice the same", listed(1, 2, 2), (B,)),
     Case(RANKS, "a gap", listed(1, 2, 4), (B,)),
     Case(RANKS, "not from 1", listed(2, 3), (B,)),
-    Case(COHORT_COMPLETE, "everybody in business", newest_list("L1", "L2")),
-    Case(COHORT_COMPLETE, "one missing", newest_list("L1"), (C,), "1 missing, 0 too many"),
-    Case(COHORT_COMPLETE, "one that is closed", newest_list("L1", "L2", "L3"), (C,), "0 missing, 1 too many"),
-    Case(COHORT_COMPLETE, "one that comes later", newest_list("L1", "L2", "L4"), (C,)),
-    Case(COHORT_COMPLETE, "no list where nothing is selected", newest_list(selected=None)),
-    Case(COHORT_COMPLETE, "a list by no model", newest_list("L1", selected=None), (C,)),
+    Case(COHORT_COMPLETE, "everybody in business", list_of("L1", "L2")),
+    Case(COHORT_COMPLETE, "one missing", list_of("L1"), (C,), "1 missing, 0 too many"),
+    Case(COHORT_COMPLETE, "one that is closed", list_of("L1", "L2", "L3"), (C,), "0 missing, 1 too many"),
+    Case(COHORT_COMPLETE, "one that comes later", list_of("L1", "L2", "L4"), (C,)),
+    Case(COHORT_COMPLETE, "no list where nothing is selected", list_of(selected=None)),
+    Case(COHORT_COMPLETE, "an older list", list_of("L1", "L2", week=A)),
+    Case(COHORT_COMPLETE, "one missing on an older list", list_of("L1", week=A), (A,), "1 missing, 0 too many"),
+    Case(COHORT_COMPLETE, "a list by no model", list_of("L1", selected=None), (C,)),
     Case(REASONS, "all explained", unexplained(None)),
     Case(REASONS, "one place is not", unexplained(3), (B,), "1 places"),
     Case(REASONS, "one far down is not", unexplained(EXPLAINED_RANKS + 1)),
