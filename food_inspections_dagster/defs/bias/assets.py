@@ -59,7 +59,9 @@ def stages(settings: Settings) -> list[Stage]:
         selected = {week: selected_model.documents[week]["selected"] for week in weeks}
         attributes = protected_attributes(feature_matrix)
         rows = {
-            group: fairness.with_attributes(backtest_of(models[catalog.model(group).asset].documents, label), attributes)
+            group: fairness.with_attributes(
+                backtest_of(models[catalog.model(group).asset].documents, label), attributes
+            )
             for group in ALGORITHMS
             if group in selected.values()
         }
