@@ -116,7 +116,7 @@ def status(console: Console, settings: Settings) -> None:
         answer = f"Not compared with the portal: {why}"
     targets = planner.targets(graph, snapshot, weeks, settings.scores.run_weeks) if weeks else {}
     report.print_status(console, graph, Currency(graph, snapshot, states), targets)
-    console.print(answer, soft_wrap=True)
+    console.print(escape(answer), soft_wrap=True)
 
 
 def _peak_gigabytes() -> float:

@@ -61,14 +61,14 @@ def to_documents(trained: TrainedWeeks) -> tuple[dict[date, dict[str, Any]], dic
     return documents, blobs
 
 
-def backtest_of(documents: Mapping[date, Mapping[str, Any]]) -> pd.DataFrame:
+def backtest_of(documents: Mapping[date, Mapping[str, Any]], label: str | None = None) -> pd.DataFrame:
     """Return the backtest rows of the weeks of documents, by week, with the columns of ``BACKTEST_TYPES``.
 
-    Weeks that were judged by another label than the newest are left out: after the setting has changed they stand
-    there until they are made again, and rows of two labels cannot be compared.
+    Args:
+        label: weeks that were judged by another one are left out. After the setting has changed they stand there until
+            they are made again, and rows of two labels cannot be compared. None takes all.
     """
-    label = documents[max(documents)].get("label") if documents else None
-    weeks = [week for week in sorted(documents) if documents[week].get("label") == label]
+    weeks = [week for week in sorted(documents) if label is None or documents[week].get("label") == label]
     backtests = [documents[week]["backtest"] for week in weeks]
     which = np.repeat(np.arange(len(weeks), dtype=np.int32), [len(b["rows"]["score"]) for b in backtests])
     values: dict[str, Any] = {

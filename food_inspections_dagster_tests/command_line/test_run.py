@@ -7,7 +7,9 @@ from rich.console import Console
 
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster_tests.world import WEEKS
+from food_inspections_dagster.resources.ledger import Snapshot
+from food_inspections_dagster.settings import HOME_VARIABLE, load_settings
+from food_inspections_dagster_tests.world import WEEKS, write_home
 from food_inspections_portal.server import PortalServer
 from food_inspections_portal.sources import PortalSource
 
@@ -119,3 +121,18 @@ def test_status_of_another_portal_s_data_is_not_compared_with_it(made, tmp_path)
 def test_status_before_the_first_run(made):
     words = status_of(made, portal={"url": SILENT, "name": "simulated-nobody"})
     assert words.splitlines()[0] == "Nothing is loaded yet: make run loads the history."
+
+
+def test_what_a_portal_answers_is_printed_as_it_is(tmp_path, out, told, monkeypatch):
+    """Issue 9, 14: the words of a refusal come from outside, as names do."""
+
+    def refused(self):
+        raise FoodInspectionsError("http://127.0.0.1:9 refuses the question (no [/B] here).")
+
+    monkeypatch.setenv(HOME_VARIABLE, str(write_home(tmp_path / "home", {})))
+    monkeypatch.setattr(commands.PortalClient, "check_identity", refused)
+    monkeypatch.setattr(commands, "answers", lambda url, dataset: True)
+    monkeypatch.setattr(commands.Ledger, "snapshot", lambda self: Snapshot({}, {}))
+    commands.status(out, load_settings({"portal": {"url": SILENT, "name": "simulated-nobody"}}))
+    expected = "Not compared with the portal: http://127.0.0.1:9 refuses the question (no [/B] here)."
+    assert told().splitlines()[-1] == expected

@@ -46,6 +46,20 @@ def test_the_backtest_comes_back_as_it_was(trained: TrainedWeeks) -> None:
     assert backtest_of({}).dtypes.equals(trained.backtest.dtypes)
 
 
+def test_weeks_that_were_judged_by_another_label_are_left_out(trained: TrainedWeeks) -> None:
+    """Issue 9, 20: after another ``models.label`` the weeks before it stand there, judged by the old one."""
+    documents, _ = to_documents(trained)
+    few = WEEKS[-3:]
+    mixed = {
+        week: {**of, "label": "critical_violation" if week in few else of["label"]} for week, of in documents.items()
+    }
+    rows = backtest_of(mixed, "critical_violation")
+    assert set(rows["week"]) == set(few)
+    alone = {WEEKS[-4]: mixed[WEEKS[-4]]}
+    assert backtest_of(alone, "critical_violation").empty, "whatever other weeks are read with it"
+    assert len(rows) == sum(len(documents[week]["backtest"]["rows"]["score"]) for week in few)
+
+
 def test_a_week_by_itself_has_the_same_document(
     trained: TrainedWeeks, specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame
 ) -> None:

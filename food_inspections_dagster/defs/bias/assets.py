@@ -36,7 +36,7 @@ TABLES = (
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that audits the selected model of each week."""
-    rule = settings.bias
+    rule, label = settings.bias, settings.models.label
     window = trailing(rule.evaluation_weeks)
 
     @stage(
@@ -47,8 +47,8 @@ def stages(settings: Settings) -> list[Stage]:
             "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
             **{catalog.model(group).asset: Input(catalog.model(group), window) for group in ALGORITHMS},
         },
-        reads={"rule": rule},
-        rules=rules(rule),
+        reads={"rule": rule, "label": label},
+        rules=rules(rule, label),
     )
     def audit(
         weeks: Sequence[date],
@@ -59,7 +59,9 @@ def stages(settings: Settings) -> list[Stage]:
         selected = {week: selected_model.documents[week]["selected"] for week in weeks}
         attributes = protected_attributes(feature_matrix)
         rows = {
-            group: fairness.with_attributes(backtest_of(models[catalog.model(group).asset].documents), attributes)
+            group: fairness.with_attributes(
+                backtest_of(models[catalog.model(group).asset].documents, label), attributes
+            )
             for group in ALGORITHMS
             if group in selected.values()
         }

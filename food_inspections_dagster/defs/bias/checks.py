@@ -17,8 +17,8 @@ from food_inspections_dagster.modeling.schemas import OUTSIDE
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 
 
-def rules(audit_rule: AuditRule) -> tuple[Rule, ...]:
-    """Return the rules of an audit."""
+def rules(audit_rule: AuditRule, label: str | None = None) -> tuple[Rule, ...]:
+    """Return the rules of an audit of models of a label."""
 
     @rule(
         BIAS_REPORT,
@@ -35,7 +35,8 @@ def rules(audit_rule: AuditRule) -> tuple[Rule, ...]:
     ) -> Verdict:
         selected = {week: document["selected"] for week, document in selected_model.documents.items()}
         backtests = {
-            group: backtest_of(models[catalog.model(group).asset].documents) for group in {*selected.values()} - {None}
+            group: backtest_of(models[catalog.model(group).asset].documents, label)
+            for group in {*selected.values()} - {None}
         }
         audited = fairness.audited_rows(backtests, selected, audit_rule.evaluation_weeks)
         failing = fairness.unsound_weeks(bias_report, bias_verdicts, selected, audit_rule.attributes, audited)

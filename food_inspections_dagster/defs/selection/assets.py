@@ -29,7 +29,7 @@ def decision_document(decision: Decision, documents: Mapping[str, Mapping[date, 
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that chooses a model group for each week."""
-    rule = settings.selection
+    rule, label = settings.selection, settings.models.label
     # One week more than is judged: each decision is compared with what the rule chose the week before.
     window = trailing(rule.evaluation_weeks + 1)
 
@@ -37,7 +37,7 @@ def stages(settings: Settings) -> list[Stage]:
         SELECTED_MODEL,
         group="selection",
         inputs={catalog.model(group).asset: Input(catalog.model(group), window) for group in ALGORITHMS},
-        reads={"rule": rule},
+        reads={"rule": rule, "label": label},
         rules=RULES,
     )
     def selected_model(weeks: Sequence[date], **models: WeeklyDocuments) -> Made:
@@ -46,7 +46,7 @@ def stages(settings: Settings) -> list[Stage]:
         Grain: one decision per week. Source: the scores that each model gave before the weeks were inspected.
         """
         documents = {group: models[catalog.model(group).asset].documents for group in ALGORITHMS}
-        backtests = {group: backtest_of(of_group) for group, of_group in documents.items()}
+        backtests = {group: backtest_of(of_group, label) for group, of_group in documents.items()}
         ids: dict[date, dict[str, str | None]] = {}
         for group, of_group in documents.items():
             for week, document in of_group.items():

@@ -124,7 +124,7 @@ CASES = [
     Case(GROUPS_ADD_UP, "a verdict on nothing", adds_up(verdicts=without(week=A, attribute=OVERALL)), (A,)),
     Case(WITHIN_BOUNDS, "all within", verdicts((C, *SCHOOL, WITHIN), (C, "risk", "high", UNCERTAIN))),
     Case(WITHIN_BOUNDS, "outside in an earlier week", verdicts((B, *SCHOOL, OUTSIDE), (C, *SCHOOL, WITHIN))),
-    Case(WITHIN_BOUNDS, "outside", verdicts((C, *SCHOOL, OUTSIDE)), (C,), "1 groups are outside the bounds"),
+    Case(WITHIN_BOUNDS, "outside", verdicts((C, *SCHOOL, OUTSIDE)), (C,), "Outside the bounds: facility_type School."),
     Case(WITHIN_BOUNDS, "the whole list is no group", verdicts((C, OVERALL, "the list", OUTSIDE))),
 ]
 DAMAGES: list = []
