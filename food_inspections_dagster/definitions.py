@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from food_inspections_dagster import defs as rooms
+from food_inspections_dagster import defs as stage_folders
 from food_inspections_dagster.defs.automation.definitions import automation_for
 from food_inspections_dagster.defs.automation.jobs import weekly_job
 from food_inspections_dagster.io_managers.documents import DocumentsIOManager
@@ -22,8 +22,10 @@ from food_inspections_dagster.settings import Settings, load_settings
 
 def graph_for(settings: Settings) -> Graph:
     """Return the stages as the settings describe them; every folder of `defs` with assets brings its own."""
-    folders = [module.name for module in iter_modules(rooms.__path__) if module.ispkg and module.name != "automation"]
-    modules = [import_module(f"{rooms.__name__}.{folder}.assets") for folder in folders]
+    folders = [
+        module.name for module in iter_modules(stage_folders.__path__) if module.ispkg and module.name != "automation"
+    ]
+    modules = [import_module(f"{stage_folders.__name__}.{folder}.assets") for folder in folders]
     return Graph([stage for module in modules for stage in module.stages(settings)])
 
 

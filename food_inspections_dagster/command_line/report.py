@@ -1,6 +1,6 @@
 """What a person reads at the end, on one screen: the stages, the models, the verdict on bias, the list."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -60,7 +60,6 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
         anything = anything or bool(reasons)
         for asset in unit:
             weeks = targets.get(asset, ())
-            causes = Counter(reason.cause for reason in reasons.values())
             why = []
             for cause in Cause:
                 of_cause = sorted(week for week, reason in reasons.items() if reason.cause is cause)
@@ -68,8 +67,8 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
                     first = reasons[of_cause[0]]
                     detail = f" ({first.detail})" if first.detail else ""
                     why.append(f"{cause}{detail}: {names(of_cause, 2)}")
-            total = sum(causes.values())
-            waits = len(currency.waiting[asset] & set(weeks) - set(reasons))
+            total = len(reasons)
+            waits = len(currency.waiting[asset] & (set(weeks) - set(reasons)))
             if waits:
                 why.append(f"{waits:,} more if what they read comes out different")
             table.add_row(asset, f"{len(weeks) - total:,}", f"{total:,}" if total else "", escape("; ".join(why)))

@@ -177,8 +177,8 @@ def _imports(module: str) -> tuple[str, ...]:
 
 
 def _counts(module: str) -> bool:
-    room = module.split(".")[1:2]
-    return module in SHAPING or (bool(room) and room[0] not in WIRING)
+    below = module.split(".")[1:]
+    return module in SHAPING or (bool(below) and below[0] not in WIRING)
 
 
 @cache

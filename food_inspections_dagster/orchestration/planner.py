@@ -74,8 +74,8 @@ Listener = Callable[[str, str, float | None], None]
 """Called with (step, 'start' | 'end', seconds)."""
 
 
-def unheard(step: str, moment: str, seconds: float | None) -> None:
-    """Listen to nothing."""
+def ignore(step: str, moment: str, seconds: float | None) -> None:
+    """Do nothing with it."""
 
 
 def wanted_weeks(
@@ -139,7 +139,7 @@ def source_states(graph: Graph, portal: PortalClient, first: date, last: date) -
 
 
 def stale(currency: Currency, targets: Targets) -> dict[tuple[str, ...], dict[date, Reason]]:
-    """Return, for each unit in the order of the data's way, the wanted weeks that are not current, with reasons."""
+    """Return, for each unit upstream first, the wanted weeks that are not current, with reasons."""
     units = [unit for stage in currency.graph.stages for unit in stage.units]
     return {unit: currency.unit_reasons(unit, _wanted(targets, unit)) for unit in units if _wanted(targets, unit)}
 
@@ -220,7 +220,7 @@ def bring_up_to_date(
     portal: PortalClient,
     targets: Targets,
     *,
-    listener: Listener = unheard,
+    listener: Listener = ignore,
     announce: Callable[[PlannedRun], None] = lambda run: None,
     only_missing: bool = False,
 ) -> Report:
@@ -265,7 +265,7 @@ def execute(
     instance: dg.DagsterInstance,
     run: PlannedRun,
     report: Report,
-    listener: Listener = unheard,
+    listener: Listener = ignore,
 ) -> None:
     """Execute one run in this process and add what it did to the report.
 
@@ -350,11 +350,6 @@ def _job(graph: Graph, definitions: dg.Definitions, run: PlannedRun) -> InMemory
     return InMemoryJob(definitions.resolve_job_def(WEEKLY_JOB)).get_subset(
         asset_selection={dg.AssetKey(asset) for asset in run.assets}, asset_check_selection=_checks(graph, run)
     )
-
-
-def step_count(graph: Graph, definitions: dg.Definitions, run: PlannedRun) -> int:
-    """Return how many steps a run has: its assets, those made together once, and their checks."""
-    return len(_job(graph, definitions, run).get_definition().nodes)
 
 
 def _words(failed: Sequence[dg.AssetCheckEvaluation]) -> list[str]:

@@ -14,7 +14,6 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from food_inspections_dagster.catalog import Entry
 from food_inspections_dagster.resources.ledger import CheckResult, Ledger
@@ -177,8 +176,3 @@ def names(weeks: Sequence[date], at_most: int = 20) -> str:
     listed = [week.isoformat() for week in weeks[:at_most]]
     more = f" and {len(weeks) - at_most} more" if len(weeks) > at_most else ""
     return (", ".join(listed) + more) or "none"
-
-
-def by_week(rows: pd.DataFrame, column: str) -> dict[date, Any]:
-    """Return a column of query results by their week."""
-    return dict(zip(rows["week"], rows[column], strict=True))

@@ -288,7 +288,7 @@ def _out(stage: Stage, output: Output) -> dg.AssetOut:
 
 
 class Graph:
-    """The stages in the order of the data's way."""
+    """The stages, upstream first."""
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self.by_asset = {asset: stage for stage in stages for asset in stage.outputs}

@@ -48,7 +48,6 @@ class Judgement(NamedTuple):
 
     failed: bool
     after_load: int
-    description: str
 
 
 class Snapshot(NamedTuple):
@@ -76,7 +75,7 @@ _CLOSE = """
     set weeks = array(select unnest(weeks) except select unnest(%s::date[]) order by 1) where asset = %s
 """
 _CHECKS = """
-    select asset, check_name, first_week, last_week, failing, description, after_load
+    select asset, check_name, first_week, last_week, failing, after_load
     from metadata.check_results where blocking order by result_id
 """
 
@@ -112,12 +111,12 @@ class Ledger:
                 parsed = orjson.loads(columns) if columns else {}
                 loads.setdefault(asset, {})[week] = Load(load_id, count, content, parsed, *rest)
         judgements: dict[str, dict[str, dict[date, Judgement]]] = {}
-        for asset, check, first, last, failing, description, after_load in results:
+        for asset, check, first, last, failing, after_load in results:
             failed = set(failing)
             of_check = judgements.setdefault(asset, {}).setdefault(check, {})
             for number in range((last - first).days // 7 + 1):
                 week = first + number * WEEK
-                of_check[week] = Judgement(week in failed, after_load, description)
+                of_check[week] = Judgement(week in failed, after_load)
         return Snapshot(loads, judgements)
 
     def of_step(self, step: object, inputs: Sequence[str] = ()) -> Snapshot:

@@ -1,11 +1,10 @@
 from dataclasses import replace
 
 import dagster as dg
-import pandas as pd
 import pytest
 
 from food_inspections_dagster.orchestration.partitions import range_tags
-from food_inspections_dagster.orchestration.rules import Verdict, by_week, names, rule
+from food_inspections_dagster.orchestration.rules import Verdict, names, rule
 from food_inspections_dagster_tests.toys import THINGS, WEEKS, makes, things_of
 
 
@@ -75,10 +74,6 @@ def test_weeks_are_named_but_not_all_880():
     assert "and 25 more" in judged.description
     assert len(judged.result.metadata["details"].value) == 20
     assert len(judged.row.failing) == 30, "the ledger keeps them all"
-
-
-def test_query_results_go_by_their_week():
-    assert by_week(pd.DataFrame({"week": WEEKS[:2], "n": [3, 4]}), "n") == {WEEKS[0]: 3, WEEKS[1]: 4}
 
 
 def test_only_the_checks_that_are_asked_for_are_judged_on_the_weeks_of_the_run(toys):

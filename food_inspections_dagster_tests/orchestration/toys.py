@@ -104,7 +104,7 @@ class HandLedger:
     def judge(self, asset: str, check: str, weeks: Sequence[date], failed: bool = False) -> None:
         """Write the word of a check on the newest loads."""
         for week in weeks:
-            judged = Judgement(failed, self.number, "words")
+            judged = Judgement(failed, self.number)
             self.judgements.setdefault(asset, {}).setdefault(check, {})[week] = judged
 
     def load_everything(self, weeks: Sequence[date] = WEEKS) -> None:

@@ -83,7 +83,6 @@ def test_the_newest_word_of_a_blocking_check_on_each_week_counts(ledger):
         zip(WEEKS, (False, True, False, False), strict=True)
     )
     assert [judgements["half"][week].after_load for week in WEEKS] == [4, 4, 9, 9]
-    assert judgements["half"][WEEKS[1]].description == "words"
     assert {week: one.failed for week, one in judgements["other"].items()} == {WEEKS[0]: True}
 
 
