@@ -202,7 +202,7 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
             states = {w: s if after.get(w) == s else f"{s}, then {after.get(w)}" for w, s in before.items()}
             ledger.note_source(context.get_step_execution_context(), states)
         judged = _judge([rule for rule in in_memory if rule.asset in asked], weeks, {**values, **made.values})
-        ledger.record_checks([one.row for one in judged], context.run_id)
+        ledger.record_checks([one.row for one in judged], context.run.run_id)
         keys = context.op_execution_context.selected_asset_check_keys
         yield from (one.result for one in judged if one.rule.spec.key in keys)
         for one in judged:
