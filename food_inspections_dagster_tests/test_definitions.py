@@ -25,7 +25,10 @@ PACKAGES = [Path(package.__file__).parent for package in (food_inspections_dagst
 
 @pytest.fixture(scope="module")
 def defs() -> dg.Definitions:
-    return definitions_for(load_settings())
+    # A session's world in the same worker has set its own home; the snapshot is of the project's settings.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(HOME_VARIABLE, raising=False)
+        return definitions_for(load_settings())
 
 
 @pytest.fixture(scope="module")
