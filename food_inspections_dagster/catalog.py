@@ -87,10 +87,13 @@ class Documents:
 Entry = Rows | Table | Documents
 
 
+def _table(database_schema: str, schema: Schema, mirror: Rows | None = None) -> Table:
+    return Table(str(schema.name), database_schema, schema, tuple(schema.unique or ()), mirror)
+
+
 def _clean(schema: Schema) -> Table:
     name = str(schema.name)
-    key = tuple(schema.unique or ())
-    return Table(name, "clean", schema, key, Rows(name, PROCESSED, name, schema))
+    return _table("clean", schema, Rows(name, PROCESSED, name, schema))
 
 
 RAW_INSPECTIONS = Rows("raw_inspections", RAW, "inspections")
@@ -99,9 +102,12 @@ VIOLATIONS = _clean(domain.VIOLATIONS)
 REJECTED_INSPECTIONS = _clean(domain.REJECTED_INSPECTIONS)
 FEATURE_MATRIX = Rows("feature_matrix", PROCESSED, "feature_matrix", domain.FEATURE_MATRIX)
 SELECTED_MODEL = Documents("selected_model", MODELS, "decision.json")
-BIAS_REPORT = Table("bias_report", "monitoring", method.BIAS_REPORT, ("week", "attribute", "group", "metric"))
-BIAS_VERDICTS = Table("bias_verdicts", "monitoring", method.BIAS_VERDICTS, ("week", "attribute", "group"))
-SCORES = Table("scores", "predictions", method.SCORES, ("week", "establishment_id"))
+BACKTEST_SCORES = _table(
+    "monitoring", method.BACKTEST_SCORES, Rows("backtest_scores", PROCESSED, "backtest_scores", method.BACKTEST_SCORES)
+)
+BIAS_REPORT = _table("monitoring", method.with_label(method.BIAS_REPORT))
+BIAS_VERDICTS = _table("monitoring", method.with_label(method.BIAS_VERDICTS))
+SCORES = _table("predictions", method.SCORES)
 
 
 def model(group: str) -> Documents:
@@ -117,6 +123,7 @@ FIXED: dict[str, Entry] = {
         VIOLATIONS,
         REJECTED_INSPECTIONS,
         FEATURE_MATRIX,
+        BACKTEST_SCORES,
         SELECTED_MODEL,
         BIAS_REPORT,
         BIAS_VERDICTS,

@@ -21,26 +21,18 @@ from food_inspections_dagster.digests import canonical_json, content_hash
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import Design, Inputs, sum_by_feature
+from food_inspections_dagster.modeling.calibration import Calibration
+from food_inspections_dagster.modeling.own_risk import neutralised
 from food_inspections_dagster.modeling.rules import Features
 
-FORMAT = "food_inspections_dagster.model/2"
+FORMAT = "food_inspections_dagster.model/3"
 CARD = "model.json"
-#: What makes a model the model that it is; ``model_id`` is a hash over these entries of the card.
-IDENTITY = (
-    "format",
-    "algorithm",
-    "parameters",
-    "seed",
-    "features",
-    "label",
-    "inspection_types",
-    "training_window",
-    "data_hash",
-    "code_version",
-    "libraries",
-)
-#: And what makes its group, the recipe.
-GROUP_IDENTITY = ("format", "algorithm", "parameters", "seed", "features", "label", "inspection_types")
+#: What makes its group, the recipe; the ids are hashes over these entries of the card.
+GROUP_IDENTITY = ("format", "algorithm", "parameters", "seed", "features", "label", "target", "inspection_types")
+#: What makes a fit the fit that it is, before it is calibrated.
+FIT_IDENTITY = (*GROUP_IDENTITY, "training_window", "data_hash", "code_version", "libraries")
+#: And what makes a model.
+IDENTITY = (*FIT_IDENTITY, "neutral", "calibrated_by")
 
 
 def library_versions(algorithm: str) -> dict[str, str]:
@@ -56,6 +48,11 @@ def model_id_of(card: Mapping[str, Any]) -> str:
     return content_hash({key: card[key] for key in IDENTITY})
 
 
+def fit_id_of(card: Mapping[str, Any]) -> str:
+    """Return the hash of what makes the fit, before it is calibrated."""
+    return content_hash({key: card[key] for key in FIT_IDENTITY})
+
+
 def model_group_id_of(card: Mapping[str, Any]) -> str:
     """Return the hash of the recipe."""
     return content_hash({key: card[key] for key in GROUP_IDENTITY})
@@ -66,9 +63,10 @@ class FittedModel:
     """A fit with its card.
 
     Attributes:
-        card: JSON-ready facts: model_id, model_group_id, model_group (its name), algorithm, parameters, seed,
-            features, categories, label, inspection_types, training_window (first_week, last_week, rows,
-            positives), training_metrics, data_hash, code_version, libraries.
+        card: JSON-ready facts: model_id, fit_id, model_group_id, model_group (its name), algorithm, parameters, seed,
+            features, categories, label, target, inspection_types, training_window (first_week, last_week, rows,
+            positives), training_metrics, calibrated_by, calibration, neutral, averages, data_hash, code_version,
+            libraries.
         fitted: what the algorithm learnt; only its module reads it.
     """
 
@@ -95,9 +93,18 @@ class FittedModel:
         """The algorithm that made it."""
         return algorithms.algorithm(self.card["algorithm"])
 
+    @cached_property
+    def calibration(self) -> Calibration:
+        """How a score becomes a probability."""
+        return Calibration.of(self.card["calibration"])
+
     def predict(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
-        """Return the probability of the label, float64 (rows,), in [0, 1]; a row's bits are its own."""
-        return self.algorithm.predict(self.fitted, self.design, self._inputs(rows))
+        """Return the probability that a visit as usual finds the label, float64 (rows,); a row's bits are its own."""
+        return self.calibration.probability(self.algorithm.predict(self.fitted, self.design, self._inputs(rows)))
+
+    def own_risk(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
+        """Return the same at average surroundings: what is left of it is the place's own risk."""
+        return self.predict(neutralised(self._inputs(rows), self.card["averages"]))
 
     def contributions(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
         """Return what each feature adds to the log-odds of each row, float64 (rows, features)."""
@@ -147,7 +154,7 @@ def read_card(files: Mapping[str, bytes]) -> dict[str, Any]:
     checksum = content_hash({key: value for key, value in card.items() if key != "checksum"})
     if card.get("checksum") != checksum:
         raise _refuse(f"{CARD} was changed after it was written (its checksum does not match)")
-    missing = sorted({*IDENTITY, "model_id", "categories", "artifact"} - set(card))
+    missing = sorted({*IDENTITY, "model_id", "fit_id", "categories", "calibration", "averages", "artifact"} - set(card))
     if missing:
         raise _refuse(f"{CARD} lacks {missing[0]}")
     if card["model_id"] != model_id_of(card):

@@ -35,6 +35,8 @@ METRICS: Mapping[str, bool] = MappingProxyType(
 )
 #: Label columns of the feature matrix.
 LABELS = ("failed", "critical_violation")
+#: What an inspection can turn out to be; targets are weighted means of these.
+OUTCOMES = (*LABELS, "serious_violation")
 #: Metrics of the audit, in Aequitas' names.
 AUDIT_METRICS = ("fpr", "fdr", "fnr", "for", "tpr", "tnr", "npv", "precision", "pprev", "prev", "accuracy", "ppr")
 #: Attributes whose groups can be compared.
@@ -128,6 +130,27 @@ class AlgorithmSpec:
 
 
 @dataclass(frozen=True)
+class Target:
+    """What is learnt for a label: a weighted mean of outcomes, in [0, 1].
+
+    ``{critical_violation: 3, serious_violation: 1}`` is 1 where both are so, 0.75 for a critical one alone. A target that
+    knows more than the label ranks the label better; what is judged is the label.
+    """
+
+    label: str
+    weights: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        require(self.label in LABELS, f"The label '{self.label}' is unknown: {nearest(self.label, LABELS)}.")
+        for outcome, weight in self.weights.items():
+            require(
+                outcome in OUTCOMES, f"The target of {self.label} names '{outcome}': {nearest(outcome, OUTCOMES)}."
+            )
+            require(weight > 0, f"The weight of {outcome} in the target of {self.label} is {weight}: give 1 or more.")
+        require(self.label in self.weights, f"The target of {self.label} leaves {self.label} out: give it a weight.")
+
+
+@dataclass(frozen=True)
 class Schedule(_Rule):
     """When models are fitted, and on which rows.
 
@@ -143,6 +166,13 @@ class Schedule(_Rule):
     min_training_rows: Annotated[WholeNumber, Field(gt=0, description="With fewer rows than this there is no fit")] = (
         500
     )
+    calibration_weeks: Annotated[
+        WholeNumber,
+        Field(
+            gt=0,
+            description="Scores become probabilities by what the models before found in so many weeks up to the fit",
+        ),
+    ] = 52
     inspection_types: Annotated[
         Names, Field(min_length=1, description="Types of visits that models learn from and are judged on")
     ] = ("Canvass",)
@@ -181,6 +211,9 @@ class SelectionRule(_Rule):
             description="Days earlier and the first half are counted by reordering within periods of so many weeks",
         ),
     ] = 13
+    memory: Annotated[
+        WholeNumber, Field(gt=0, description="Decisions that are looked back upon for the group in use")
+    ] = 8
     min_evaluation_rows: Annotated[
         WholeNumber, Field(gt=0, description="With fewer common rows than this nothing is chosen")
     ] = 500

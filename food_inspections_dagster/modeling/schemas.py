@@ -5,7 +5,8 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from food_inspections_dagster.schemas import MONDAY, column, one_of, schema
+from food_inspections_dagster.modeling.rules import LABELS
+from food_inspections_dagster.schemas import MONDAY, Schema, column, one_of, schema
 
 TEXT, DATE, NUMBER, COUNT = pa.string(), pa.date32(), pa.float64(), pa.int64()
 
@@ -118,21 +119,56 @@ BIAS_VERDICTS = schema(
     },
 )
 
+_LABEL = column(TEXT, "What is foreseen: failed or critical_violation", one_of(LABELS))
+
+
+def with_label(table: Schema) -> Schema:
+    """Return the schema of a table that holds the rows of every label."""
+    columns = {"week": table.columns["week"], "label": _LABEL, **table.columns}
+    key = ["week", "label", *(name for name in table.unique or () if name != "week")]
+    return schema(str(table.name), str(table.description), key, columns, *table.checks)
+
+
+BACKTEST_SCORES = schema(
+    "backtest_scores",
+    "Every scheduled inspection that took place, as each model foresaw it when the list for its week was made.",
+    ["week", "label", "model_group", "inspection_id"],
+    {
+        "week": column(DATE, "Monday of the week of the inspection (partition)", MONDAY),
+        "label": _LABEL,
+        "model_group": column(TEXT, "Name of the recipe", _NOT_EMPTY),
+        "inspection_id": column(COUNT, "The portal's number of the inspection", _NOT_NEGATIVE),
+        "establishment_id": column(TEXT, "Stable identity of the place", _NOT_EMPTY),
+        "inspection_date": column(DATE, "Day of the inspection, Chicago"),
+        "in_cohort": column(pa.bool_(), "Whether the place was on the list"),
+        "expected_find": column(NUMBER, "Probability that a visit as usual finds the label", _SHARE),
+        "own_risk": column(NUMBER, "The same at average surroundings: the place's own risk", _SHARE),
+        "outcome": column(pa.bool_(), "Whether the inspection found the label"),
+        "model_id": column(TEXT, "Content hash of the model, which learnt from earlier weeks only", _NOT_EMPTY),
+    },
+)
+
 SCORES = schema(
     "scores",
     "The list for the week that begins when the partition's ends: who to inspect first, how surely, and why.",
-    ["week", "establishment_id"],
+    ["week", "label", "establishment_id"],
     {
         "week": column(
             DATE, "Monday of the week that has ended (partition); the list is for the week after it", MONDAY
         ),
+        "label": _LABEL,
         "establishment_id": column(TEXT, "Stable identity of the place", _NOT_EMPTY),
         "rank": column(pa.int32(), "1 is to be inspected first", pandera.Check.ge(1)),
-        "score": column(NUMBER, "Probability of the label at a routine inspection", _SHARE),
+        "own_risk_rank": column(pa.int32(), "The rank by own_risk", pandera.Check.ge(1)),
+        "expected_find": column(NUMBER, "Probability that a routine visit as usual finds the label", _SHARE),
+        "expected_find_low": column(NUMBER, "Lower end of its interval", _SHARE, null=True),
+        "expected_find_high": column(NUMBER, "Upper end of its interval", _SHARE, null=True),
+        "own_risk": column(NUMBER, "The same at average surroundings: the place's own risk", _SHARE),
         "reason_1": column(TEXT, "What sets it apart most, in words", null=True),
         "reason_2": column(TEXT, "The second reason", null=True),
         "reason_3": column(TEXT, "The third reason", null=True),
-        "contributions": column(TEXT, "JSON: feature to what it adds to the log-odds, for the reasons", _NOT_EMPTY),
+        "caution": column(TEXT, "Why the score rests on little; null where it does not", null=True),
+        "contributions": column(TEXT, "JSON: feature to what it adds to the score, for the reasons", _NOT_EMPTY),
         "dba_name": column(TEXT, "Name under which it does business, as last known", null=True),
         "address": column(TEXT, "Street address, as last known", null=True),
         "zip": column(TEXT, "Zip code, as last known", null=True),
@@ -141,10 +177,11 @@ SCORES = schema(
         "latitude": column(NUMBER, "Degrees north", pandera.Check.in_range(-90, 90), null=True),
         "longitude": column(NUMBER, "Degrees east", pandera.Check.in_range(-180, 180), null=True),
         "license_": column(COUNT, "Licence number", _NOT_NEGATIVE, null=True),
-        "last_inspection_date": column(DATE, "Its newest record"),
-        "last_result": column(TEXT, "How that ended"),
+        "last_inspection_date": column(DATE, "Its newest record; null before its first visit", null=True),
+        "last_result": column(TEXT, "How that ended; null before its first visit", null=True),
         "model_group": column(TEXT, "Name of the model group that was selected", _NOT_EMPTY),
-        "model_id": column(TEXT, "Content hash of the fit", _NOT_EMPTY),
+        "model_id": column(TEXT, "Content hash of the model", _NOT_EMPTY),
         "as_of_date": column(DATE, "Data cut-off: only records dated before this day were used"),
     },
+    _ordered("expected_find_low", "expected_find", "expected_find_high"),
 )

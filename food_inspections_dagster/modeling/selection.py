@@ -1,14 +1,14 @@
 """Choose a model group by a rule that was written down before, and say why.
 
-For each week: backtest rows of the evaluation window ─ those that every candidate scored ─ metrics with
-intervals ─ the best ─ those within the tolerance of it ─ the simplest of them ─ compared with the
-baseline and with what the rule chose a week before.
+When models are refitted: backtest rows of the evaluation window ─ those that every candidate scored ─ metrics with
+intervals ─ the best ─ those within the tolerance of it ─ the simplest of them ─ compared with the baseline and
+with the group in use, which it replaces only where it is surely better and no less fair.
 """
 
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -26,6 +26,8 @@ from food_inspections_dagster.weeks import WEEK
 from food_inspections_dagster.weeks import in_words as weeks_in_words
 
 Models = Mapping[date, Mapping[str, str | None]]
+Outside = Callable[[date, str], int]
+"""Gives the number of groups of people that a model group treats outside the bounds, in the window up to a week."""
 Verdict = Literal["better", "worse", "no difference shown"]
 
 
@@ -78,8 +80,8 @@ class Decision:
     selected_model_id: str | None
     reasons: tuple[str, ...]
     baseline: Comparison | None
-    previous: Comparison | None
-    previous_selected: str | None
+    incumbent: str | None
+    promotion: Promotion | None
 
     def candidate(self, group: str) -> Candidate:
         """Return the candidate of that name."""
@@ -90,7 +92,7 @@ class Decision:
         plain = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name not in ("week", "first_week", "last_week", "rule", "candidates", "baseline", "previous")
+            if field.name not in ("week", "first_week", "last_week", "rule", "candidates", "baseline", "promotion")
         }
         return {
             "week": self.week.isoformat(),
@@ -99,7 +101,7 @@ class Decision:
             "rule": as_dict(self.rule),
             "candidates": [_plain(candidate) for candidate in self.candidates],
             "baseline": _plain(self.baseline),
-            "previous": _plain(self.previous),
+            "promotion": _plain(self.promotion),
             **plain,
             "reasons": list(self.reasons),
         }
@@ -380,16 +382,26 @@ def _evaluate(common: _Common, first: date, last: date) -> _Window:
 class _Judge:
     """Decides week after week; remembers what weeks share."""
 
-    def __init__(self, backtests: Mapping[str, pd.DataFrame], rule: SelectionRule, models: Models | None):
+    def __init__(
+        self,
+        backtests: Mapping[str, pd.DataFrame],
+        rule: SelectionRule,
+        models: Models | None,
+        every_weeks: int,
+        outside: Outside,
+    ):
         self.aligned = _Aligned.of(backtests)
         self.rule = rule
         self.models = models
+        self.every = every_weeks * WEEK
+        self.outside = functools.cache(outside)
         scored = ~np.isnan(self.aligned.score)
         self.counts = np.concatenate([np.zeros((len(scored), 1), dtype=np.int64), np.cumsum(scored, axis=1)], axis=1)
         self._commons: dict[tuple[str, ...], _Common] = {}
-        # The week before a decision is the next decision's own week but one: two are enough.
-        self.window = functools.lru_cache(maxsize=4)(self._window)
-        self.choose = functools.lru_cache(maxsize=4)(self._choose)
+        # Each decision looks back over ``memory`` others.
+        self.window = functools.lru_cache(maxsize=rule.memory + 2)(self._window)
+        self.choose = functools.lru_cache(maxsize=rule.memory + 2)(self._choose)
+        self._in_use = functools.cache(self._uncached_in_use)
 
     def _common(self, groups: tuple[str, ...]) -> _Common:
         if groups not in self._commons:
@@ -474,12 +486,16 @@ class _Judge:
             )
         return chosen, (basis, what, why, *out)
 
+    def difference(self, window: _Window, group: str, other: str) -> Estimate:
+        """Return by how much the AUC of a group exceeds that of another on the same rows."""
+        chosen, against = window.groups[group], window.groups[other]
+        error = window.clusters.auc_se(*(a - b for a, b in zip(chosen.placements, against.placements, strict=True)))
+        return Estimate.of(chosen.auc - against.auc, error, self.rule.confidence)
+
     def compare(self, window: _Window, group: str, other: str, what: str) -> Comparison | None:
         if group == other or other not in window.groups or group not in window.groups:
             return None
-        chosen, against = window.groups[group], window.groups[other]
-        error = window.clusters.auc_se(*(a - b for a, b in zip(chosen.placements, against.placements, strict=True)))
-        difference = Estimate.of(chosen.auc - against.auc, error, self.rule.confidence)
+        difference = self.difference(window, group, other)
         verdict: Verdict = "no difference shown"
         if difference.low is not None and difference.low > 0:
             verdict = "better"
@@ -494,24 +510,42 @@ class _Judge:
         sentence = f"{group} {words[verdict]}: its roc_auc differs by {amount}."
         return Comparison(other, difference, verdict, sentence)
 
+    def in_use(self, week: date) -> str | None:
+        """Return the group in use after a decision, which begins with none ``memory`` decisions before."""
+        return self._in_use(week, self.rule.memory)
+
+    def _uncached_in_use(self, week: date, memory: int) -> str | None:
+        before = self._in_use(week - self.every, memory - 1) if memory else None
+        return self.promoted(week, before)[0]
+
+    def promoted(self, week: date, incumbent: str | None) -> tuple[str | None, Promotion | None]:
+        """Return the group to use from a decision on, and why the challenger replaced the incumbent or did not."""
+        chosen, _ = self.choose(week)
+        window, excluded, _ = self.window(week)
+        if chosen is None or incumbent in (None, chosen) or excluded.get(incumbent or "", True):
+            return chosen, None
+        gain = self.difference(window, chosen, incumbent)
+        outside = tuple(self.outside(week, group) for group in (chosen, incumbent))
+        promotion = promote(chosen, incumbent, gain, *outside, self.rule.confidence)
+        return (chosen if promotion.promoted else incumbent), promotion
+
     def decide(self, week: date) -> Decision:
         rule = self.rule
         first, last = evaluation_window(week, rule.evaluation_weeks)
-        selected, reasons = self.choose(week)
+        _, reasons = self.choose(week)
         window, excluded, rows = self.window(week)
-        before, _ = self.choose(week - WEEK)
-        baseline = previous = None
+        incumbent = self._in_use(week - self.every, rule.memory)
+        selected, promotion = self.promoted(week, incumbent)
+        baseline = None
         if selected is not None:
             baseline = self.compare(window, selected, rule.baseline, f"the baseline ({rule.baseline})")
-            if before is not None:
-                previous = self.compare(window, selected, before, f"{before}, which the rule chose a week before")
-            extra = [c.sentence for c in (baseline, previous) if c is not None]
+            extra = [one.sentence for one in (promotion, baseline) if one is not None]
             if selected == rule.baseline:
                 extra.append("The baseline itself is chosen: no model ranks enough better to be worth it.")
-            if before == selected:
-                extra.append("A week before, the rule chose the same group.")
-            elif before is None:
-                extra.append("A week before, nothing could be chosen.")
+            if incumbent is None:
+                extra.append("No group was in use before.")
+            elif incumbent == selected and promotion is None:
+                extra.append("It was in use before.")
             reasons = (*reasons, *extra)
         return Decision(
             week,
@@ -526,8 +560,8 @@ class _Judge:
             self.model_id(week, selected) if selected else None,
             reasons,
             baseline,
-            previous,
-            before,
+            incumbent,
+            promotion,
         )
 
     def _candidate(self, week: date, group: str, window: _Window, excluded: tuple[str, ...], rows: int) -> Candidate:
@@ -558,61 +592,24 @@ def select_weeks(
     rule: SelectionRule,
     weeks: Sequence[date],
     models: Models | None = None,
+    every_weeks: int = 1,
+    outside: Outside = lambda week, group: 0,
 ) -> list[Decision]:
-    """Decide for each of ``weeks``, in their order.
+    """Decide at each of ``weeks``, in their order.
 
     Args:
-        backtests: backtest rows by group name, of the evaluation windows of ``weeks`` and of the week before
-            them.
+        backtests: backtest rows by group name, of the evaluation windows of ``weeks`` and of the ``rule.memory``
+            decisions before.
         rule: how to choose.
-        weeks: the weeks to decide for.
+        weeks: the weeks to decide at.
         models: by week and group the model of that week, or None where there is none; a group without a model
-            cannot be chosen. Give the week before the first one too. Left out, every group is taken to have
-            one.
+            cannot be chosen. Give those of the decisions before too. Left out, every group is taken to have one.
+        every_weeks: weeks between two decisions.
+        outside: how many groups of people a model group treats outside the bounds; a challenger must have no more
+            than the group in use.
 
     Raises:
         FoodInspectionsError: where backtests disagree on an inspection.
     """
-    judge = _Judge(backtests, rule, models)
+    judge = _Judge(backtests, rule, models, every_weeks, outside)
     return [judge.decide(week) for week in weeks]
-
-
-def select(
-    backtests: Mapping[str, pd.DataFrame], rule: SelectionRule, week: date, models: Models | None = None
-) -> Decision:
-    """Decide for one week; as ``select_weeks``."""
-    return select_weeks(backtests, rule, [week], models)[0]
-
-
-def regret(
-    backtests: Mapping[str, pd.DataFrame],
-    rule: SelectionRule,
-    weeks: Sequence[date],
-    horizon_weeks: int = 13,
-    models: Models | None = None,
-) -> pd.DataFrame:
-    """Judge the rule itself: how much worse was its choice than the best group in the weeks that followed?
-
-    Looks at weeks after each decision, so it says how good the rule is and never takes part in a decision.
-
-    Returns:
-        one row per week with a decision and rows in the next ``horizon_weeks`` weeks: week, selected, best,
-        selected_value, best_value, regret (0 where the best was chosen), in units of the rule's metric.
-    """
-    judge = _Judge(backtests, rule, models)
-    sign = 1 if METRICS[rule.metric] else -1
-    records = []
-    for week in weeks:
-        selected, _ = judge.choose(week)
-        if selected is None:
-            continue
-        _, excluded, _ = judge.window(week)
-        groups = tuple(g for g, why in excluded.items() if not why)
-        later = _evaluate(judge._common(groups), week + WEEK, week + WEEK * horizon_weeks)
-        values = {g: value for g in later.groups if (value := later.groups[g].metrics[rule.metric].value) is not None}
-        if selected not in values:
-            continue
-        best = min(values, key=lambda g: (-sign * values[g], judge.preference(g)))
-        records.append((week, selected, best, values[selected], values[best], sign * (values[best] - values[selected])))
-    names = ["week", "selected", "best", "selected_value", "best_value", "regret"]
-    return pd.DataFrame(records, columns=names)

@@ -41,16 +41,46 @@ def evaluation_window(week: date, weeks: int) -> tuple[date, date]:
     return week - WEEK * (weeks - 1), week
 
 
+def calibration_window(anchor: date, schedule: Schedule) -> tuple[date, date]:
+    """Return the first and last week, both included, whose out-of-sample scores calibrate the fit at ``anchor``."""
+    return anchor - WEEK * (schedule.calibration_weeks - 1), anchor
+
+
+def anchors_before(anchor: date, schedule: Schedule) -> list[date]:
+    """Return the anchors, ascending, of the fits that scored weeks of the calibration window of ``anchor``.
+
+    A fit is in force for the lists of the ``update_weeks`` weeks that follow it.
+    """
+    first = max(calibration_window(anchor, schedule)[0], schedule.first_week + WEEK)
+    weeks = range((anchor - first).days // 7 + 1)
+    anchors = {backtest_anchor_of(first + number * WEEK, schedule) for number in weeks}
+    return sorted(a for a in anchors if a is not None and a < anchor)
+
+
 def weeks_needed(weeks: Sequence[date], schedule: Schedule) -> tuple[date, date]:
-    """Return the first and last week whose feature rows training and backtest of ``weeks`` need."""
-    oldest = backtest_anchor_of(min(weeks), schedule) or anchor_of(min(weeks), schedule) or min(weeks)
+    """Return the first and last week whose feature rows the models of ``weeks`` need."""
+    anchor = anchor_of(min(weeks), schedule)
+    if anchor is None:
+        return min(weeks), max(weeks)
+    oldest = next(iter(anchors_before(anchor, schedule)), anchor)
     return training_window(oldest, schedule)[0], max(weeks)
 
 
+def weeks_back(schedule: Schedule) -> int:
+    """Return the most weeks, its own included, that the models of one week learn from and are calibrated on."""
+    carried = calibrated = schedule.update_weeks - 1
+    return carried + calibrated + schedule.calibration_weeks + schedule.training_window_weeks
+
+
 def needed_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:
-    """Return the anchors, ascending, of the models that ``weeks`` carry or are scored by."""
-    anchors = {anchor_of(w, schedule) for w in weeks} | {backtest_anchor_of(w, schedule) for w in weeks}
+    """Return the anchors, ascending, of the models that ``weeks`` carry."""
+    anchors = {anchor_of(week, schedule) for week in weeks}
     return sorted(a for a in anchors if a is not None)
+
+
+def audited_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:
+    """Return those of some weeks in which models are fitted, and so selected and audited, ascending."""
+    return sorted({week for week in weeks if anchor_of(week, schedule) == week})
 
 
 def assert_no_overlap(training: pd.DataFrame, scored: pd.DataFrame) -> None:

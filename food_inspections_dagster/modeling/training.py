@@ -1,17 +1,19 @@
-"""Fit the models of a range of weeks and score each week's inspections out of sample.
+"""Fit the models of a range of weeks: every recipe, every label, at every anchor of the calendar.
 
 anchor 2012-04-02  fitted on rows of 2009-04-13 … 2012-04-02
-  is the model of   2012-04-02 … 2012-06-25
-  has scored        2012-04-09 … 2012-07-02   (the backtest: each list is made a week before)
+  calibrated on       2011-04-11 … 2012-04-02, as the models before scored those weeks, each unseen
+  is the model of     2012-04-02 … 2012-06-25
 """
 
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,71 +21,60 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from food_inspections_dagster import frames
+from food_inspections_dagster.digests import content_hash
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms, metrics
-from food_inspections_dagster.modeling.algorithms import Inputs
+from food_inspections_dagster.modeling.algorithms import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
+from food_inspections_dagster.modeling.calibration import Calibration
+from food_inspections_dagster.modeling.own_risk import averages
 from food_inspections_dagster.modeling.persistence import (
     FORMAT,
     FittedModel,
     dump,
+    fit_id_of,
     library_versions,
     load,
     model_group_id_of,
     model_id_of,
     read_card,
 )
-from food_inspections_dagster.modeling.rules import (
-    LABELS,
-    AlgorithmSpec,
-    Features,
-    Schedule,
-    require,
-)
+from food_inspections_dagster.modeling.rules import LABELS, OUTCOMES, AlgorithmSpec, Features, Schedule, Target, require
 from food_inspections_dagster.modeling.splits import (
     anchor_of,
+    anchors_before,
     assert_no_overlap,
     backtest_anchor_of,
+    calibration_window,
     needed_anchors,
     training_window,
-    weeks_needed,
 )
+from food_inspections_dagster.weeks import WEEK
 
-#: Columns of the backtest and their types.
-BACKTEST_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
-    {
-        "week": pa.date32(),
-        "inspection_id": pa.int64(),
-        "establishment_id": pa.string(),
-        "inspection_date": pa.date32(),
-        "model_id": pa.string(),
-        "score": pa.float64(),
-        "label": pa.bool_(),
-    }
+#: Columns that training reads beside the features.
+ROW_COLUMNS = (
+    *("week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"),
+    *("is_reinspection", "in_cohort", *LABELS, "serious_count"),
 )
 #: In-sample metrics are computed on at most so many rows, evenly spaced: nearest neighbours would take as long for all
 #: of them as for the whole backtest.
 IN_SAMPLE_ROWS = 1_000
 
-KnownFiles = Callable[[date], Mapping[str, bytes] | None]
+KnownFiles = Callable[[date], Mapping[str, Mapping[str, bytes]]]
+"""Gives the stored files of a recipe's models at an anchor, by label."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class WeekModel:
-    """What a week carries, and what scored it.
-
-    Attributes:
-        model_id: the model of the week (the fit at ``anchor``), or None with ``reason``.
-        backtest_model_id: the model that scored the week's rows, or None with ``backtest_reason``.
-    """
+    """The model that a week carries: the fit at ``anchor``, or None with ``reason``."""
 
     week: date
+    model_group: str
+    label: str
     anchor: date | None
     model_id: str | None
     reason: str | None
-    backtest_anchor: date | None
-    backtest_model_id: str | None
-    backtest_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -91,65 +82,72 @@ class TrainedWeeks:
     """The outcome for a range of weeks.
 
     Attributes:
-        weeks: one entry per asked week, in order.
-        backtest: the columns of ``BACKTEST_TYPES``; one row per inspection with a decision, sorted by week
-            and inspection_id. Weeks without a model have no rows.
+        weeks: one entry per asked week and label, in order.
         models: the files of every model named in ``weeks``, by model_id.
         fitted: ids of the models that were fitted now; the others were known.
-        label: what the rows were judged by.
     """
 
     weeks: tuple[WeekModel, ...]
-    backtest: pd.DataFrame
     models: Mapping[str, Mapping[str, bytes]]
     fitted: tuple[str, ...]
-    label: str = ""
 
 
-def usable_rows(rows: pd.DataFrame, label: str, schedule: Schedule) -> np.ndarray:
+def usable_rows(rows: pd.DataFrame, schedule: Schedule) -> np.ndarray:
     """Return the positions of the rows that models learn from and are judged on, by week and inspection_id.
 
-    They are inspections of the scheduled types with a decision, no re-inspections, of establishments that
-    were in the cohort.
+    They are inspections of the scheduled types with a decision and no re-inspections, in the cohort or not: whoever was
+    visited is learnt from.
     """
-    require(label in LABELS, f"The label '{label}' is unknown: use {' or '.join(LABELS)}.")
     scheduled = pc.is_in(frames.arrow(rows["inspection_type"]), pa.array(schedule.inspection_types, pa.string()))
-    first_visit = pc.invert(frames.arrow(rows["is_reinspection"]))
-    usable = pc.and_(pc.and_(scheduled, first_visit), frames.arrow(rows["in_cohort"]))
-    usable = pc.and_(usable, pc.is_valid(frames.arrow(rows[label])))
+    usable = pc.and_(scheduled, pc.invert(frames.arrow(rows["is_reinspection"])))
+    usable = pc.and_(usable, pc.is_valid(frames.arrow(rows[LABELS[0]])))
     positions = np.flatnonzero(pc.fill_null(usable, False).to_numpy(zero_copy_only=False))
     ids = rows["inspection_id"].to_numpy(dtype=np.int64)[positions]
     return positions[np.lexsort((ids, frames.days(rows["week"])[positions]))]
 
 
 class TrainingRows:
-    """The usable rows of some weeks as arrays, by week and inspection_id, with what fits need precomputed."""
+    """The usable rows of some weeks as arrays, by week and inspection_id, with what fits need precomputed.
 
-    def __init__(self, rows: pd.DataFrame, label: str, features: Features, schedule: Schedule, first: date, last: date):
-        usable = usable_rows(rows, label, schedule)
+    Attributes:
+        inputs: the features.
+        frame: ``week``, ``inspection_id``, ``establishment_id``, ``inspection_date``, ``in_cohort``.
+        outcomes: bool (rows,) by name of ``OUTCOMES``.
+        days: the weeks' Mondays, datetime64[D] (rows,).
+    """
+
+    def __init__(self, rows: pd.DataFrame, features: Features, schedule: Schedule, first: date, last: date) -> None:
+        usable = usable_rows(rows, schedule)
         # Each column is cut by itself: pandas takes 1 ms to slice 130 Arrow columns, and a second to filter them.
         usable = usable[frames.span(frames.days(rows["week"])[usable], first, last)]
         self.inputs = Inputs.of(rows, features, usable)
-        self.frame = rows[["week", "inspection_id", "establishment_id", "inspection_date"]].iloc[usable]
-        self.label = rows[label].iloc[usable].to_numpy(dtype=bool)
+        names = ["week", "inspection_id", "establishment_id", "inspection_date", "in_cohort"]
+        self.frame = rows[names].iloc[usable]
+        self.outcomes = {label: rows[label].iloc[usable].to_numpy(dtype=bool) for label in LABELS}
+        self.outcomes["serious_violation"] = rows["serious_count"].iloc[usable].to_numpy(dtype=np.int64) > 0
         self.days = frames.days(self.frame["week"])
         self.ids = self.frame["inspection_id"].to_numpy(dtype=np.int64)
         self._weeks = np.unique(self.days)
-        self._week_hashes = self._hash_weeks()
 
     def span(self, first: date, last: date) -> slice:
         """Return the positions of the rows of the weeks from ``first`` to ``last``, both included."""
         return frames.span(self.days, first, last)
 
+    def target(self, target: Target, span: slice) -> np.ndarray:
+        """Return what is learnt of some rows, float32 in [0, 1] (rows,)."""
+        total = sum(weight * self.outcomes[outcome][span] for outcome, weight in target.weights.items())
+        return (total / sum(target.weights.values())).astype(np.float32)
+
     def data_hash(self, first: date, last: date) -> str:
-        """Return a hash of ids, labels and feature values of the rows of these weeks."""
+        """Return a hash of ids, outcomes and feature values of the rows of these weeks."""
         digest = hashlib.sha256()
         for week in self._week_hashes[frames.span(self._weeks, first, last)]:
             digest.update(week)
         return digest.hexdigest()[:32]
 
-    def _hash_weeks(self) -> list[bytes]:
-        """Return a hash of the rows of each of ``_weeks``, which does not depend on the other weeks'."""
+    @cached_property
+    def _week_hashes(self) -> list[bytes]:
+        """A hash of the rows of each of ``_weeks``, which does not depend on the other weeks'."""
         # A word is its own hash, for its code depends on which words the other weeks have.
         words = [
             np.frombuffer(b"".join(hashlib.sha256(word.encode()).digest() for word in [*vocabulary, ""]), np.uint64)
@@ -160,7 +158,8 @@ class TrainingRows:
             span = self.span(week, week)
             digest = hashlib.sha256(str(week).encode())
             digest.update(self.ids[span].tobytes())
-            digest.update(self.label[span].tobytes())
+            for outcome in OUTCOMES:
+                digest.update(self.outcomes[outcome][span].tobytes())
             # One bit pattern for NaN and one for zero, so that equal values are equal bytes.
             numeric = self.inputs.numeric[span] + np.float32(0)
             numeric[np.isnan(numeric)] = np.nan
@@ -172,100 +171,247 @@ class TrainingRows:
 
 
 @dataclass(frozen=True)
-class _AnchorResult:
-    """What became of an anchor: a model with the scores of the rows at ``positions``, or a reason why not."""
+class Recipe:
+    """One model group: how it learns, what, and from which features.
 
-    reason: str | None = None
-    model_id: str | None = None
-    files: Mapping[str, bytes] | None = None
-    fitted: bool = False
-    positions: np.ndarray | None = None
-    score: np.ndarray | None = None
+    Attributes:
+        spec: algorithm and parameters.
+        targets: what is learnt, a model for each.
+        features: (name, kind), in the model's order.
+        neutral: the features that own_risk does without: all that are not about the place itself.
+    """
+
+    spec: AlgorithmSpec
+    targets: tuple[Target, ...]
+    features: Features
+    neutral: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in order."""
+        return tuple(target.label for target in self.targets)
 
 
-def train_and_backtest(
-    spec: AlgorithmSpec,
+def train(
+    recipe: Recipe,
     schedule: Schedule,
-    label: str,
-    features: Features,
-    rows: pd.DataFrame | TrainingRows,
+    rows: TrainingRows,
     weeks: Sequence[date],
     code_version: str,
-    known: KnownFiles | None = None,
+    known: KnownFiles = lambda anchor: {},
     workers: int | None = None,
 ) -> TrainedWeeks:
-    """Fit the models that ``weeks`` need and score the rows of ``weeks`` out of sample.
+    """Fit the models that ``weeks`` carry.
 
     Args:
-        spec: the recipe.
+        recipe: what to fit.
         schedule: when models are fitted, on which rows.
-        label: ``failed`` or ``critical_violation``.
-        features: (name, kind), in the model's order.
-        rows: rows of the feature matrix of all weeks that ``weeks_needed`` names; as ``TrainingRows`` of these weeks,
-            label and features they serve several recipes.
+        rows: of all weeks that ``splits.weeks_needed`` names, with the recipe's features.
         weeks: the weeks wanted.
         code_version: of the code that makes features and models; part of the model's identity.
-        known: gives the stored files of the model at an anchor, or None; called from several threads. They are
-            reused where recipe, data, code and libraries are the same, and refitted where one of them changed or
-            the files are damaged.
+        known: gives the stored files of the models at an anchor; called from several threads. They are reused where
+            recipe, data, code and libraries are the same, and refitted where one of them changed or the files are
+            damaged.
         workers: anchors at work side by side, as many as there are processors where None; the bytes are the same.
 
     Raises:
-        FoodInspectionsError: for unknown settings or a missing feature.
+        FoodInspectionsError: for a parameter or an outcome that does not exist, or a missing feature.
     """
     weeks = sorted(set(weeks))
-    if not weeks:
-        return TrainedWeeks((), frames.empty(BACKTEST_TYPES), {}, ())
-    if isinstance(rows, TrainingRows):
-        usable = rows
-    else:
-        usable = TrainingRows(rows, label, features, schedule, *weeks_needed(weeks, schedule))
     anchors = needed_anchors(weeks, schedule)
-
-    def at(anchor: date) -> _AnchorResult:
-        reason = _no_model(usable, anchor, schedule, label)
-        if reason is not None:
-            return _AnchorResult(reason=reason)
-        identity = _identity(spec, schedule, label, features, usable, anchor, code_version)
-        scored = [week for week in weeks if backtest_anchor_of(week, schedule) == anchor]
-        stored = known(anchor) if known is not None else None
-        model = _reusable(stored, identity)
-        fitted = model is None
-        if model is None:
-            model = _fit(spec, usable, anchor, schedule, identity)
-            stored = dump(model)
-        training = usable.span(*training_window(anchor, schedule))
-        positions, score = _score(model, usable, training, scored)
-        return _AnchorResult(None, model.model_id, stored, fitted, positions, score)
-
+    work = _Work(recipe, schedule, rows, code_version, known)
+    workers = workers or os.cpu_count() or 1
     with one_blas_thread():
-        results = dict(zip(anchors, _side_by_side(at, anchors, workers or os.cpu_count() or 1), strict=True))
+        models = dict(zip(anchors, _side_by_side(work.stored_models, anchors, workers), strict=True))
+        missing = [anchor for anchor in anchors if len(models[anchor]) < len(work.possible(anchor))]
+        # What calibrates a fit was scored by the fits before it.
+        earlier = {before for anchor in missing for before in anchors_before(anchor, schedule)}
+        raw = sorted({*missing, *earlier})
+        fits = dict(zip(raw, _side_by_side(work.fits, raw, workers), strict=True))
+        made = _side_by_side(lambda anchor: work.models(anchor, fits), missing, workers)
+    for anchor, of_anchor in zip(missing, made, strict=True):
+        models[anchor] = {**of_anchor, **models[anchor]}
+    fitted = {id(model) for of_anchor in made for model in of_anchor.values()}
 
-    def entry(week: date) -> WeekModel:
-        anchor, scoring_anchor = anchor_of(week, schedule), backtest_anchor_of(week, schedule)
-        nothing = _AnchorResult(reason=f"the calendar begins with {schedule.first_week}")
-        result = results[anchor] if anchor else nothing
-        scoring = results[scoring_anchor] if scoring_anchor else nothing
-        return WeekModel(
-            week=week,
-            anchor=anchor,
-            model_id=result.model_id,
-            reason=result.reason,
-            backtest_anchor=scoring_anchor,
-            backtest_model_id=scoring.model_id,
-            backtest_reason=scoring.reason,
-        )
+    def entry(week: date, label: str) -> WeekModel:
+        anchor = anchor_of(week, schedule)
+        model = models[anchor].get(label) if anchor else None
+        reason = f"the calendar begins with {schedule.first_week}" if anchor is None else work.reason(anchor, label)
+        return WeekModel(week, recipe.spec.name, label, anchor, model.model_id if model else None, reason)
 
+    every = [model for anchor in anchors for model in models[anchor].values()]
     return TrainedWeeks(
-        weeks=tuple(entry(week) for week in weeks),
-        backtest=_backtest(usable, list(results.values())),
-        models={r.model_id: r.files for r in results.values() if r.model_id and r.files is not None},
-        fitted=tuple(r.model_id for r in results.values() if r.model_id and r.fitted),
-        label=label,
+        weeks=tuple(entry(week, label) for week in weeks for label in recipe.labels),
+        models={model.model_id: dump(model) for model in every},
+        fitted=tuple(model.model_id for model in every if id(model) in fitted),
     )
 
 
-def _side_by_side(work: Callable[[date], _AnchorResult], anchors: Sequence[date], workers: int) -> list[_AnchorResult]:
+@dataclass(frozen=True)
+class _Fit:
+    """A fit before it is calibrated, and its scores of the weeks in which it is in force."""
+
+    fit_id: str
+    design: Design
+    fitted: Any
+    positions: slice
+    score: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The fits of one recipe on some rows."""
+
+    recipe: Recipe
+    schedule: Schedule
+    rows: TrainingRows
+    code_version: str
+    known: KnownFiles
+    _reasons: dict[tuple[date, str], str | None] = field(default_factory=dict)
+
+    def reason(self, anchor: date, label: str) -> str | None:
+        """Return why there is no fit of a label at an anchor, or None where there is one."""
+        if (anchor, label) not in self._reasons:
+            self._reasons[anchor, label] = _no_model(self.rows, anchor, self.schedule, label)
+        return self._reasons[anchor, label]
+
+    def possible(self, anchor: date) -> list[Target]:
+        """Return the targets that can be learnt at an anchor."""
+        return [target for target in self.recipe.targets if self.reason(anchor, target.label) is None]
+
+    def stored_models(self, anchor: date) -> dict[str, FittedModel]:
+        """Return by label the models at an anchor that are stored and would come out the same now."""
+        possible = self.possible(anchor)
+        stored = self.known(anchor) if possible else {}
+        models = {}
+        for target in possible:
+            model = _reusable(stored.get(target.label), model_id_of(self.identity(anchor, target)))
+            if model is not None:
+                models[target.label] = model
+        return models
+
+    def fit_identity(self, anchor: date, target: Target) -> dict[str, Any]:
+        """Return what makes a fit the fit that it is."""
+        first, last = training_window(anchor, self.schedule)
+        span = self.rows.span(first, last)
+        spec = self.recipe.spec
+        return {
+            "format": FORMAT,
+            "algorithm": spec.algorithm,
+            "parameters": algorithms.resolve(spec),
+            "seed": spec.seed,
+            "features": [list(feature) for feature in self.recipe.features],
+            "label": target.label,
+            "target": dict(target.weights),
+            "inspection_types": list(self.schedule.inspection_types),
+            "training_window": {
+                "first_week": first.isoformat(),
+                "last_week": last.isoformat(),
+                "rows": span.stop - span.start,
+                "positives": int(self.rows.outcomes[target.label][span].sum()),
+            },
+            "data_hash": self.rows.data_hash(first, last),
+            "code_version": self.code_version,
+            "libraries": library_versions(spec.algorithm),
+        }
+
+    def identity(self, anchor: date, target: Target) -> dict[str, Any]:
+        """Return what makes a model the model that it is: its fit, and the fits whose scores calibrate it."""
+        before = [a for a in anchors_before(anchor, self.schedule) if self.reason(a, target.label) is None]
+        first, last = calibration_window(anchor, self.schedule)
+        return {
+            **self.fit_identity(anchor, target),
+            "neutral": list(self.recipe.neutral),
+            "calibrated_by": {
+                "first_week": first.isoformat(),
+                "last_week": last.isoformat(),
+                "fits": [fit_id_of(self.fit_identity(a, target)) for a in before],
+            },
+        }
+
+    def fits(self, anchor: date) -> dict[str, _Fit]:
+        """Return the fits of an anchor by label, stored ones where they are the same, with their scores."""
+        targets = self.possible(anchor)
+        identities = {target.label: self.fit_identity(anchor, target) for target in targets}
+        stored = self.known(anchor) if targets else {}
+        fitted: dict[str, tuple[Design, Any]] = {}
+        for label, identity in identities.items():
+            model = _reusable(stored.get(label), fit_id_of(identity), "fit_id")
+            if model is not None:
+                fitted[label] = (model.design, model.fitted)
+        window = self.rows.span(*training_window(anchor, self.schedule))
+        missing = [target for target in targets if target.label not in fitted]
+        if missing:
+            learnt = np.stack([self.rows.target(target, window) for target in missing])
+            design, fits = algorithms.fit_many(self.recipe.spec, self.rows.inputs.take(window), learnt)
+            fitted |= {target.label: (design, fit) for target, fit in zip(missing, fits, strict=True)}
+        ahead = self.rows.span(anchor + WEEK, anchor + self.schedule.update_weeks * WEEK)
+        assert_no_overlap(self.rows.frame.iloc[window], self.rows.frame.iloc[ahead])
+        asked = self.rows.inputs.take(ahead)
+        algorithm = algorithms.algorithm(self.recipe.spec.algorithm)
+        return {
+            label: _Fit(
+                fit_id_of(identities[label]), design, fit, ahead, _checked(algorithm.predict(fit, design, asked), anchor)
+            )
+            for label, (design, fit) in fitted.items()
+        }
+
+    def models(self, anchor: date, fits: Mapping[date, Mapping[str, _Fit]]) -> dict[str, FittedModel]:
+        """Return the models of an anchor by label: its fits, calibrated by what the fits before scored."""
+        window = self.rows.span(*training_window(anchor, self.schedule))
+        inputs = self.rows.inputs.take(window)
+        sample = np.unique(np.linspace(0, len(inputs) - 1, IN_SAMPLE_ROWS).astype(np.intp))
+        algorithm = algorithms.algorithm(self.recipe.spec.algorithm)
+        neutral = averages(inputs, self.recipe.neutral)
+        models = {}
+        for target in self.possible(anchor):
+            fit, label = fits[anchor][target.label], self.rows.outcomes[target.label]
+            in_sample = algorithm.predict(fit.fitted, fit.design, inputs.take(sample))
+            calibration = self._calibration(anchor, target.label, fits)
+            if calibration is None:
+                calibration = Calibration.of_level(in_sample, label[window][sample])
+            identity = self.identity(anchor, target)
+            card = {
+                **identity,
+                "model_group": self.recipe.spec.name,
+                "model_group_id": model_group_id_of(identity),
+                "fit_id": fit.fit_id,
+                "model_id": model_id_of(identity),
+                # A list of pairs: JSON with sorted keys would lose the order of the columns.
+                "categories": [[name, list(values)] for name, values in fit.design.categories.items()],
+                "calibration": calibration.to_dict(),
+                "averages": neutral,
+                "training_metrics": {
+                    "rows": len(sample),
+                    **metrics.threshold_free(calibration.probability(in_sample), label[window][sample]),
+                },
+            }
+            models[target.label] = FittedModel(MappingProxyType(card), fit.fitted)
+        return models
+
+    def _calibration(self, anchor: date, label: str, fits: Mapping[date, Mapping[str, _Fit]]) -> Calibration | None:
+        """Learn from the scores that the fits before gave to the weeks up to an anchor; None where there are few."""
+        window = self.rows.span(*calibration_window(anchor, self.schedule))
+        scores, outcomes = [np.empty(0)], [np.empty(0, dtype=bool)]
+        for before in anchors_before(anchor, self.schedule):
+            fit = fits[before].get(label)
+            if fit is not None:
+                first, last = max(fit.positions.start, window.start), min(fit.positions.stop, window.stop)
+                if last > first:
+                    scores.append(fit.score[first - fit.positions.start : last - fit.positions.start])
+                    outcomes.append(self.rows.outcomes[label][first:last])
+        return Calibration.fit(np.concatenate(scores), np.concatenate(outcomes))
+
+
+def _checked(score: np.ndarray, anchor: date) -> np.ndarray:
+    if not ((score >= 0) & (score <= 1)).all():
+        raise FoodInspectionsError(
+            f"The fit at {anchor} gave a score outside [0, 1]: delete its model's folder and materialise its week again."
+        )
+    return score
+
+
+def _side_by_side(work: Callable[[date], _T], anchors: Sequence[date], workers: int) -> list[_T]:
     """Return the results in order; numpy and XGBoost let other threads run while they compute."""
     if workers == 1 or len(anchors) < 2:
         return [work(anchor) for anchor in anchors]
@@ -277,117 +423,26 @@ def _side_by_side(work: Callable[[date], _AnchorResult], anchors: Sequence[date]
         pool.shutdown(cancel_futures=True)
 
 
-def _reusable(stored: Mapping[str, bytes] | None, identity: Mapping[str, object]) -> FittedModel | None:
-    """Return the stored model where it is the model of this identity and whole.
+def _reusable(stored: Mapping[str, bytes] | None, wanted: str, entry: str = "model_id") -> FittedModel | None:
+    """Return the stored model whose card has the id ``wanted``, if it is whole.
 
     A damaged one is fitted anew: were it an error, materialising its week again would meet the same error.
     """
-    if stored is None:
+    if not stored:
         return None
     try:
-        return load(stored) if read_card(stored)["model_id"] == model_id_of(identity) else None
+        return load(stored) if read_card(stored)[entry] == wanted else None
     except FoodInspectionsError:
         return None
 
 
-def _no_model(usable: TrainingRows, anchor: date, schedule: Schedule, label: str) -> str | None:
+def _no_model(rows: TrainingRows, anchor: date, schedule: Schedule, label: str) -> str | None:
     first, last = training_window(anchor, schedule)
-    span = usable.span(first, last)
-    rows = span.stop - span.start
-    if rows < schedule.min_training_rows:
-        return f"{rows} training rows from {first} to {last}, and {schedule.min_training_rows} are needed"
-    positives = int(usable.label[span].sum())
-    if positives in (0, rows):
-        return f"all {rows} training rows from {first} to {last} have {label} = {bool(positives)}"
+    span = rows.span(first, last)
+    count = span.stop - span.start
+    if count < schedule.min_training_rows:
+        return f"{count} training rows from {first} to {last}, and {schedule.min_training_rows} are needed"
+    positives = int(rows.outcomes[label][span].sum())
+    if positives in (0, count):
+        return f"all {count} training rows from {first} to {last} have {label} = {bool(positives)}"
     return None
-
-
-def _identity(
-    spec: AlgorithmSpec,
-    schedule: Schedule,
-    label: str,
-    features: Features,
-    usable: TrainingRows,
-    anchor: date,
-    code_version: str,
-) -> dict[str, object]:
-    first, last = training_window(anchor, schedule)
-    span = usable.span(first, last)
-    return {
-        "format": FORMAT,
-        "algorithm": spec.algorithm,
-        "parameters": algorithms.resolve(spec),
-        "seed": spec.seed,
-        "features": [list(feature) for feature in features],
-        "label": label,
-        "inspection_types": list(schedule.inspection_types),
-        "training_window": {
-            "first_week": first.isoformat(),
-            "last_week": last.isoformat(),
-            "rows": span.stop - span.start,
-            "positives": int(usable.label[span].sum()),
-        },
-        "data_hash": usable.data_hash(first, last),
-        "code_version": code_version,
-        "libraries": library_versions(spec.algorithm),
-    }
-
-
-def _fit(
-    spec: AlgorithmSpec, usable: TrainingRows, anchor: date, schedule: Schedule, identity: Mapping[str, object]
-) -> FittedModel:
-    span = usable.span(*training_window(anchor, schedule))
-    inputs, label = usable.inputs.take(span), usable.label[span]
-    design, fitted = algorithms.fit(spec, inputs, label)
-    card = {
-        **identity,
-        "model_group": spec.name,
-        "model_group_id": model_group_id_of(identity),
-        "model_id": model_id_of(identity),
-        # A list of pairs: JSON with sorted keys would lose the order of the columns.
-        "categories": [[name, list(values)] for name, values in design.categories.items()],
-    }
-    sample = np.unique(np.linspace(0, len(label) - 1, IN_SAMPLE_ROWS).astype(np.intp))
-    score = algorithms.algorithm(spec.algorithm).predict(fitted, design, inputs.take(sample))
-    card["training_metrics"] = {"rows": len(sample), **metrics.threshold_free(score, label[sample])}
-    return FittedModel(MappingProxyType(card), fitted)
-
-
-def _score(
-    model: FittedModel, usable: TrainingRows, training: slice, weeks: Sequence[date]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of the rows of some weeks, in order, and their scores."""
-    spans = [usable.span(week, week) for week in weeks]
-    positions = np.concatenate([np.arange(s.start, s.stop) for s in spans] or [np.empty(0, dtype=np.intp)])
-    assert_no_overlap(usable.frame.iloc[training], usable.frame.iloc[positions])
-    score = model.predict(usable.inputs.take(positions))
-    wrong = np.flatnonzero(~((score >= 0) & (score <= 1)))
-    if wrong.size:
-        week = usable.days[positions[wrong[0]]]
-        raise FoodInspectionsError(
-            f"Model {model.model_id} gave a probability outside [0, 1] for the week of {week}: "
-            "delete its folder and materialise its week again."
-        )
-    return positions, score
-
-
-def _backtest(usable: TrainingRows, results: Sequence[_AnchorResult]) -> pd.DataFrame:
-    """Return the rows of all anchors with the columns of ``BACKTEST_TYPES``, by week and inspection_id."""
-    scored = [r for r in results if r.positions is not None and len(r.positions)]
-    if not scored:
-        return frames.empty(BACKTEST_TYPES)
-    positions = np.concatenate([r.positions for r in scored if r.positions is not None])
-    frame = usable.frame.iloc[positions]
-    which = np.repeat(
-        np.arange(len(scored), dtype=np.int32), [len(r.positions) for r in scored if r.positions is not None]
-    )
-    values = {
-        "week": frame["week"],
-        "inspection_id": frame["inspection_id"],
-        "establishment_id": frame["establishment_id"],
-        "inspection_date": frame["inspection_date"],
-        "model_id": pa.array([r.model_id for r in scored], pa.string()).take(pa.array(which)),
-        "score": np.concatenate([r.score for r in scored if r.score is not None]),
-        "label": usable.label[positions],
-    }
-    return frames.table(values, BACKTEST_TYPES)

@@ -11,12 +11,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.modeling.rules import (
+    LABELS,
     AlgorithmSpec,
     AuditRule,
     Number,
     RuleError,
     Schedule,
     SelectionRule,
+    Target,
     WholeNumber,
 )
 from food_inspections_dagster.settings.database_url import DatabaseUrl
@@ -167,17 +169,32 @@ class Database(Section):
 class Models(Section):
     """What is fitted, when, and on which rows."""
 
-    label: Literal["failed", "critical_violation"] = Field(description="Label to foresee, failed or critical_violation")
+    targets: dict[str, dict[str, WholeNumber]] = Field(
+        min_length=1,
+        description="By label, failed or critical_violation, what its models learn: the weights of the outcomes in it",
+    )
     seed: WholeNumber = Field(ge=0, lt=2**31, description="Seed of every fit")
     schedule: Schedule
     parameters: Parameters = Field(
         description="The model groups, and per group what differs from the defaults of its algorithm"
     )
 
+    @field_validator("targets")
+    @classmethod
+    def _known(cls, targets: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        for label, weights in targets.items():
+            Target(label, weights)
+        return targets
+
     @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the model groups, each that of its algorithm, in the order of ``conf/base``."""
+    def algorithms(self) -> tuple[str, ...]:
+        """The algorithms that are fitted, in the order of ``conf/base``."""
         return tuple(self.parameters)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that are foreseen, in the order of ``LABELS``."""
+        return tuple(label for label in LABELS if label in self.targets)
 
 
 class Cohort(Section):
@@ -194,6 +211,7 @@ class Scores(Section):
     """The published list."""
 
     run_weeks: WholeNumber = Field(ge=1, description="Newest weeks that `food-inspections run` scores")
+    label: str = Field(description="Label of the list that is printed and published first")
 
 
 class Settings(BaseSettings):
@@ -220,13 +238,237 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _groups_are_known(self) -> Self:
-        groups = self.models.groups
+        groups = [spec.name for algorithm in self.models.algorithms for spec in self.specs(algorithm)]
         named = {"preference_order": self.selection.preference_order, "baseline": (self.selection.baseline,)}
         for key, names in named.items():
             for name in names:
                 if name not in groups:
                     reason = f"'{name}' is no model group: {nearest(name, groups)}"
                     raise RuleError(reason, ("selection", key), reason)
+        return self
+
+    @model_validator(mode="after")
+    def _list_is_foreseen(self) -> Self:
+        labels = self.models.labels
+        if self.scores.label not in labels:
+            reason = f"'{self.scores.label}' is no label of models.targets: {nearest(self.scores.label, labels)}"
+            raise RuleError(reason, ("scores", "label"), reason)
+        return self
+
+    @model_validator(mode="after")
+    def _production_has_servers(self) -> Self:
+        if self.environment == "production":
+            if self.database.is_embedded:
+                raise ValueError(
+                    "production needs a Postgres server: give chicago_database in conf/local/credentials.yaml"
+                    f" or the variable {PREFIX}DATABASE__URL"
+                )
+            if not self.storage.objects_url.startswith("s3://"):
+                raise ValueError(
+                    f"production needs an S3 bucket: set storage.objects_url or {PREFIX}STORAGE__OBJECTS_URL"
+                )
+        return self
+
+    def environment_variables(self) -> dict[str, str]:
+        """Return the layer of the command line as variables, for the environment of a child process.
+
+        Nothing but what was given to ``load_settings`` is in it; a secret only where it was given there. With
+        ``{**os.environ, **settings.environment_variables()}`` the child's ``load_settings()`` gives the same.
+        """
+        return {name: value.get_secret_value() for name, value in self.variables.items()}
+
+    def specs(self, algorithm: str) -> list[AlgorithmSpec]:
+        """Return the model groups of an algorithm.
+
+        Raises:
+            FoodInspectionsError: for an algorithm that ``models.parameters`` does not name, and for parameters that it
+                does not take.
+        """
+        parameters = self.models.parameters
+        if algorithm not in parameters:
+            raise FoodInspectionsError(f"'{algorithm}' is no model group: {nearest(algorithm, parameters)}.")
+        fault = fault_in({algorithm: parameters[algorithm]})
+        if fault:
+            key = ".".join(("models.parameters", *fault.keys))
+            raise FoodInspectionsError(f"The setting {key} is not usable: {fault.reason}.")
+        return [AlgorithmSpec(algorithm, algorithm, parameters[algorithm], self.models.seed)]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is learnt, by label."""
+        return tuple(Target(label, self.models.targets[label]) for label in self.models.labels)
+
+    @property
+    def data_name(self) -> str:
+        """The slug of this portal: its host, or ``name`` for a loopback address.
+
+        Raises:
+            FoodInspectionsError: for a loopback address without a name.
+        """
+        if not self.is_loopback:
+            return slug(urlsplit(self.url).hostname or "")
+        if self.name is None:
+            raise FoodInspectionsError(
+                f"The portal at {self.url} is on this machine, and its address does not say whose data it serves: "
+                f"give portal.name beside portal.url, or the variable {PREFIX}PORTAL__NAME."
+            )
+        return self.name
+
+
+class S3(Section):
+    """How to reach an S3 bucket; what is left out comes from the usual AWS_* variables."""
+
+    endpoint_url: str | None = Field(default=None, description="URL of an S3 server other than Amazon's")
+    region: str | None = Field(default=None, description="Region of the bucket")
+    access_key_id: SecretStr | None = Field(default=None, description="Access key")
+    secret_access_key: SecretStr | None = Field(default=None, description="Its secret")
+    session_token: SecretStr | None = Field(default=None, description="Session token, with temporary credentials")
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        if url is not None:
+            _web_address(url, "https://s3.example.org")
+        return url
+
+
+class Storage(Section):
+    """The object store."""
+
+    objects_url: str = Field("", description="s3://bucket/prefix or a directory; empty: .local/objects/<data name>")
+    min_object_bytes: WholeNumber = Field(ge=1, description="A stored object below this size is a failed download")
+    threads: WholeNumber = Field(ge=1, le=64, description="Objects that are read or written at once")
+    timeout_seconds: Number = Field(gt=0, description="Longest wait for an answer of S3")
+    retries: WholeNumber = Field(ge=0, description="How often a failed request to S3 is repeated")
+    s3: S3 = S3()
+
+    @field_validator("objects_url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if "://" in url and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^@?#\s]*)?", url):
+            raise ValueError("it must be a directory or s3://bucket/prefix, without a key in it")
+        return url.rstrip("/")
+
+
+class Database(Section):
+    """Postgres: the embedded one, or the URL of a server."""
+
+    url: SecretStr = Field(SecretStr(EMBEDDED), description=f"'{EMBEDDED}' or postgresql://user:password@host/database")
+    database: str = Field(
+        "", description="Application database; empty: that of the URL, else food_inspections_<data name>"
+    )
+    embedded_directory: Path = Field(
+        Path(".local/postgres"), description="Data directory of the embedded server, below the project's folder"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _postgres(cls, url: SecretStr) -> SecretStr:
+        text = url.get_secret_value()
+        if text != EMBEDDED:
+            if not re.match(r"postgres(ql)?://", text):
+                raise ValueError(f"it must be '{EMBEDDED}' or a URL that begins with postgresql://")
+            DatabaseUrl.parse(text)
+        return url
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded server is used."""
+        return self.url.get_secret_value() == EMBEDDED
+
+    @property
+    def server(self) -> DatabaseUrl | None:
+        """The URL taken apart; None for the embedded server."""
+        return None if self.is_embedded else DatabaseUrl.parse(self.url.get_secret_value())
+
+
+class Models(Section):
+    """What is fitted, when, and on which rows."""
+
+    targets: dict[str, dict[str, WholeNumber]] = Field(
+        min_length=1,
+        description="By label, failed or critical_violation, what its models learn: the weights of the outcomes in it",
+    )
+    seed: WholeNumber = Field(ge=0, lt=2**31, description="Seed of every fit")
+    schedule: Schedule
+    parameters: Parameters = Field(
+        description="The model groups, and per group what differs from the defaults of its algorithm"
+    )
+
+    @field_validator("targets")
+    @classmethod
+    def _known(cls, targets: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+        for label, weights in targets.items():
+            Target(label, weights)
+        return targets
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The algorithms that are fitted, in the order of ``conf/base``."""
+        return tuple(self.parameters)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that are foreseen, in the order of ``LABELS``."""
+        return tuple(label for label in LABELS if label in self.targets)
+
+
+class Cohort(Section):
+    """Who is scored: establishments seen active within a window."""
+
+    window_days: WholeNumber = Field(
+        ge=7,
+        description="An establishment is active when its last record is at most so many days old, "
+        "and did not find it closed",
+    )
+
+
+class Scores(Section):
+    """The published list."""
+
+    run_weeks: WholeNumber = Field(ge=1, description="Newest weeks that `food-inspections run` scores")
+    label: str = Field(description="Label of the list that is printed and published first")
+
+
+class Settings(BaseSettings):
+    """All settings. Build them with :func:`load_settings`."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=PREFIX, validate_default=True)
+
+    environment: Environment = Field("local", exclude=True)
+    root: Path = Field(Path(), exclude=True)
+    variables: Mapping[str, SecretStr] = Field({}, exclude=True, repr=False)
+    portal: Portal
+    storage: Storage
+    database: Database
+    models: Models
+    selection: SelectionRule
+    bias: AuditRule
+    cohort: Cohort
+    scores: Scores
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, init_settings: Any, **__: Any) -> Any:  # type: ignore[override]
+        # The layers are merged by `load_settings`, which knows where each value came from.
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _groups_are_known(self) -> Self:
+        groups = [spec.name for algorithm in self.models.algorithms for spec in self.specs(algorithm)]
+        named = {"preference_order": self.selection.preference_order, "baseline": (self.selection.baseline,)}
+        for key, names in named.items():
+            for name in names:
+                if name not in groups:
+                    reason = f"'{name}' is no model group: {nearest(name, groups)}"
+                    raise RuleError(reason, ("selection", key), reason)
+        return self
+
+    @model_validator(mode="after")
+    def _list_is_foreseen(self) -> Self:
+        labels = self.models.labels
+        if self.scores.label not in labels:
+            reason = f"'{self.scores.label}' is no label of models.targets: {nearest(self.scores.label, labels)}"
+            raise RuleError(reason, ("scores", "label"), reason)
         return self
 
     @model_validator(mode="after")

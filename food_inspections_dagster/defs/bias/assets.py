@@ -1,19 +1,26 @@
-"""selected_model, its backtest, feature_matrix -> bias_report, bias_verdicts in Postgres `monitoring`."""
+"""selected_model, backtest_scores, feature_matrix -> bias_report, bias_verdicts in Postgres `monitoring`."""
 
 from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
 
-from food_inspections_dagster import catalog
-from food_inspections_dagster.catalog import BIAS_REPORT, BIAS_VERDICTS, FEATURE_MATRIX, SELECTED_MODEL
-from food_inspections_dagster.defs.bias.checks import rules
+from food_inspections_dagster import schemas
+from food_inspections_dagster.catalog import (
+    BACKTEST_SCORES,
+    BIAS_REPORT,
+    BIAS_VERDICTS,
+    FEATURE_MATRIX,
+    SELECTED_MODEL,
+)
+from food_inspections_dagster.defs.bias.checks import in_use, rules
+from food_inspections_dagster.defs.selection.assets import SCORE_COLUMNS
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
-from food_inspections_dagster.modeling.algorithms import ALGORITHMS
-from food_inspections_dagster.modeling.documents import backtest_of
+from food_inspections_dagster.modeling.backtest import by_group
 from food_inspections_dagster.modeling.plots import disparity_chart
+from food_inspections_dagster.modeling.splits import audited_anchors
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
@@ -22,21 +29,22 @@ from food_inspections_dagster.settings import Settings
 TABLES = (
     Output(
         BIAS_REPORT,
-        "Aequitas' metrics of the selected model by group, with disparities to the reference group and intervals. "
-        "Grain: one row per week, attribute, group and metric. Source: scores that the selected model group gave "
-        "before the weeks of the evaluation window were inspected.",
+        "Aequitas' metrics of the model in use by group, with disparities to the reference group and intervals. "
+        "Grain: one row per label, attribute, group and metric, in the weeks in which models are fitted; the list of a "
+        "week between rests on the same models. Source: scores that the group gave before the weeks of the evaluation "
+        "window were inspected.",
     ),
     Output(
         BIAS_VERDICTS,
         "What the audit means for each group, in a sentence, and for the whole list (attribute 'overall'). "
-        "Grain: one row per week, attribute and group. Source: bias_report.",
+        "Grain: one row per label, attribute and group, in the weeks in which models are fitted. Source: bias_report.",
     ),
 )
 
 
 def stages(settings: Settings) -> list[Stage]:
-    """Return the stage that audits the selected model of each week."""
-    rule, label = settings.bias, settings.models.label
+    """Return the stage that audits the model in use whenever models are fitted."""
+    rule, schedule, labels = settings.bias, settings.models.schedule, settings.models.labels
     window = trailing(rule.evaluation_weeks)
 
     @stage(
@@ -44,34 +52,39 @@ def stages(settings: Settings) -> list[Stage]:
         group="bias",
         inputs={
             "selected_model": Input(SELECTED_MODEL),
+            "backtest_scores": Input(BACKTEST_SCORES, window, SCORE_COLUMNS),
             "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
-            **{catalog.model(group).asset: Input(catalog.model(group), window) for group in ALGORITHMS},
         },
-        reads={"rule": rule, "label": label},
-        rules=rules(rule, label),
+        reads={"rule": rule, "schedule": schedule, "labels": labels},
+        rules=rules(rule, schedule, labels),
     )
     def audit(
         weeks: Sequence[date],
         selected_model: WeeklyDocuments,
+        backtest_scores: pd.DataFrame,
         feature_matrix: pd.DataFrame,
-        **models: WeeklyDocuments,
     ) -> Made:
-        selected = {week: selected_model.documents[week]["selected"] for week in weeks}
+        anchors = audited_anchors(weeks, schedule)
         attributes = protected_attributes(feature_matrix)
-        rows = {
-            group: fairness.with_attributes(
-                backtest_of(models[catalog.model(group).asset].documents, label), attributes
-            )
-            for group in ALGORITHMS
-            if group in selected.values()
+        reports, verdicts, charts = [], [], {}
+        for label in labels:
+            selected = in_use(selected_model, anchors, label)
+            rows = {
+                group: fairness.with_attributes(of_group, attributes)
+                for group, of_group in by_group(backtest_scores, label).items()
+                if group in selected.values()
+            }
+            report = fairness.audit_weeks(rows, rule, selected)
+            reports.append(report.table.assign(label=label))
+            verdicts.append(fairness.with_overall(report).assign(label=label))
+            newest = report.table[report.table["week"] == anchors[-1]] if anchors else report.table
+            if len(newest):
+                title = f"False positive rate by facility type, {label}, week of {anchors[-1]}"
+                charts[f"disparity_{label}"] = image(disparity_chart(newest, "facility_type", "fpr", rule, title))
+        values = {
+            entry.asset: schemas.typed(pd.concat(parts, ignore_index=True), entry.schema)
+            for entry, parts in ((BIAS_REPORT, reports), (BIAS_VERDICTS, verdicts))
         }
-        report = fairness.audit_weeks(rows, rule, selected)
-        newest = report.table[report.table["week"] == weeks[-1]]
-        charts = {}
-        if len(newest):
-            title = f"False positive rate by facility type, week of {weeks[-1]}"
-            charts = {weeks[-1]: {"disparity": image(disparity_chart(newest, "facility_type", "fpr", rule, title))}}
-        values = {BIAS_REPORT.asset: report.table, BIAS_VERDICTS.asset: fairness.with_overall(report)}
-        return Made(values, {BIAS_REPORT.asset: charts})
+        return Made(values, {BIAS_REPORT.asset: {weeks[-1]: charts}})
 
     return [audit]

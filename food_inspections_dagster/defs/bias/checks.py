@@ -2,23 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import pandas as pd
 
-from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import BIAS_REPORT
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
-from food_inspections_dagster.modeling.documents import backtest_of
+from food_inspections_dagster.modeling.backtest import by_group
 from food_inspections_dagster.modeling.fairness import OVERALL
-from food_inspections_dagster.modeling.rules import AuditRule
+from food_inspections_dagster.modeling.rules import AuditRule, Schedule
 from food_inspections_dagster.modeling.schemas import OUTSIDE
+from food_inspections_dagster.modeling.splits import audited_anchors
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 
 
-def rules(audit_rule: AuditRule, label: str | None = None) -> tuple[Rule, ...]:
-    """Return the rules of an audit of models of a label."""
+def in_use(selected_model: WeeklyDocuments, weeks: Sequence[date], label: str) -> dict[date, str | None]:
+    """Return the model group in use for a label in each of some weeks."""
+    documents = selected_model.documents
+    return {week: documents[week]["labels"].get(label, {}).get("selected") for week in weeks}
+
+
+def rules(audit_rule: AuditRule, schedule: Schedule, labels: Sequence[str]) -> tuple[Rule, ...]:
+    """Return the rules of an audit of the models of some labels."""
 
     @rule(
         BIAS_REPORT,
@@ -28,32 +33,41 @@ def rules(audit_rule: AuditRule, label: str | None = None) -> tuple[Rule, ...]:
         blocking=True,
     )
     def groups_add_up(
+        weeks: Sequence[date],
         selected_model: WeeklyDocuments,
+        backtest_scores: pd.DataFrame,
         bias_report: pd.DataFrame,
         bias_verdicts: pd.DataFrame,
-        **models: Any,
     ) -> Verdict:
-        selected = {week: document["selected"] for week, document in selected_model.documents.items()}
-        backtests = {
-            group: backtest_of(models[catalog.model(group).asset].documents, label)
-            for group in {*selected.values()} - {None}
-        }
-        audited = fairness.audited_rows(backtests, selected, audit_rule.evaluation_weeks)
-        failing = fairness.unsound_weeks(bias_report, bias_verdicts, selected, audit_rule.attributes, audited)
-        return Verdict(failing, metadata={"weeks_audited": sum(1 for rows in audited.values() if rows)})
+        anchors = audited_anchors(weeks, schedule)
+        failing: dict[date, object] = {}
+        judged = 0
+        for label in labels:
+            selected = in_use(selected_model, anchors, label)
+            audited = fairness.audited_rows(by_group(backtest_scores, label), selected, audit_rule.evaluation_weeks)
+            tables = (table[table["label"] == label] for table in (bias_report, bias_verdicts))
+            unsound = fairness.unsound_weeks(*tables, selected, audit_rule.attributes, audited)
+            failing |= {week: f"{label}: {words}" for week, words in unsound.items()}
+            judged += sum(1 for rows in audited.values() if rows)
+        astray = sorted(({*bias_report["week"]} | {*bias_verdicts["week"]}) - {*anchors})
+        failing |= dict.fromkeys(astray, "rows in a week without an audit")
+        return Verdict(failing, metadata={"audits": judged})
 
     @rule(
         BIAS_REPORT,
         guards_against="Warns where a group's false positive or false discovery rate is surely outside the bounds "
-        "that were fixed in advance (newest week).",
+        "that were fixed in advance (newest audit).",
         expects="No group is outside the bounds.",
     )
     def disparity_within_bounds(weeks: Sequence[date], bias_verdicts: pd.DataFrame) -> Verdict:
-        newest = bias_verdicts[(bias_verdicts["week"] == weeks[-1]) & (bias_verdicts["attribute"] != OVERALL)]
-        outside = newest[newest["verdict"] == OUTSIDE]
-        groups = [f"{a} {g}" for a, g in zip(outside["attribute"], outside["group"], strict=True)]
-        words = f"Outside the bounds: {', '.join(groups)}." if groups else ""
-        metadata = {"groups_outside": len(groups), "groups": ", ".join(groups) or "none"}
+        groups: list[str] = []
+        if len(bias_verdicts):
+            newest = bias_verdicts[bias_verdicts["week"] == bias_verdicts["week"].max()]
+            outside = newest[(newest["attribute"] != OVERALL) & (newest["verdict"] == OUTSIDE)]
+            names = zip(outside["label"], outside["attribute"], outside["group"], strict=True)
+            groups = [f"{label}: {attribute} {group}" for label, attribute, group in names]
+        words = f"Outside the bounds for {'; '.join(groups)}." if groups else ""
+        metadata = {"groups_outside": len(groups), "groups": "; ".join(groups) or "none"}
         return Verdict({weeks[-1]: words} if groups else {}, words, metadata)
 
     return groups_add_up, disparity_within_bounds

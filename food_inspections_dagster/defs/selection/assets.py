@@ -1,4 +1,4 @@
-"""the model groups -> selected_model: one decision a week, with its reasons."""
+"""backtest_scores, the models -> selected_model: which group is in use, for each label, with the reasons."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,63 +8,94 @@ import dagster as dg
 import pandas as pd
 
 from food_inspections_dagster import catalog
-from food_inspections_dagster.catalog import SELECTED_MODEL
+from food_inspections_dagster.catalog import BACKTEST_SCORES, FEATURE_MATRIX, SELECTED_MODEL
 from food_inspections_dagster.defs.selection.checks import RULES
+from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
-from food_inspections_dagster.modeling.algorithms import ALGORITHMS
-from food_inspections_dagster.modeling.documents import backtest_of
+from food_inspections_dagster.modeling import fairness
+from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.documents import model_of, models_of
 from food_inspections_dagster.modeling.plots import calibration_curve
 from food_inspections_dagster.modeling.selection import Decision, select_weeks
+from food_inspections_dagster.modeling.splits import anchor_of, needed_anchors
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Stage, stage
 from food_inspections_dagster.settings import Settings
 
-
-def decision_document(decision: Decision, documents: Mapping[str, Mapping[date, dict[str, Any]]]) -> dict[str, Any]:
-    """Return a decision as JSON-ready types, with the files of the chosen model."""
-    files = documents[decision.selected][decision.week]["files"] if decision.selected else {}
-    return {**decision.to_dict(), "files": files}
+SCORE_COLUMNS = (
+    *("week", "label", "model_group", "inspection_id", "establishment_id", "inspection_date"),
+    *("expected_find", "outcome", "model_id"),
+)
 
 
 def stages(settings: Settings) -> list[Stage]:
-    """Return the stage that chooses a model group for each week."""
-    rule, label = settings.selection, settings.models.label
-    # One week more than is judged: each decision is compared with what the rule chose the week before.
-    window = trailing(rule.evaluation_weeks + 1)
+    """Return the stage that chooses a model group for each label whenever models are fitted."""
+    rule, schedule, labels = settings.selection, settings.models.schedule, settings.models.labels
+    audit_rule = settings.bias
+    window = trailing(rule.evaluation_weeks + schedule.update_weeks * (rule.memory + 1))
+    entries = [catalog.model(algorithm) for algorithm in settings.models.algorithms]
 
     @stage(
         SELECTED_MODEL,
         group="selection",
-        inputs={catalog.model(group).asset: Input(catalog.model(group), window) for group in ALGORITHMS},
-        reads={"rule": rule, "label": label},
+        inputs={
+            "backtest_scores": Input(BACKTEST_SCORES, window, SCORE_COLUMNS),
+            "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
+            **{entry.asset: Input(entry, window) for entry in entries},
+        },
+        reads={"rule": rule, "schedule": schedule, "labels": labels, "fairness": audit_rule},
         rules=RULES,
     )
-    def selected_model(weeks: Sequence[date], **models: WeeklyDocuments) -> Made:
-        """Which model group is used this week, and why: compared on the last weeks that followed their training rows.
+    def selected_model(
+        weeks: Sequence[date],
+        backtest_scores: pd.DataFrame,
+        feature_matrix: pd.DataFrame,
+        **models: WeeklyDocuments,
+    ) -> Made:
+        """Which model group is in use for each label, and why: compared on the last weeks, none of which it learnt from.
 
-        Grain: one decision per week. Source: the scores that each model gave before the weeks were inspected.
+        Decided whenever models are fitted; the weeks between carry the decision.
+        Grain: one document per week. Source: the scores that each model gave before the weeks were inspected.
         """
-        documents = {group: models[catalog.model(group).asset].documents for group in ALGORITHMS}
-        backtests = {group: backtest_of(of_group, label) for group, of_group in documents.items()}
-        ids: dict[date, dict[str, str | None]] = {}
-        for group, of_group in documents.items():
-            for week, document in of_group.items():
-                ids.setdefault(week, {})[group] = document["model_id"]
-        decisions = select_weeks(backtests, rule, weeks, ids)
-        weekly = {
-            decision.week: {
-                "selected": decision.selected or "none",
-                "reasons": dg.MetadataValue.md("\n\n".join(decision.reasons)),
-            }
-            for decision in decisions
-        }
-        newest = decisions[-1]
-        if newest.selected:
-            deciles = pd.DataFrame(newest.candidate(newest.selected).calibration)
-            title = f"Calibration of {newest.selected}, {newest.first_week} to {newest.last_week}"
-            weekly[newest.week]["calibration"] = image(calibration_curve(deciles, title))
-        chosen = {decision.week: decision_document(decision, documents) for decision in decisions}
-        return Made({SELECTED_MODEL.asset: WeeklyDocuments(chosen)}, {SELECTED_MODEL.asset: weekly})
+        anchors = needed_anchors(weeks, schedule)
+        attributes = protected_attributes(feature_matrix)
+        decisions: dict[str, dict[date, Decision]] = {}
+        for label in labels:
+            backtests = by_group(backtest_scores, label)
+            ids: dict[date, dict[str, str | None]] = {}
+            for of_asset in models.values():
+                for week, document in of_asset.documents.items():
+                    of_label = (entry for entry in models_of(document) if entry["label"] == label)
+                    ids.setdefault(week, {}).update({entry["model_group"]: entry["model_id"] for entry in of_label})
+            outside = fairness.groups_outside(backtests, attributes, audit_rule)
+            made = select_weeks(backtests, rule, anchors, ids, schedule.update_weeks, outside)
+            decisions[label] = {decision.week: decision for decision in made}
+        documents = {}
+        for week in weeks:
+            anchor = anchor_of(week, schedule)
+            of_week = {}
+            for label in labels:
+                decision = decisions[label].get(anchor) if anchor else None
+                if decision is not None:
+                    entries = (model_of(m.documents.get(week), decision.selected or "", label) for m in models.values())
+                    entry = next((one for one in entries if one is not None), None)
+                    of_week[label] = {**decision.to_dict(), "files": dict(entry["files"]) if entry else {}}
+            documents[week] = {"week": week.isoformat(), "labels": of_week}
+        weekly = {week: _metadata(document) for week, document in documents.items()}
+        for label, by_anchor in decisions.items():
+            newest = by_anchor.get(anchors[-1]) if anchors else None
+            if newest is not None and newest.selected:
+                deciles = pd.DataFrame(newest.candidate(newest.selected).calibration)
+                title = f"Calibration of {newest.selected} for {label}, {newest.first_week} to {newest.last_week}"
+                weekly[weeks[-1]][f"calibration_{label}"] = image(calibration_curve(deciles, title))
+        return Made({SELECTED_MODEL.asset: WeeklyDocuments(documents)}, {SELECTED_MODEL.asset: weekly})
 
     return [selected_model]
+
+
+def _metadata(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        label: dg.MetadataValue.md("\n\n".join([f"**{decision['selected'] or 'none'}**", *decision["reasons"]]))
+        for label, decision in document["labels"].items()
+    }

@@ -9,58 +9,50 @@ import pandas as pd
 from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import FEATURE_MATRIX
 from food_inspections_dagster.defs.training.checks import rules_of
-from food_inspections_dagster.inspections.features import FEATURES
-from food_inspections_dagster.inspections.labels import LABELS
+from food_inspections_dagster.defs.training.recipes import inputs, recipes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.documents import known_files, to_documents
-from food_inspections_dagster.modeling.splits import weeks_needed
-from food_inspections_dagster.modeling.training import KnownFiles, TrainingRows, train_and_backtest
+from food_inspections_dagster.modeling.splits import weeks_back, weeks_needed
+from food_inspections_dagster.modeling.training import ROW_COLUMNS, KnownFiles, TrainingRows, train
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 
-INPUTS = tuple((feature.name, feature.kind) for feature in FEATURES)
-ROW_COLUMNS = (
-    *("week", "inspection_id", "establishment_id", "inspection_date", "inspection_type"),
-    *("is_reinspection", "in_cohort", *LABELS, *(name for name, _ in INPUTS)),
-)
 
-
-def known_to(stored: Stored, entry: catalog.Documents) -> KnownFiles:
-    """Return what gives the stored files of the model at an anchor, or None."""
+def known_to(stored: Stored, entry: catalog.Documents, model_group: str) -> KnownFiles:
+    """Return what gives the stored files of a group's models at an anchor, by label."""
     blobs = stored.blobs(entry)
-    return lambda anchor: known_files(stored.documents(entry, [anchor]).get(anchor), blobs)
+    return lambda anchor: known_files(stored.documents(entry, [anchor]).get(anchor), blobs, model_group)
 
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that fits the models of all groups, on rows that are read once."""
-    schedule, label = settings.models.schedule, settings.models.label
-    groups = {catalog.model(name): settings.recipe(name) for name in ALGORITHMS}
+    schedule, features = settings.models.schedule, inputs(settings)
+    groups = {catalog.model(algorithm): recipes(settings, algorithm) for algorithm in settings.models.algorithms}
 
     @stage(
         *(
             Output(
                 entry,
-                f"""{ALGORITHMS[spec.algorithm].description} Refitted every {schedule.update_weeks} weeks on the last
+                f"""{ALGORITHMS[algorithm].description} Refitted every {schedule.update_weeks} weeks on the last
                 {schedule.training_window_weeks} weeks; between, a week carries the newest fit.
 
-                Grain: one document per week: the model of the week, and the week's inspections as scored by the model
-                that was in force when its list was made. Source: feature_matrix of the training window.""",
-                {"recipe": spec},
-                ALGORITHMS[spec.algorithm].kind,
+                Grain: one document per week: the models of the week, one for each recipe and label.
+                Source: feature_matrix of the training window.""",
+                {"recipes": of_algorithm},
+                ALGORITHMS[algorithm].kind,
             )
-            for entry, spec in groups.items()
+            for algorithm, (entry, of_algorithm) in zip(settings.models.algorithms, groups.items(), strict=True)
         ),
         group="training",
         inputs={
-            # The week's own scores need the fit before its own, up to two updates back.
             "feature_matrix": Input(
-                FEATURE_MATRIX, trailing(schedule.training_window_weeks + 2 * schedule.update_weeks), ROW_COLUMNS
+                FEATURE_MATRIX, trailing(weeks_back(schedule)), (*ROW_COLUMNS, *(name for name, _ in features))
             )
         },
-        reads={"schedule": schedule, "label": label},
+        reads={"schedule": schedule},
         rules=[rule for entry in groups for rule in rules_of(entry)],
         separable=True,
     )
@@ -68,20 +60,34 @@ def stages(settings: Settings) -> list[Stage]:
         weeks: Sequence[date], asked: set[str], stored: dg.ResourceParam[Stored], feature_matrix: pd.DataFrame
     ) -> Made:
         values, weekly, run = {}, {}, {}
-        rows = TrainingRows(feature_matrix, label, INPUTS, schedule, *weeks_needed(weeks, schedule))
-        for entry, spec in groups.items():
+        rows = TrainingRows(feature_matrix, features, schedule, *weeks_needed(weeks, schedule))
+        for entry, of_algorithm in groups.items():
             if entry.asset in asked:
-                trained = train_and_backtest(
-                    spec, schedule, label, INPUTS, rows, weeks, models.code_version, known_to(stored, entry)
-                )
+                trained = [
+                    train(
+                        recipe,
+                        schedule,
+                        rows,
+                        weeks,
+                        models.code_version,
+                        known_to(stored, entry, recipe.spec.name),
+                    )
+                    for recipe in of_algorithm
+                ]
                 documents, blobs = to_documents(trained)
-                scored = {week: len(document["backtest"]["rows"]["score"]) for week, document in documents.items()}
-                values[entry.asset] = WeeklyDocuments(documents, blobs, scored)
+                count = {week: len(document["models"]) for week, document in documents.items()}
+                values[entry.asset] = WeeklyDocuments(documents, blobs, count)
                 weekly[entry.asset] = {
-                    week: {key: document[key] or "none" for key in ("model_id", "anchor", "reason")}
+                    week: {
+                        f"{model['model_group']} {model['label']}": model["model_id"] or model["reason"]
+                        for model in document["models"]
+                    }
                     for week, document in documents.items()
                 }
-                run[entry.asset] = {"models": len(trained.models), "fitted_now": len(trained.fitted)}
+                run[entry.asset] = {
+                    "models": sum(len(one.models) for one in trained),
+                    "fitted_now": sum(len(one.fitted) for one in trained),
+                }
         return Made(values, weekly, run)
 
     return [models]

@@ -1,20 +1,14 @@
 """A stored model answers as it did when it was made, and learnt from nothing later than its week."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import numpy as np
-
-from food_inspections_dagster.catalog import FEATURE_MATRIX, Documents
-from food_inspections_dagster.modeling.algorithms import Inputs
-from food_inspections_dagster.modeling.documents import backtest_of, files_of
-from food_inspections_dagster.modeling.persistence import load, read_card
+from food_inspections_dagster.catalog import Documents
+from food_inspections_dagster.modeling.documents import files_of, models_of
+from food_inspections_dagster.modeling.persistence import dump, load, read_card
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, names, rule
 from food_inspections_dagster.resources.stored import Stored
-from food_inspections_dagster.weeks import WEEK
-
-Cards = Callable[[str], Mapping[str, Any]]
 
 
 def rules_of(entry: Documents) -> tuple[Rule, ...]:
@@ -22,31 +16,26 @@ def rules_of(entry: Documents) -> tuple[Rule, ...]:
 
     @rule(
         entry,
-        guards_against="A model that was stored badly, or by other library versions, answers otherwise: the "
-        "newest one is loaded again and has to give the stored scores to the last bit.",
-        expects="a model that is loaded again gives the stored scores",
+        guards_against="A model that was stored badly, or by other library versions, answers otherwise: the newest "
+        "ones are built again from their files, and must give the same files.",
+        expects="a model that is loaded again is the same model",
         blocking=True,
         of_store=True,
     )
     def reloads_the_same(weeks: Sequence[date], stored: Stored) -> Verdict:
-        documents = stored.documents(entry, weeks)
-        judged = next((w for w in reversed(weeks) if documents[w]["backtest"]["rows"]["score"]), None)
-        if judged is None:
-            return Verdict(metadata={"rows": 0})
-        scores = backtest_of({judged: documents[judged]})
-        model = load(files_of(documents[judged]["backtest"]["files"], stored.blobs(entry)))
-        columns = ["week", "inspection_id", *(name for name, _ in model.features)]
-        rows = stored.rows(FEATURE_MATRIX, [judged], columns)
-        rows = rows.set_index("inspection_id").loc[scores["inspection_id"]].reset_index()
-        again = model.predict(Inputs.of(rows, model.features))
-        differing = np.flatnonzero(again != scores["score"].to_numpy())
-        words = {judged: f"{differing.size} scores differ"} if differing.size else {}
-        return Verdict(words, metadata={"week": str(judged), "rows": len(scores)})
+        document = stored.documents(entry, weeks[-1:]).get(weeks[-1])
+        blobs, failing = stored.blobs(entry), []
+        for model in models_of(document):
+            files = files_of(model["files"], blobs)
+            if dump(load(files)) != files:
+                failing.append(f"{model['model_group']} {model['label']}")
+        words = f"{', '.join(failing)}: other files after loading"
+        return Verdict({weeks[-1]: words} if failing else {}, metadata={"week": str(weeks[-1])})
 
     @rule(
         entry,
         guards_against="A model judged on rows that it learnt from looks better than it is.",
-        expects="models know weeks up to their own, and scored weeks only after those",
+        expects="models know weeks up to their own",
         blocking=True,
     )
     def no_future_rows(weeks: Sequence[date], **values: Any) -> Verdict:
@@ -54,24 +43,28 @@ def rules_of(entry: Documents) -> tuple[Rule, ...]:
         last_weeks: dict[str, date] = {}
         late: dict[date, object] = {}
         for week in weeks:
-            document = made.documents[week]
-            for files, newest in ((document["files"], week), (document["backtest"]["files"], week - WEEK)):
-                for path in (path for path in files if path.endswith("/model.json")):
+            for model in models_of(made.documents[week]):
+                for path in (path for path in model["files"] if path.endswith("/model.json")):
                     if path not in last_weeks:
                         card = read_card({"model.json": made.blobs[path]})
-                        last_weeks[path] = date.fromisoformat(card["training_window"]["last_week"])
-                    if last_weeks[path] > newest:
+                        ends = (card["training_window"]["last_week"], card["calibrated_by"]["last_week"])
+                        last_weeks[path] = date.fromisoformat(max(ends))
+                    if last_weeks[path] > week:
                         late[week] = f"{path} learnt from {last_weeks[path]}"
         return Verdict(late, metadata={"models": len(last_weeks)})
 
     @rule(
         entry,
         guards_against="A week without a model gets no list; the first weeks of a history have none.",
-        expects="every week from the first that has a model on has one",
+        expects="every week from the first that has its models on has them",
     )
     def model_present(weeks: Sequence[date], **values: Any) -> Verdict:
         documents = values[entry.asset].documents
-        absent = {week: documents[week]["reason"] for week in weeks if not documents[week]["model_id"]}
+        absent = {
+            week: next(model["reason"] for model in documents[week]["models"] if model["model_id"] is None)
+            for week in weeks
+            if any(model["model_id"] is None for model in documents[week]["models"])
+        }
         # The first weeks of a history have too few rows; a later week without a model is a fault, and so is a
         # run whose newest week has none.
         first = next((week for week in weeks if week not in absent), weeks[-1])

@@ -1,0 +1,18 @@
+"""What the settings ask to be fitted: the model groups of an algorithm, and the features that they see."""
+
+from food_inspections_dagster.inspections.features import FEATURES
+from food_inspections_dagster.modeling.rules import Features
+from food_inspections_dagster.modeling.training import Recipe
+from food_inspections_dagster.settings import Settings
+
+
+def inputs(settings: Settings) -> Features:
+    """Return the features that models see, (name, kind) in the order of the matrix."""
+    return tuple((feature.name, feature.kind) for feature in FEATURES)
+
+
+def recipes(settings: Settings, algorithm: str) -> list[Recipe]:
+    """Return the model groups of an algorithm, each with all targets."""
+    features = inputs(settings)
+    neutral = tuple(feature.name for feature in FEATURES if feature.about != "place")
+    return [Recipe(spec, settings.targets, features, neutral) for spec in settings.specs(algorithm)]
