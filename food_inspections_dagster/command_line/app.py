@@ -152,14 +152,19 @@ def status(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, we
 def trace(
     establishment: Annotated[str, typer.Argument(help="An establishment_id, such as L1234.")],
     week: Annotated[str | None, typer.Argument(help="The list's week (a Monday).  [default: its newest]")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="failed or critical_violation.  [default: scores.label of the settings]")
+    ] = None,
     portal: Portal = SIMULATED,
     seed: Seed = 2010,
     scale: Scale = 1.0,
     weeks: Weeks = None,
 ) -> None:
     """Print the way of one score back to the raw objects: hashes, code, model and runs."""
-    stored = _stored(portal, City(seed, scale, weeks))
-    tracing.trace(console(), stored, establishment, parse_week(week) if week else None)
+    settings = _settings(portal, City(seed, scale, weeks))
+    tracing.trace(
+        console(), _stored(settings), establishment, parse_week(week) if week else None, label or settings.scores.label
+    )
 
 
 @app.command("sql")
@@ -172,12 +177,11 @@ def ask_sql(
     weeks: Weeks = None,
 ) -> None:
     """Answer one SELECT over the zones raw and processed and the tables of Postgres, without changing anything."""
-    stored = _stored(portal, City(seed, scale, weeks))
+    stored = _stored(_settings(portal, City(seed, scale, weeks)))
     sql.show(console(), sql.ask(stored, Ledger(stored.database).snapshot(), statement), form)
 
 
-def _stored(portal: str, city: City) -> Stored:
-    settings = _settings(portal, city)
+def _stored(settings: Settings) -> Stored:
     return Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
 
 

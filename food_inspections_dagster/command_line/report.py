@@ -21,12 +21,17 @@ from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.weeks import WEEK
 
 LIST_LENGTH = 10
-_VERDICTS = "select * from {bias_verdicts} where week = %(week)s"
-_LIST = """
-    select rank, score, dba_name, address, zip, facility_type, last_result, last_inspection_date,
-        reason_1, reason_2, reason_3
-    from {scores} where week = %(week)s and rank <= %(length)s order by rank
+# Models are audited when they are fitted; the lists until the next fit rest on them.
+_VERDICTS = """
+    select * from {bias_verdicts} where label = %(label)s
+        and week = (select max(week) from {bias_verdicts} where label = %(label)s and week <= %(week)s)
 """
+_LIST = """
+    select rank, own_risk_rank, expected_find, own_risk, dba_name, address, zip, facility_type, last_result,
+        last_inspection_date, reason_1, reason_2, reason_3
+    from {scores} where week = %(week)s and label = %(label)s and rank <= %(length)s order by rank
+"""
+_WHAT = {"failed": "fails", "critical_violation": "finds a critical violation"}
 
 
 def print_stages(console: Console, graph: Graph, snapshot: Snapshot, targets: Targets, done: Report) -> None:
@@ -85,18 +90,23 @@ def print_warnings(console: Console, warnings: Sequence[str]) -> None:
         console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
 
 
-def print_monday(console: Console, stored: Stored, week: date) -> None:
-    """Print the decision, the verdict and the list of a week."""
-    decision = stored.documents(SELECTED_MODEL, [week])[week]
-    _print_decision(console, decision)
-    _print_bias(console, stored, week)
-    _print_list(console, stored, decision, week)
+def print_monday(console: Console, stored: Stored, week: date, label: str) -> None:
+    """Print the decisions, the verdict and the list of a week for a label."""
+    decisions = stored.documents(SELECTED_MODEL, [week])[week]["labels"]
+    decision = decisions.get(label, {"selected": None, "reasons": ["No model has scored anything yet."]})
+    _print_decision(console, label, decision)
+    for other, of_other in decisions.items():
+        if other != label and of_other["selected"]:
+            auc = next(c for c in of_other["candidates"] if c["group"] == of_other["selected"])["metrics"]["roc_auc"]
+            console.print(f"{other}: {of_other['selected']} is in use, AUC {_value('roc_auc', auc)}.")
+    _print_bias(console, stored, week, label)
+    _print_list(console, stored, decision, week, label)
 
 
-def _print_decision(console: Console, decision: Mapping[str, Any]) -> None:
+def _print_decision(console: Console, label: str, decision: Mapping[str, Any]) -> None:
     console.print()
     if decision["selected"] is None:
-        console.print("No model could be selected. " + escape(" ".join(decision["reasons"])))
+        console.print(f"No model could be selected for {label}. " + escape(" ".join(decision["reasons"])))
         return
     columns = {
         "roc_auc": "AUC, 95% interval",
@@ -114,8 +124,8 @@ def _print_decision(console: Console, decision: Mapping[str, Any]) -> None:
     console.print(table)
     share = decision["rule"]["capacity_share"]
     console.print(
-        f"{decision['rows']:,} inspections scored out of sample. k: the first {share:.0%} of a week; days earlier, "
-        f"first half: in the order of the score. Why: {SELECTED_MODEL.path(decision['week'])}"
+        f"{label}, {decision['rows']:,} inspections scored out of sample. k: the first {share:.0%} of a week; days "
+        f"earlier, first half: in the order of the score. Why: {SELECTED_MODEL.path(decision['week'])}"
     )
 
 
@@ -128,10 +138,10 @@ def _value(name: str, estimate: Mapping[str, float | None] | None) -> str:
     return f"{value:.1f}" if name == "mean_days_earlier" else f"{value:.3f}"
 
 
-def _print_bias(console: Console, stored: Stored, week: date) -> None:
-    verdicts = stored.query(_VERDICTS, {"week": week})
+def _print_bias(console: Console, stored: Stored, week: date, label: str) -> None:
+    verdicts = stored.query(_VERDICTS, {"week": week, "label": label})
     console.print("\n[bold]Is the list fair?[/bold]")
-    sentences = list(summary(verdicts, week).values())
+    sentences = list(summary(verdicts, verdicts["week"].max()).values()) if len(verdicts) else []
     for sentence in sentences:
         console.print(f"- {escape(sentence)}")
     if sentences:
@@ -140,26 +150,32 @@ def _print_bias(console: Console, stored: Stored, week: date) -> None:
         console.print(escape(" ".join(verdicts["sentence"])))
 
 
-def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], week: date) -> None:
+def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], week: date, label: str) -> None:
     if decision["selected"] is None:
         console.print(f"\nThere is no list for the week of {week + WEEK}, because no model was selected.")
         return
-    rows = stored.query(_LIST, {"week": week, "length": LIST_LENGTH})
+    rows = stored.query(_LIST, {"week": week, "label": label, "length": LIST_LENGTH})
     console.print(
-        f"\n[bold]Inspect first in the week of {week + WEEK}[/bold] (probability that a routine inspection fails, "
-        f"known before {week + WEEK}; {decision['selected']} {decision['selected_model_id']})"
+        f"\n[bold]Inspect first in the week of {week + WEEK}[/bold] (probability that a routine inspection as usual "
+        f"{_WHAT[label]}, and the place's own risk; known before {week + WEEK}; {decision['selected']} "
+        f"{decision['selected_model_id']})"
     )
     for row in rows.itertuples():
         where = ", ".join(str(part) for part in (row.address, row.zip) if not pd.isna(part))
         console.print(
             f"{row.rank:>3}. [bold]{escape(_name(row.dba_name))}[/bold], {escape(where)} "
-            f"({escape(str(row.facility_type))}): {row.score:.0%}; last: {escape(str(row.last_result))} on "
-            f"{row.last_inspection_date}"
+            f"({escape(str(row.facility_type))}): {row.expected_find:.0%}, own {row.own_risk:.0%}; {_last(row)}"
         )
         reasons = [str(reason) for reason in (row.reason_1, row.reason_2, row.reason_3) if not pd.isna(reason)]
         if reasons:
             # A line each, so that the report fits a screen; the table has them in full.
             console.print(f"     {escape('; '.join(reasons))}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _last(row: Any) -> str:
+    if pd.isna(row.last_result):
+        return "never visited"
+    return f"last: {escape(str(row.last_result))} on {row.last_inspection_date}"
 
 
 def _name(name: Any) -> str:

@@ -89,7 +89,7 @@ def run(
                 console, ["the list rests on weeks that are not current: make run without bounds makes them"]
             )
     if until is None:
-        report.print_monday(console, stored, weeks[-1])
+        report.print_monday(console, stored, weeks[-1], settings.scores.label)
     console.print(
         f"\nDone in {time.monotonic() - began:.0f} s, peak memory {_peak_gigabytes():.1f} GB. "
         f"Look next: {escape(look_next)} opens the asset graph."

@@ -16,8 +16,9 @@ from food_inspections_dagster.weeks import WEEK
 # establishment's newest list.
 TRACE = """
     with score as (
-        select week, establishment_id, dba_name, rank, score, model_group, model_id from {scores}
-        where establishment_id = %(establishment)s and (%(week)s::date is null or week = %(week)s::date)
+        select week, establishment_id, dba_name, rank, expected_find, model_group, model_id from {scores}
+        where establishment_id = %(establishment)s and label = %(label)s
+            and (%(week)s::date is null or week = %(week)s::date)
         order by week desc limit 1
     ),
     loads as (
@@ -33,35 +34,35 @@ TRACE = """
     steps as (
         select 1 as step, 'scores' as asset, week from score
         union all select 2, 'selected_model', week from score
-        union all select 3, model_group || '_model', week from score
+        union all select 3, split_part(model_group, '[', 1) || '_model', week from score
         union all select 4, 'inspections', week from records
         union all select 5, 'violations', week from records
         union all select 6, 'raw_inspections', week from records
     )
     select steps.step, steps.asset, steps.week, loads.rows, loads.content_hash, loads.code_version,
         loads.settings_digest, loads.input_hash, loads.run_id, loads.loaded_at::text as loaded_at,
-        score.week as score_week, score.dba_name, score.rank, score.score, score.model_group, score.model_id
+        score.week as score_week, score.dba_name, score.rank, score.expected_find, score.model_group, score.model_id
     from steps cross join score left join loads on loads.asset = steps.asset and loads.week = steps.week
     order by steps.step, steps.week
 """
 
 
-def trace(console: Console, stored: Stored, establishment: str, week: date | None) -> None:
-    """Print the way of a score.
+def trace(console: Console, stored: Stored, establishment: str, week: date | None, label: str) -> None:
+    """Print the way of a score on the list of a label.
 
     Raises:
         FoodInspectionsError: where the establishment is on no such list.
     """
     if not stored.database.has_table(str(SCORES)):
         raise FoodInspectionsError("There is no list yet: make run makes one.")
-    rows = stored.query(TRACE, {"establishment": establishment, "week": week})
+    rows = stored.query(TRACE, {"establishment": establishment, "week": week, "label": label})
     if rows.empty:
         on = f"the list of week {week}" if week else "any list"
         raise FoodInspectionsError(f"'{establishment}' is not on {on}: name an establishment_id of {SCORES}.")
     first = rows.iloc[0]
     console.print(
         f"{first.dba_name} ({establishment}), list for the week of {first.score_week + WEEK}: rank {first['rank']}, "
-        f"{first.score:.1%}, by {first.model_group} {first.model_id}",
+        f"{first.expected_find:.1%}, by {first.model_group} {first.model_id}",
         markup=False,
         soft_wrap=True,
     )

@@ -59,14 +59,16 @@ def in_force(documents: Mapping[date, Mapping[str, Any]], weeks: Sequence[date])
 
 def backtest(
     models: Sequence[InForce],
+    own_risk: Sequence[InForce],
     load: Callable[[InForce], FittedModel],
     rows: TrainingRows,
     workers: int | None = None,
 ) -> pd.DataFrame:
-    """Return the columns of ``BACKTEST_SCORES``: a row for each inspection, recipe and label.
+    """Return the columns of ``BACKTEST_SCORES``: a row for each inspection, model group and label.
 
     Args:
         models: those in force, with their weeks.
+        own_risk: those that tell a place's own risk, one for each label and week.
         load: gives a model; called from several threads.
         rows: of the weeks, with the features of the models.
         workers: models at work side by side; the bytes are the same.
@@ -75,7 +77,7 @@ def backtest(
         FoodInspectionsError: for a model that learnt from a week that it would be judged on, or later.
     """
 
-    def scored(model: InForce) -> dict[str, Any]:
+    def scored(model: InForce) -> tuple[np.ndarray, np.ndarray]:
         fitted = load(model)
         newest = date.fromisoformat(fitted.card["training_window"]["last_week"])
         if newest >= model.weeks[0]:
@@ -85,31 +87,31 @@ def backtest(
             )
         spans = [rows.span(week, week) for week in model.weeks]
         at = np.concatenate([np.arange(span.start, span.stop) for span in spans])
-        inputs = rows.inputs.take(at)
-        return {
-            "at": at,
-            "expected_find": fitted.predict(inputs),
-            "own_risk": fitted.own_risk(inputs),
-            "outcome": rows.outcomes[model.label][at],
-        }
+        return at, fitted.predict(rows.inputs.take(at))
 
     with one_blas_thread(), ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="score") as pool:
+        of_places = list(pool.map(scored, own_risk))
         parts = list(pool.map(scored, models))
     if not parts:
         return schemas.empty(BACKTEST_SCORES)
-    sizes = [len(part["at"]) for part in parts]
-    at = np.concatenate([part["at"] for part in parts])
+    risks = {model.label: np.full(len(rows.frame), np.nan) for model in models}
+    for model, (at, risk) in zip(own_risk, of_places, strict=True):
+        risks[model.label][at] = risk
+    sizes = [len(at) for at, _ in parts]
+    at = np.concatenate([at for at, _ in parts])
     which = pa.array(np.repeat(np.arange(len(parts), dtype=np.int32), sizes))
     of_rows = rows.frame.iloc[at]
-    texts = {
-        name: pa.array([getattr(model, name) for model in models], pa.string()).take(which)
-        for name in ("model_group", "label", "model_id")
+    columns = {
+        **{name: of_rows[name] for name in of_rows.columns},
+        **{
+            name: pa.array([getattr(model, name) for model in models], pa.string()).take(which)
+            for name in ("model_group", "label", "model_id")
+        },
+        "expected_find": np.concatenate([score for _, score in parts]),
+        "own_risk": np.concatenate([risks[model.label][at] for model, (at, _) in zip(models, parts, strict=True)]),
+        "outcome": np.concatenate([rows.outcomes[m.label][at] for m, (at, _) in zip(models, parts, strict=True)]),
     }
-    numbers = {
-        name: np.concatenate([part[name] for part in parts]) for name in ("expected_find", "own_risk", "outcome")
-    }
-    columns = {name: of_rows[name] for name in of_rows.columns}
-    return frames.table({**columns, **texts, **numbers}, schemas.arrow_types(BACKTEST_SCORES))
+    return frames.table(columns, schemas.arrow_types(BACKTEST_SCORES))
 
 
 def by_group(scores: pd.DataFrame, label: str) -> dict[str, pd.DataFrame]:

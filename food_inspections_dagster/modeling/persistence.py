@@ -22,7 +22,6 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import Design, Inputs, sum_by_feature
 from food_inspections_dagster.modeling.calibration import Calibration
-from food_inspections_dagster.modeling.own_risk import neutralised
 from food_inspections_dagster.modeling.rules import Features
 
 FORMAT = "food_inspections_dagster.model/3"
@@ -32,7 +31,7 @@ GROUP_IDENTITY = ("format", "algorithm", "parameters", "seed", "features", "labe
 #: What makes a fit the fit that it is, before it is calibrated.
 FIT_IDENTITY = (*GROUP_IDENTITY, "training_window", "data_hash", "code_version", "libraries")
 #: And what makes a model.
-IDENTITY = (*FIT_IDENTITY, "neutral", "calibrated_by")
+IDENTITY = (*FIT_IDENTITY, "calibrated_by")
 
 
 def library_versions(algorithm: str) -> dict[str, str]:
@@ -65,7 +64,7 @@ class FittedModel:
     Attributes:
         card: JSON-ready facts: model_id, fit_id, model_group_id, model_group (its name), algorithm, parameters, seed,
             features, categories, label, target, inspection_types, training_window (first_week, last_week, rows,
-            positives), training_metrics, calibrated_by, calibration, neutral, averages, data_hash, code_version,
+            positives), training_metrics, calibrated_by, calibration, data_hash, code_version,
             libraries.
         fitted: what the algorithm learnt; only its module reads it.
     """
@@ -99,12 +98,8 @@ class FittedModel:
         return Calibration.of(self.card["calibration"])
 
     def predict(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
-        """Return the probability that a visit as usual finds the label, float64 (rows,); a row's bits are its own."""
+        """Return the probability of the label, float64 (rows,), in [0, 1]; a row's bits are its own."""
         return self.calibration.probability(self.algorithm.predict(self.fitted, self.design, self._inputs(rows)))
-
-    def own_risk(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
-        """Return the same at average surroundings: what is left of it is the place's own risk."""
-        return self.predict(neutralised(self._inputs(rows), self.card["averages"]))
 
     def contributions(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
         """Return what each feature adds to the log-odds of each row, float64 (rows, features)."""
@@ -112,7 +107,7 @@ class FittedModel:
         return sum_by_feature(terms, self.design.owners, self.features)
 
     def _inputs(self, rows: pd.DataFrame | Inputs) -> Inputs:
-        return rows if isinstance(rows, Inputs) else Inputs.of(rows, self.features)
+        return rows.select(self.features) if isinstance(rows, Inputs) else Inputs.of(rows, self.features)
 
 
 # ---------------------------------------------------------------------- writing
@@ -154,7 +149,7 @@ def read_card(files: Mapping[str, bytes]) -> dict[str, Any]:
     checksum = content_hash({key: value for key, value in card.items() if key != "checksum"})
     if card.get("checksum") != checksum:
         raise _refuse(f"{CARD} was changed after it was written (its checksum does not match)")
-    missing = sorted({*IDENTITY, "model_id", "fit_id", "categories", "calibration", "averages", "artifact"} - set(card))
+    missing = sorted({*IDENTITY, "model_id", "fit_id", "categories", "calibration", "artifact"} - set(card))
     if missing:
         raise _refuse(f"{CARD} lacks {missing[0]}")
     if card["model_id"] != model_id_of(card):

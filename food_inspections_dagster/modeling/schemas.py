@@ -119,6 +119,7 @@ BIAS_VERDICTS = schema(
     },
 )
 
+OWN_RISK = "The place's own risk: the same, with who inspects and where taken out"
 _LABEL = column(TEXT, "What is foreseen: failed or critical_violation", one_of(LABELS))
 
 
@@ -142,7 +143,7 @@ BACKTEST_SCORES = schema(
         "inspection_date": column(DATE, "Day of the inspection, Chicago"),
         "in_cohort": column(pa.bool_(), "Whether the place was on the list"),
         "expected_find": column(NUMBER, "Probability that a visit as usual finds the label", _SHARE),
-        "own_risk": column(NUMBER, "The same at average surroundings: the place's own risk", _SHARE),
+        "own_risk": column(NUMBER, OWN_RISK, _SHARE, null=True),
         "outcome": column(pa.bool_(), "Whether the inspection found the label"),
         "model_id": column(TEXT, "Content hash of the model, which learnt from earlier weeks only", _NOT_EMPTY),
     },
@@ -163,7 +164,7 @@ SCORES = schema(
         "expected_find": column(NUMBER, "Probability that a routine visit as usual finds the label", _SHARE),
         "expected_find_low": column(NUMBER, "Lower end of its interval", _SHARE, null=True),
         "expected_find_high": column(NUMBER, "Upper end of its interval", _SHARE, null=True),
-        "own_risk": column(NUMBER, "The same at average surroundings: the place's own risk", _SHARE),
+        "own_risk": column(NUMBER, OWN_RISK, _SHARE),
         "reason_1": column(TEXT, "What sets it apart most, in words", null=True),
         "reason_2": column(TEXT, "The second reason", null=True),
         "reason_3": column(TEXT, "The third reason", null=True),

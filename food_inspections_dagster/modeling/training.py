@@ -27,7 +27,6 @@ from food_inspections_dagster.modeling import algorithms, metrics
 from food_inspections_dagster.modeling.algorithms import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.calibration import Calibration
-from food_inspections_dagster.modeling.own_risk import averages
 from food_inspections_dagster.modeling.persistence import (
     FORMAT,
     FittedModel,
@@ -177,14 +176,12 @@ class Recipe:
     Attributes:
         spec: algorithm and parameters.
         targets: what is learnt, a model for each.
-        features: (name, kind), in the model's order.
-        neutral: the features that own_risk does without: all that are not about the place itself.
+        features: (name, kind), in the model's order; the rows may have more.
     """
 
     spec: AlgorithmSpec
     targets: tuple[Target, ...]
     features: Features
-    neutral: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -269,6 +266,10 @@ class _Work:
     known: KnownFiles
     _reasons: dict[tuple[date, str], str | None] = field(default_factory=dict)
 
+    def inputs(self, span: slice) -> Inputs:
+        """Return the recipe's features of some rows."""
+        return self.rows.inputs.take(span).select(self.recipe.features)
+
     def reason(self, anchor: date, label: str) -> str | None:
         """Return why there is no fit of a label at an anchor, or None where there is one."""
         if (anchor, label) not in self._reasons:
@@ -321,7 +322,6 @@ class _Work:
         first, last = calibration_window(anchor, self.schedule)
         return {
             **self.fit_identity(anchor, target),
-            "neutral": list(self.recipe.neutral),
             "calibrated_by": {
                 "first_week": first.isoformat(),
                 "last_week": last.isoformat(),
@@ -343,11 +343,11 @@ class _Work:
         missing = [target for target in targets if target.label not in fitted]
         if missing:
             learnt = np.stack([self.rows.target(target, window) for target in missing])
-            design, fits = algorithms.fit_many(self.recipe.spec, self.rows.inputs.take(window), learnt)
+            design, fits = algorithms.fit_many(self.recipe.spec, self.inputs(window), learnt)
             fitted |= {target.label: (design, fit) for target, fit in zip(missing, fits, strict=True)}
         ahead = self.rows.span(anchor + WEEK, anchor + self.schedule.update_weeks * WEEK)
         assert_no_overlap(self.rows.frame.iloc[window], self.rows.frame.iloc[ahead])
-        asked = self.rows.inputs.take(ahead)
+        asked = self.inputs(ahead)
         algorithm = algorithms.algorithm(self.recipe.spec.algorithm)
         return {
             label: _Fit(
@@ -359,10 +359,9 @@ class _Work:
     def models(self, anchor: date, fits: Mapping[date, Mapping[str, _Fit]]) -> dict[str, FittedModel]:
         """Return the models of an anchor by label: its fits, calibrated by what the fits before scored."""
         window = self.rows.span(*training_window(anchor, self.schedule))
-        inputs = self.rows.inputs.take(window)
+        inputs = self.inputs(window)
         sample = np.unique(np.linspace(0, len(inputs) - 1, IN_SAMPLE_ROWS).astype(np.intp))
         algorithm = algorithms.algorithm(self.recipe.spec.algorithm)
-        neutral = averages(inputs, self.recipe.neutral)
         models = {}
         for target in self.possible(anchor):
             fit, label = fits[anchor][target.label], self.rows.outcomes[target.label]
@@ -380,7 +379,6 @@ class _Work:
                 # A list of pairs: JSON with sorted keys would lose the order of the columns.
                 "categories": [[name, list(values)] for name, values in fit.design.categories.items()],
                 "calibration": calibration.to_dict(),
-                "averages": neutral,
                 "training_metrics": {
                     "rows": len(sample),
                     **metrics.threshold_free(calibration.probability(in_sample), label[window][sample]),

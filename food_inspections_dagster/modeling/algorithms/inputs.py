@@ -84,6 +84,32 @@ class Inputs:
         """Return some rows, by position, mask or slice."""
         return Inputs(self.features, self.numeric[rows], self.codes[rows], self.vocabularies)
 
+    def select(self, features: Features) -> "Inputs":
+        """Return some of the features, in the order wanted; the same rows where these are all there are.
+
+        Raises:
+            FoodInspectionsError: for a feature that is not there.
+        """
+        if features == self.features:
+            return self
+        at: dict[str, dict[str, int]] = {"numeric": {}, "categorical": {}}
+        for name, kind in self.features:
+            at[kind][name] = len(at[kind])
+        missing = [name for name, kind in features if name not in at[kind]]
+        if missing:
+            raise FoodInspectionsError(
+                f"The feature rows lack {', '.join(missing[:5])}: materialise feature_matrix again, or name only "
+                "features that exist."
+            )
+        numeric = [at[kind][name] for name, kind in features if kind == "numeric"]
+        categorical = [at[kind][name] for name, kind in features if kind == "categorical"]
+        return Inputs(
+            features,
+            np.asfortranarray(self.numeric[:, numeric]),
+            self.codes[:, categorical],
+            tuple(self.vocabularies[position] for position in categorical),
+        )
+
     def __len__(self) -> int:
         return len(self.numeric)
 
