@@ -8,7 +8,7 @@ Every inspection that took place is scored, in or out of the cohort.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -20,7 +20,7 @@ from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.documents import models_of
-from food_inspections_dagster.modeling.persistence import FittedModel
+from food_inspections_dagster.modeling.persistence import FittedModel, predict_together
 from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
 from food_inspections_dagster.modeling.training import TrainingRows
 from food_inspections_dagster.weeks import WEEK
@@ -37,8 +37,8 @@ class InForce:
     model_group: str
     label: str
     model_id: str
-    files: Mapping[str, str]
     weeks: tuple[date, ...]
+    files: Mapping[str, str] = field(compare=False)
 
 
 def in_force(documents: Mapping[date, Mapping[str, Any]], weeks: Sequence[date]) -> list[InForce]:
@@ -52,7 +52,7 @@ def in_force(documents: Mapping[date, Mapping[str, Any]], weeks: Sequence[date])
         for entry in models_of(documents.get(week - WEEK)):
             served.setdefault(entry["model_id"], (entry, []))[1].append(week)
     return [
-        InForce(entry["model_group"], entry["label"], model_id, entry["files"], tuple(of_model))
+        InForce(entry["model_group"], entry["label"], model_id, tuple(of_model), entry["files"])
         for model_id, (entry, of_model) in served.items()
     ]
 
@@ -77,26 +77,30 @@ def backtest(
         FoodInspectionsError: for a model that learnt from a week that it would be judged on, or later.
     """
 
-    def scored(model: InForce) -> tuple[np.ndarray, np.ndarray]:
-        fitted = load(model)
-        newest = date.fromisoformat(fitted.card["training_window"]["last_week"])
-        if newest >= model.weeks[0]:
-            raise FoodInspectionsError(
-                f"The model {model.model_id} learnt from rows up to the week of {newest} and was about to be judged on "
-                f"the week of {model.weeks[0]}: the temporal split is broken, so nothing was kept; report this."
-            )
-        spans = [rows.span(week, week) for week in model.weeks]
+    def scored(together: Sequence[InForce]) -> list[tuple[InForce, np.ndarray, np.ndarray]]:
+        fitted = [load(model) for model in together]
+        for model, one in zip(together, fitted, strict=True):
+            _require_earlier(one, model)
+        spans = [rows.span(week, week) for week in together[0].weeks]
         at = np.concatenate([np.arange(span.start, span.stop) for span in spans])
-        return at, fitted.predict(rows.inputs.take(at))
+        scores = predict_together(fitted, rows.inputs.take(at))
+        return [(model, at, score) for model, score in zip(together, scores, strict=True)]
 
+    # The labels of a model group are scored together: nearest neighbours are searched once for both.
+    batches: dict[tuple[str, tuple[date, ...]], list[InForce]] = {}
+    for model in (*own_risk, *models):
+        batches.setdefault((model.model_group, model.weeks), []).append(model)
     with one_blas_thread(), ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="score") as pool:
-        of_places = list(pool.map(scored, own_risk))
-        parts = list(pool.map(scored, models))
+        every = [part for batch in pool.map(scored, batches.values()) for part in batch]
+    asked = set(models)
+    risks = {model.label: np.full(len(rows.frame), np.nan) for model in models}
+    for model, at, risk in every:
+        if model not in asked:
+            risks[model.label][at] = risk
+    parts = [(at, score) for model, at, score in every if model in asked]
+    models = [model for model, _, _ in every if model in asked]
     if not parts:
         return schemas.empty(BACKTEST_SCORES)
-    risks = {model.label: np.full(len(rows.frame), np.nan) for model in models}
-    for model, (at, risk) in zip(own_risk, of_places, strict=True):
-        risks[model.label][at] = risk
     sizes = [len(at) for at, _ in parts]
     at = np.concatenate([at for at, _ in parts])
     which = pa.array(np.repeat(np.arange(len(parts), dtype=np.int32), sizes))
@@ -112,6 +116,15 @@ def backtest(
         "outcome": np.concatenate([rows.outcomes[m.label][at] for m, (at, _) in zip(models, parts, strict=True)]),
     }
     return frames.table(columns, schemas.arrow_types(BACKTEST_SCORES))
+
+
+def _require_earlier(fitted: FittedModel, model: InForce) -> None:
+    newest = date.fromisoformat(fitted.card["training_window"]["last_week"])
+    if newest >= model.weeks[0]:
+        raise FoodInspectionsError(
+            f"The model {model.model_id} learnt from rows up to the week of {newest} and was about to be judged on "
+            f"the week of {model.weeks[0]}: the temporal split is broken, so nothing was kept; report this."
+        )
 
 
 def by_group(scores: pd.DataFrame, label: str) -> dict[str, pd.DataFrame]:

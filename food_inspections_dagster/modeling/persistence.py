@@ -7,7 +7,7 @@ object store is trusted as far as the types go that the algorithms list, and no 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -27,7 +27,9 @@ from food_inspections_dagster.modeling.rules import Features
 FORMAT = "food_inspections_dagster.model/3"
 CARD = "model.json"
 #: What makes its group, the recipe; the ids are hashes over these entries of the card.
-GROUP_IDENTITY = ("format", "algorithm", "parameters", "seed", "features", "label", "target", "inspection_types")
+GROUP_IDENTITY = (
+    *("format", "algorithm", "parameters", "seed", "features", "label", "target", "learnt_with", "inspection_types"),
+)
 #: What makes a fit the fit that it is, before it is calibrated.
 FIT_IDENTITY = (*GROUP_IDENTITY, "training_window", "data_hash", "code_version", "libraries")
 #: And what makes a model.
@@ -101,6 +103,10 @@ class FittedModel:
         """Return the probability of the label, float64 (rows,), in [0, 1]; a row's bits are its own."""
         return self.calibration.probability(self.algorithm.predict(self.fitted, self.design, self._inputs(rows)))
 
+    def probability(self, score: np.ndarray) -> np.ndarray:
+        """Return the probabilities of scores that the algorithm gave."""
+        return self.calibration.probability(score)
+
     def contributions(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
         """Return what each feature adds to the log-odds of each row, float64 (rows, features)."""
         terms = self.algorithm.contributions(self.fitted, self.design, self._inputs(rows))
@@ -108,6 +114,13 @@ class FittedModel:
 
     def _inputs(self, rows: pd.DataFrame | Inputs) -> Inputs:
         return rows.select(self.features) if isinstance(rows, Inputs) else Inputs.of(rows, self.features)
+
+
+def predict_together(models: Sequence[FittedModel], rows: Inputs) -> list[np.ndarray]:
+    """Return what each of some models of one algorithm predicts; what they have in common is computed once."""
+    pairs = [(model.design, model.fitted) for model in models]
+    scores = algorithms.predict_all(models[0].algorithm, pairs, rows.select(models[0].features))
+    return [model.probability(score) for model, score in zip(models, scores, strict=True)]
 
 
 # ---------------------------------------------------------------------- writing

@@ -266,6 +266,11 @@ class _Work:
     known: KnownFiles
     _reasons: dict[tuple[date, str], str | None] = field(default_factory=dict)
 
+    @property
+    def algorithm(self) -> algorithms.Algorithm:
+        """The recipe's algorithm."""
+        return algorithms.algorithm(self.recipe.spec.algorithm)
+
     def inputs(self, span: slice) -> Inputs:
         """Return the recipe's features of some rows."""
         return self.rows.inputs.take(span).select(self.recipe.features)
@@ -304,6 +309,8 @@ class _Work:
             "features": [list(feature) for feature in self.recipe.features],
             "label": target.label,
             "target": dict(target.weights),
+            # What an algorithm that learns all targets together makes of one depends on the others.
+            "learnt_with": [dict(t.weights) for t in self.possible(anchor)] if self.algorithm.joint else [],
             "inspection_types": list(self.schedule.inspection_types),
             "training_window": {
                 "first_week": first.isoformat(),
@@ -341,19 +348,18 @@ class _Work:
                 fitted[label] = (model.design, model.fitted)
         window = self.rows.span(*training_window(anchor, self.schedule))
         missing = [target for target in targets if target.label not in fitted]
+        if missing and self.algorithm.joint:
+            missing = targets
         if missing:
             learnt = np.stack([self.rows.target(target, window) for target in missing])
             design, fits = algorithms.fit_many(self.recipe.spec, self.inputs(window), learnt)
             fitted |= {target.label: (design, fit) for target, fit in zip(missing, fits, strict=True)}
         ahead = self.rows.span(anchor + WEEK, anchor + self.schedule.update_weeks * WEEK)
         assert_no_overlap(self.rows.frame.iloc[window], self.rows.frame.iloc[ahead])
-        asked = self.inputs(ahead)
-        algorithm = algorithms.algorithm(self.recipe.spec.algorithm)
+        scores = algorithms.predict_all(self.algorithm, list(fitted.values()), self.inputs(ahead))
         return {
-            label: _Fit(
-                fit_id_of(identities[label]), design, fit, ahead, _checked(algorithm.predict(fit, design, asked), anchor)
-            )
-            for label, (design, fit) in fitted.items()
+            label: _Fit(fit_id_of(identities[label]), design, fit, ahead, _checked(score, anchor))
+            for (label, (design, fit)), score in zip(fitted.items(), scores, strict=True)
         }
 
     def models(self, anchor: date, fits: Mapping[date, Mapping[str, _Fit]]) -> dict[str, FittedModel]:
@@ -361,11 +367,12 @@ class _Work:
         window = self.rows.span(*training_window(anchor, self.schedule))
         inputs = self.inputs(window)
         sample = np.unique(np.linspace(0, len(inputs) - 1, IN_SAMPLE_ROWS).astype(np.intp))
-        algorithm = algorithms.algorithm(self.recipe.spec.algorithm)
+        possible = self.possible(anchor)
+        pairs = [(fits[anchor][target.label].design, fits[anchor][target.label].fitted) for target in possible]
+        scores = algorithms.predict_all(self.algorithm, pairs, inputs.take(sample))
         models = {}
-        for target in self.possible(anchor):
+        for target, in_sample in zip(possible, scores, strict=True):
             fit, label = fits[anchor][target.label], self.rows.outcomes[target.label]
-            in_sample = algorithm.predict(fit.fitted, fit.design, inputs.take(sample))
             calibration = self._calibration(anchor, target.label, fits)
             if calibration is None:
                 calibration = Calibration.of_level(in_sample, label[window][sample])
