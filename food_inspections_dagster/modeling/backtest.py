@@ -59,7 +59,6 @@ def in_force(documents: Mapping[date, Mapping[str, Any]], weeks: Sequence[date])
 
 def backtest(
     models: Sequence[InForce],
-    own_risk: Sequence[InForce],
     load: Callable[[InForce], FittedModel],
     rows: TrainingRows,
     workers: int | None = None,
@@ -68,52 +67,45 @@ def backtest(
 
     Args:
         models: those in force, with their weeks.
-        own_risk: those that tell a place's own risk, one for each label and week.
         load: gives a model; called from several threads.
         rows: of the weeks, with the features of the models.
-        workers: models at work side by side; the bytes are the same.
+        workers: model groups at work side by side; the bytes are the same.
 
     Raises:
         FoodInspectionsError: for a model that learnt from a week that it would be judged on, or later.
     """
 
-    def scored(together: Sequence[InForce]) -> list[tuple[InForce, np.ndarray, np.ndarray]]:
+    def scored(together: Sequence[InForce]) -> list[dict[str, Any]]:
         fitted = [load(model) for model in together]
         for model, one in zip(together, fitted, strict=True):
             _require_earlier(one, model)
         spans = [rows.span(week, week) for week in together[0].weeks]
         at = np.concatenate([np.arange(span.start, span.stop) for span in spans])
         scores = predict_together(fitted, rows.inputs.take(at))
-        return [(model, at, score) for model, score in zip(together, scores, strict=True)]
+        return [
+            {"model": model, "at": at, "expected_find": expected, "own_risk": own}
+            for model, (expected, own) in zip(together, scores, strict=True)
+        ]
 
     # The labels of a model group are scored together: nearest neighbours are searched once for both.
     batches: dict[tuple[str, tuple[date, ...]], list[InForce]] = {}
-    for model in (*own_risk, *models):
+    for model in models:
         batches.setdefault((model.model_group, model.weeks), []).append(model)
     with one_blas_thread(), ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="score") as pool:
-        every = [part for batch in pool.map(scored, batches.values()) for part in batch]
-    asked = set(models)
-    risks = {model.label: np.full(len(rows.frame), np.nan) for model in models}
-    for model, at, risk in every:
-        if model not in asked:
-            risks[model.label][at] = risk
-    parts = [(at, score) for model, at, score in every if model in asked]
-    models = [model for model, _, _ in every if model in asked]
+        parts = [part for batch in pool.map(scored, batches.values()) for part in batch]
     if not parts:
         return schemas.empty(BACKTEST_SCORES)
-    sizes = [len(at) for at, _ in parts]
-    at = np.concatenate([at for at, _ in parts])
-    which = pa.array(np.repeat(np.arange(len(parts), dtype=np.int32), sizes))
+    at = np.concatenate([part["at"] for part in parts])
+    which = pa.array(np.repeat(np.arange(len(parts), dtype=np.int32), [len(part["at"]) for part in parts]))
     of_rows = rows.frame.iloc[at]
     columns = {
         **{name: of_rows[name] for name in of_rows.columns},
         **{
-            name: pa.array([getattr(model, name) for model in models], pa.string()).take(which)
+            name: pa.array([getattr(part["model"], name) for part in parts], pa.string()).take(which)
             for name in ("model_group", "label", "model_id")
         },
-        "expected_find": np.concatenate([score for _, score in parts]),
-        "own_risk": np.concatenate([risks[model.label][at] for model, (at, _) in zip(models, parts, strict=True)]),
-        "outcome": np.concatenate([rows.outcomes[m.label][at] for m, (at, _) in zip(models, parts, strict=True)]),
+        **{name: np.concatenate([part[name] for part in parts]) for name in ("expected_find", "own_risk")},
+        "outcome": np.concatenate([rows.outcomes[part["model"].label][part["at"]] for part in parts]),
     }
     return frames.table(columns, schemas.arrow_types(BACKTEST_SCORES))
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
-from food_inspections_dagster.modeling.persistence import load
+from food_inspections_dagster.modeling.persistence import load, predict_together
 from food_inspections_dagster.modeling.rules import Schedule
 from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
 from food_inspections_dagster.modeling.splits import weeks_needed
@@ -54,7 +54,6 @@ class Holdout:
 def score_holdout(
     holdout: Holdout,
     recipes: Sequence[Recipe],
-    own_risk: Recipe,
     schedule: Schedule,
     rows: TrainingRows,
     code_version: str,
@@ -64,7 +63,6 @@ def score_holdout(
     Args:
         holdout: the days.
         recipes: the model groups to compare.
-        own_risk: what tells a place's own risk.
         schedule: training window and calibration; its calendar is moved so that there is a fit at the last week before
             the test.
         rows: of the weeks that ``Holdout.weeks`` names.
@@ -82,30 +80,26 @@ def score_holdout(
         )
     calendar, asked = holdout.schedule(schedule), rows.inputs.take(at)
 
-    def scores(recipe: Recipe) -> dict[str, tuple[str, np.ndarray]]:
-        trained = train(recipe, calendar, rows, [holdout.anchor], code_version)
-        by_label = {}
-        for entry in trained.weeks:
-            if entry.model_id is None:
-                raise FoodInspectionsError(
-                    f"{recipe.spec.name} cannot learn {entry.label} until {holdout.train_until}: {entry.reason}."
-                )
-            with one_blas_thread():
-                by_label[entry.label] = (entry.model_id, load(trained.models[entry.model_id]).predict(asked))
-        return by_label
-
-    risks = {label: risk for label, (_, risk) in scores(own_risk).items()}
     of_rows = rows.frame.iloc[at]
     parts = []
     for recipe in recipes:
-        for label, (model_id, score) in scores(recipe).items():
-            texts = {"model_group": recipe.spec.name, "label": label, "model_id": model_id}
+        trained = train(recipe, calendar, rows, [holdout.anchor], code_version)
+        absent = next((entry for entry in trained.weeks if entry.model_id is None), None)
+        if absent is not None:
+            raise FoodInspectionsError(
+                f"{recipe.spec.name} cannot learn {absent.label} until {holdout.train_until}: {absent.reason}."
+            )
+        models = [load(trained.models[str(entry.model_id)]) for entry in trained.weeks]
+        with one_blas_thread():
+            scores = predict_together(models, asked)
+        for entry, (expected, own) in zip(trained.weeks, scores, strict=True):
+            texts = {"model_group": recipe.spec.name, "label": entry.label, "model_id": str(entry.model_id)}
             columns = {
                 **{name: of_rows[name] for name in of_rows.columns},
                 **{name: pa.array([text] * len(at), pa.string()) for name, text in texts.items()},
-                "expected_find": score,
-                "own_risk": risks[label],
-                "outcome": rows.outcomes[label][at],
+                "expected_find": expected,
+                "own_risk": own,
+                "outcome": rows.outcomes[entry.label][at],
             }
             parts.append(frames.table(columns, schemas.arrow_types(BACKTEST_SCORES)))
     return pd.concat(parts, ignore_index=True)

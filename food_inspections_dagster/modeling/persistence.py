@@ -22,6 +22,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import Design, Inputs, sum_by_feature
 from food_inspections_dagster.modeling.calibration import Calibration
+from food_inspections_dagster.modeling.own_risk import Typical, neutralised
 from food_inspections_dagster.modeling.rules import Features
 
 FORMAT = "food_inspections_dagster.model/3"
@@ -33,7 +34,7 @@ GROUP_IDENTITY = (
 #: What makes a fit the fit that it is, before it is calibrated.
 FIT_IDENTITY = (*GROUP_IDENTITY, "training_window", "data_hash", "code_version", "libraries")
 #: And what makes a model.
-IDENTITY = (*FIT_IDENTITY, "calibrated_by")
+IDENTITY = (*FIT_IDENTITY, "about", "calibrated_by")
 
 
 def library_versions(algorithm: str) -> dict[str, str]:
@@ -66,7 +67,7 @@ class FittedModel:
     Attributes:
         card: JSON-ready facts: model_id, fit_id, model_group_id, model_group (its name), algorithm, parameters, seed,
             features, categories, label, target, inspection_types, training_window (first_week, last_week, rows,
-            positives), training_metrics, calibrated_by, calibration, data_hash, code_version,
+            positives), training_metrics, about, typical, calibrated_by, calibration, data_hash, code_version,
             libraries.
         fitted: what the algorithm learnt; only its module reads it.
     """
@@ -103,6 +104,14 @@ class FittedModel:
         """Return the probability of the label, float64 (rows,), in [0, 1]; a row's bits are its own."""
         return self.calibration.probability(self.algorithm.predict(self.fitted, self.design, self._inputs(rows)))
 
+    def own_risk(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
+        """Return the same at average surroundings, season and inspector: what is left is the place's own risk."""
+        return self.predict(self.at_average(self._inputs(rows)))
+
+    def at_average(self, inputs: Inputs) -> Inputs:
+        """Return rows of the model's features with everything that is not about the place at its training average."""
+        return neutralised(inputs, Typical.from_dict(self.card["typical"]), self.card["about"])
+
     def probability(self, score: np.ndarray) -> np.ndarray:
         """Return the probabilities of scores that the algorithm gave."""
         return self.calibration.probability(score)
@@ -116,11 +125,16 @@ class FittedModel:
         return rows.select(self.features) if isinstance(rows, Inputs) else Inputs.of(rows, self.features)
 
 
-def predict_together(models: Sequence[FittedModel], rows: Inputs) -> list[np.ndarray]:
-    """Return what each of some models of one algorithm predicts; what they have in common is computed once."""
+def predict_together(models: Sequence[FittedModel], rows: Inputs) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return what each of some models of one algorithm predicts, and the own risks.
+
+    Models that learnt from the same rows share what they have in common.
+    """
     pairs = [(model.design, model.fitted) for model in models]
-    scores = algorithms.predict_all(models[0].algorithm, pairs, rows.select(models[0].features))
-    return [model.probability(score) for model, score in zip(models, scores, strict=True)]
+    inputs = rows.select(models[0].features)
+    both = (inputs, models[0].at_average(inputs))
+    expected, own = (algorithms.predict_all(models[0].algorithm, pairs, asked) for asked in both)
+    return [(m.probability(one), m.probability(two)) for m, one, two in zip(models, expected, own, strict=True)]
 
 
 # ---------------------------------------------------------------------- writing
@@ -162,7 +176,7 @@ def read_card(files: Mapping[str, bytes]) -> dict[str, Any]:
     checksum = content_hash({key: value for key, value in card.items() if key != "checksum"})
     if card.get("checksum") != checksum:
         raise _refuse(f"{CARD} was changed after it was written (its checksum does not match)")
-    missing = sorted({*IDENTITY, "model_id", "fit_id", "categories", "calibration", "artifact"} - set(card))
+    missing = sorted({*IDENTITY, "model_id", "fit_id", "categories", "calibration", "typical", "artifact"} - set(card))
     if missing:
         raise _refuse(f"{CARD} lacks {missing[0]}")
     if card["model_id"] != model_id_of(card):

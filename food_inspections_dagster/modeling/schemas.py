@@ -119,7 +119,7 @@ BIAS_VERDICTS = schema(
     },
 )
 
-OWN_RISK = "The place's own risk: the same, with who inspects and where taken out"
+OWN_RISK = "The place's own risk: the same at average surroundings, in the average season"
 _LABEL = column(TEXT, "What is foreseen: failed or critical_violation", one_of(LABELS))
 
 
@@ -143,7 +143,7 @@ BACKTEST_SCORES = schema(
         "inspection_date": column(DATE, "Day of the inspection, Chicago"),
         "in_cohort": column(pa.bool_(), "Whether the place was on the list"),
         "expected_find": column(NUMBER, "Probability that a visit as usual finds the label", _SHARE),
-        "own_risk": column(NUMBER, OWN_RISK, _SHARE, null=True),
+        "own_risk": column(NUMBER, OWN_RISK, _SHARE),
         "outcome": column(pa.bool_(), "Whether the inspection found the label"),
         "model_id": column(TEXT, "Content hash of the model, which learnt from earlier weeks only", _NOT_EMPTY),
     },

@@ -27,6 +27,7 @@ from food_inspections_dagster.modeling import algorithms, metrics
 from food_inspections_dagster.modeling.algorithms import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.calibration import Calibration
+from food_inspections_dagster.modeling.own_risk import typical
 from food_inspections_dagster.modeling.persistence import (
     FORMAT,
     FittedModel,
@@ -177,11 +178,13 @@ class Recipe:
         spec: algorithm and parameters.
         targets: what is learnt, a model for each.
         features: (name, kind), in the model's order; the rows may have more.
+        about: what each feature is about; own_risk keeps what is about the place.
     """
 
     spec: AlgorithmSpec
     targets: tuple[Target, ...]
     features: Features
+    about: Mapping[str, str]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -329,6 +332,7 @@ class _Work:
         first, last = calibration_window(anchor, self.schedule)
         return {
             **self.fit_identity(anchor, target),
+            "about": {name: self.recipe.about[name] for name, _ in self.recipe.features},
             "calibrated_by": {
                 "first_week": first.isoformat(),
                 "last_week": last.isoformat(),
@@ -367,6 +371,7 @@ class _Work:
         window = self.rows.span(*training_window(anchor, self.schedule))
         inputs = self.inputs(window)
         sample = np.unique(np.linspace(0, len(inputs) - 1, IN_SAMPLE_ROWS).astype(np.intp))
+        average = typical(inputs).as_dict()
         possible = self.possible(anchor)
         pairs = [(fits[anchor][target.label].design, fits[anchor][target.label].fitted) for target in possible]
         scores = algorithms.predict_all(self.algorithm, pairs, inputs.take(sample))
@@ -386,6 +391,7 @@ class _Work:
                 # A list of pairs: JSON with sorted keys would lose the order of the columns.
                 "categories": [[name, list(values)] for name, values in fit.design.categories.items()],
                 "calibration": calibration.to_dict(),
+                "typical": average,
                 "training_metrics": {
                     "rows": len(sample),
                     **metrics.threshold_free(calibration.probability(in_sample), label[window][sample]),

@@ -14,5 +14,5 @@ def inputs(settings: Settings) -> Features:
 def recipes(settings: Settings, algorithm: str) -> list[Recipe]:
     """Return the model groups of an algorithm, each with all targets."""
     features = inputs(settings)
-    neutral = tuple(feature.name for feature in FEATURES if feature.about != "place")
-    return [Recipe(spec, settings.targets, features, neutral) for spec in settings.specs(algorithm)]
+    about = {feature.name: feature.about for feature in FEATURES}
+    return [Recipe(spec, settings.targets, features, about) for spec in settings.specs(algorithm)]
