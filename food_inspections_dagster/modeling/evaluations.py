@@ -21,6 +21,7 @@ from food_inspections_dagster.modeling.rules import Schedule, ValidationRule
 from food_inspections_dagster.modeling.schemas import ANSWERS, EVALUATED, EVALUATIONS, EVALUATIONS_AT_K, SHARE
 from food_inspections_dagster.modeling.segments import (
     Groups,
+    Outcomes,
     Placed,
     Segments,
     average_precision,
@@ -237,7 +238,7 @@ class _Rows:
             ("history", "re-inspected before", flags["reinspected"]),
         ]
         subsets = [(kind, name, np.flatnonzero(mask)) for kind, name, mask in whole if mask.any()]
-        self.whole = len(subsets)
+        broad = len(subsets)
         for attribute in rule.subset_attributes:
             codes, values = read.texts[attribute]
             count = np.bincount(codes[at][codes[at] >= 0], minlength=len(values))
@@ -246,7 +247,8 @@ class _Rows:
         self.rule = rule
         _, establishment = np.unique(read.establishment[at], return_inverse=True)
         days = read.days[at]
-        self.segments = Segments.of([positions for _, _, positions in subsets], establishment)
+        positions = [rows for _, _, rows in subsets]
+        self.segments, self.broad = (Segments.of(part, establishment) for part in (positions, positions[:broad]))
         rows = self.segments.rows
         self.names: dict[str, Any] = {
             "subset_kind": np.array([kind for kind, _, _ in subsets], dtype=object),
@@ -254,111 +256,118 @@ class _Rows:
             "rows": self.segments.sizes,
             "establishments": self.segments.clusters,
         }
-        stacked_days = days[rows]
-        self.all = Groups.of(self.segments, None, stacked_days)
+        self.all = Groups.of(self.segments, None, days[rows])
+        self.broad_all = Groups.of(self.broad, None, days[self.broad.rows])
         week = (read.visit_week[at] - read.visit_week[at].min()) // 7
-        self.weekly = Groups.of(self.segments, week[rows], stacked_days)
+        self.weekly = Groups.of(self.segments, week[rows], days[rows])
         self.week_capacity = metrics.capacity(self.weekly.sizes, rule.capacity_share)
-        self.within: dict[str, tuple[np.ndarray | None, Segments, Groups]] = {}
+        self.within: dict[str, tuple[np.ndarray | slice, Segments, Groups]] = {}
         for name, codes in (
             ("zip", read.texts["zip"][0][at]),
             ("day", days - days.min()),
             ("inspector", read.texts["inspector"][0][at]),
         ):
-            codes = codes[rows]
-            keep = np.flatnonzero(codes >= 0)
-            if len(keep) == len(rows):
-                self.within[name] = (None, self.segments, Groups.of(self.segments, codes, stacked_days))
-            else:
-                part = self.segments.only(keep)
-                self.within[name] = (keep, part, Groups.of(part, codes[keep], stacked_days[keep]))
-        whole_sizes = self.segments.sizes[: self.whole]
-        self.tops = [("count", float(k), np.minimum(k, whole_sizes)) for k in rule.top_counts]
-        self.tops += [("percent", p, metrics.capacity(whole_sizes, p / 100)) for p in rule.top_percents]
+            known = codes[rows] >= 0
+            keep: np.ndarray | slice = slice(None) if known.all() else np.flatnonzero(known)
+            part = self.segments if isinstance(keep, slice) else self.segments.only(keep)
+            self.within[name] = (keep, part, Groups.of(part, codes[part.rows], days[part.rows]))
+        sizes = self.broad.sizes
+        self.tops = [("count", float(k), np.minimum(k, sizes)) for k in rule.top_counts]
+        self.tops += [("percent", p, metrics.capacity(sizes, p / 100)) for p in rule.top_percents]
+        self._outcomes: dict[bytes, _Labelled] = {}
 
     def judge(self, score: np.ndarray, label: np.ndarray) -> "_Judged":
-        return _Judged(self, score, label)
+        print_of_label = label.tobytes()
+        if print_of_label not in self._outcomes:
+            self._outcomes[print_of_label] = _Labelled(self, label)
+        return _Judged(self, self._outcomes[print_of_label], score)
+
+
+class _Labelled:
+    """What the inspections turned out to be, for all scores of a label."""
+
+    def __init__(self, rows: _Rows, label: np.ndarray):
+        self.all = Outcomes.of(rows.segments, rows.all, label[rows.segments.rows])
+        self.broad = Outcomes.of(rows.broad, rows.broad_all, label[rows.broad.rows])
+        self.within = {
+            name: Outcomes.of(part, groups, label[part.rows]) for name, (_, part, groups) in rows.within.items()
+        }
 
 
 class _Judged:
     """Scores of a period's inspections against what they turned out to be."""
 
-    def __init__(self, rows: _Rows, score: np.ndarray, label: np.ndarray):
-        self.rows = rows
-        segments = rows.segments
-        _, rank = np.unique(score, return_inverse=True)
-        self.score, self.label, self.rank = score[segments.rows], label[segments.rows], rank[segments.rows]
-        self.positive = self.label.astype(np.float64)
-        self._by_rank = sorting(self.rank)  # shared by all groups that hold every row
-        self.placed = Placed.of(rows.all, self.rank, self._by_rank)
+    def __init__(self, rows: _Rows, outcomes: _Labelled, score: np.ndarray):
+        self.rows, self.outcomes = rows, outcomes
+        _, self.of_rows = np.unique(score, return_inverse=True)
+        self.score, self.rank = score[rows.segments.rows], self.of_rows[rows.segments.rows]
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the columns of EVALUATIONS from ``positives`` on, one value per subset."""
-        rows, segments, positive = self.rows, self.rows.segments, self.positive
-        one = np.ones(len(positive))
-        found: dict[str, Any] = {"positives": segments.total(positive).astype(np.int64)}
-        auc = segments.concordance(self.placed, self.label)
+        rows, segments, of = self.rows, self.rows.segments, self.outcomes.all
+        by_rank = sorting(self.rank)
+        placed = Placed.of(rows.all, self.rank, by_rank)
+        sizes = np.bincount(segments.cluster, minlength=len(of.sums)).astype(np.float64)
+        found: dict[str, Any] = {"positives": of.positives}
+        auc = of.concordance(placed)
         self._add(found, "roc_auc", auc.value, auc.standard_error(small_groups=False))
-        found["average_precision"] = average_precision(self.placed, self.label, segments.count)
-        weekly = Placed.of(rows.weekly, self.rank, self._by_rank)
-        self._add_list(found, weekly, rows.week_capacity, segments.count, "precision_at_k", "recall_at_k")
-        earlier, first_half = self.placed.reordered()
-        self._add(found, "mean_days_earlier", *segments.ratio(earlier * positive, positive))
+        found["average_precision"] = average_precision(placed, of.label, segments.count)
+        weekly = Placed.of(rows.weekly, self.rank, by_rank)
+        self._add_list(found, of, weekly, rows.week_capacity, "precision_at_k", "recall_at_k")
+        earlier, first_half = placed.reordered()
+        self._add(found, "mean_days_earlier", *segments.ratio(segments.sums(earlier * of.positive), of.sums))
+        self._add(found, "first_half_share", *segments.ratio(segments.sums(first_half * of.positive), of.sums))
         with np.errstate(invalid="ignore", divide="ignore"):
             mean_day = segments.total(rows.all.days) / segments.sizes
-            mean_day_of_positives = segments.total(rows.all.days * positive) / found["positives"]
+            mean_day_of_positives = segments.total(rows.all.days * of.positive) / of.positives
             found["mean_days_earlier_random"] = mean_day_of_positives - mean_day
-            found["first_half_share_actual"] = segments.total(rows.all.first_half * positive) / found["positives"]
-        self._add(found, "first_half_share", *segments.ratio(first_half * positive, positive))
-        self._add(found, "brier", *segments.ratio(metrics.brier_losses(self.score, self.label), one))
-        self._add(found, "log_loss", *segments.ratio(metrics.log_losses(self.score, self.label), one))
-        found["calibration_error"] = calibration_error(
-            self.placed, self.score, self.label, rows.rule.calibration_bins
-        )
+            found["first_half_share_actual"] = segments.total(rows.all.first_half * of.positive) / of.positives
+        for name, losses in (("brier", metrics.brier_losses), ("log_loss", metrics.log_losses)):
+            self._add(found, name, *segments.ratio(segments.sums(losses(self.score, of.label)), sizes))
+        found["calibration_error"] = calibration_error(placed, self.score, of.label, rows.rule.calibration_bins)
         found["mean_score"] = segments.total(self.score) / segments.sizes
-        found["base_rate"] = found["positives"] / segments.sizes
+        found["base_rate"] = of.positives / segments.sizes
         for name, (keep, part, groups) in rows.within.items():
-            rank, label = (self.rank, self.label) if keep is None else (self.rank[keep], self.label[keep])
-            hits = positive if keep is None else positive[keep]
-            placed = Placed.of(groups, rank, self._by_rank if keep is None else None)
-            auc = part.concordance(placed, label)
+            of = self.outcomes.within[name]
+            placed = Placed.of(groups, self.rank[keep], by_rank if isinstance(keep, slice) else None)
+            auc = of.concordance(placed)
             self._add(found, f"roc_auc_within_{name}", auc.value, auc.standard_error())
             # Rounding up would list all of a group of one.
             listed = placed.listed(placed.places(groups.sizes * rows.rule.capacity_share))
-            self._add(found, f"precision_at_k_within_{name}", *part.ratio(listed * hits, listed))
+            ratio = part.ratio(part.sums(listed * of.positive), part.sums(listed))
+            self._add(found, f"precision_at_k_within_{name}", *ratio)
             if name != "day":
                 earlier, _ = placed.reordered()
-                self._add(found, f"mean_days_earlier_within_{name}", *part.ratio(earlier * hits, hits))
+                ratio = part.ratio(part.sums(earlier * of.positive), of.sums)
+                self._add(found, f"mean_days_earlier_within_{name}", *ratio)
         return found
 
     def at_k(self) -> list[dict[str, Any]]:
         """Return the columns of EVALUATIONS_AT_K, for each k one value per subset of the first kinds."""
         out = []
-        count = self.rows.whole
+        broad = self.rows.broad
+        placed = Placed.of(self.rows.broad_all, self.of_rows[broad.rows])
+        names = {name: self.rows.names[name][: broad.count] for name in ("subset_kind", "subset")}
         for unit, top, k in self.rows.tops:
-            found: dict[str, Any] = {"unit": unit, "top": top, "k": k}
-            found |= {name: self.rows.names[name][:count] for name in ("subset_kind", "subset")}
-            padded = np.zeros(self.rows.segments.count)
-            padded[:count] = k
-            self._add_list(found, self.placed, padded, count, "precision", "recall")
+            found: dict[str, Any] = {"unit": unit, "top": top, "k": k, **names}
+            self._add_list(found, self.outcomes.broad, placed, k, "precision", "recall")
             out.append(found)
         return out
 
     def _add_list(
-        self, found: dict[str, Any], placed: Placed, k: np.ndarray, count: int, precision: str, recall: str
+        self, found: dict[str, Any], of: Outcomes, placed: Placed, k: np.ndarray, precision: str, recall: str
     ) -> None:
-        """Add precision and recall of the ``k`` highest of each group, for the first ``count`` segments."""
-        segments = self.rows.segments
+        """Add precision and recall of the ``k`` highest of each group."""
+        segments = of.segments
         places = placed.places(k)
         listed = placed.listed(places)
-        hits = placed.hits(places, self.label, segments.count)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            for name, under in ((precision, listed), (recall, self.positive)):
-                value, error = segments.ratio(listed * self.positive, under)
-                self._add(found, name, value[:count], error[:count])
-                total = np.rint(segments.total(under))
-                for order, of_order in zip(("worst", "best"), hits, strict=True):
-                    found[f"{name}_{order}"] = (of_order / total)[:count]
+        hits = segments.sums(listed * of.positive)
+        extremes = placed.hits(places, of.label, segments.count)
+        total = np.bincount(placed.groups.segment, k, segments.count)
+        for name, under, rows in ((precision, segments.sums(listed), total), (recall, of.sums, of.positives)):
+            self._add(found, name, *segments.ratio(hits, under))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                found[f"{name}_worst"], found[f"{name}_best"] = (extreme / rows for extreme in extremes)
 
     def _add(self, found: dict[str, Any], name: str, value: np.ndarray, error: np.ndarray) -> None:
         """Add a value and its interval, cut at the bounds of the metric; none where no error is known or it is 0."""

@@ -63,59 +63,104 @@ class Segments:
 
     def total(self, values: np.ndarray) -> np.ndarray:
         """Return the sums of values (stacked,) by segment, float64 (count,)."""
-        return np.bincount(self.segment, values, self.count)
+        return _runs(values, self.sizes)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums of values (stacked,) by cluster, float64 (clusters,)."""
+        return np.bincount(self.cluster, values, len(self.segment_of_cluster))
+
+    def over_clusters(self, sums: np.ndarray) -> np.ndarray:
+        """Return the sums of values of clusters by segment, float64 (count,)."""
+        return _runs(sums, self.clusters)
 
     def ratio(self, over: np.ndarray, under: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return sum(over) / sum(under) by segment, and its linearised standard error by cluster, float64 (count,).
+        """Return the ratio of two totals by segment, given as ``sums``, and its linearised standard error (count,).
 
         NaN where the denominator is 0; the error also with fewer than two clusters.
         """
-        of_over, of_under = self._by_cluster(over), self._by_cluster(under)
-        denominator = np.bincount(self.segment_of_cluster, of_under, self.count)
+        denominator = self.over_clusters(under)
         with np.errstate(invalid="ignore", divide="ignore"):
-            value = np.bincount(self.segment_of_cluster, of_over, self.count) / denominator
+            value = self.over_clusters(over) / denominator
             value[denominator == 0] = np.nan
-            residual = of_over - value[self.segment_of_cluster] * of_under
-            square = np.bincount(self.segment_of_cluster, residual**2, self.count)
-            return value, np.sqrt(self._factor(self.clusters) * square) / np.abs(denominator)
+            residual = over - np.repeat(value, self.clusters) * under
+            residual *= residual
+            return value, np.sqrt(_factor(self.clusters) * self.over_clusters(residual)) / np.abs(denominator)
 
-    def _by_cluster(self, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self.cluster, values, len(self.segment_of_cluster))
 
-    def _clusters_with(self, mask: np.ndarray) -> np.ndarray:
-        holds = self._by_cluster(mask) > 0
-        return np.bincount(self.segment_of_cluster[holds], minlength=self.count)
+def _runs(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the sums of runs of values, float64 (runs,); each from its own values alone, so always the same bits."""
+    out = np.zeros(len(lengths))
+    filled = np.flatnonzero(lengths)
+    if len(filled):
+        out[filled] = np.add.reduceat(values, (np.cumsum(lengths) - lengths)[filled], dtype=np.float64)
+    return out
 
-    @staticmethod
-    def _factor(count: np.ndarray) -> np.ndarray:
-        """Return n / (n - 1), NaN below two."""
-        return np.where(count < 2, np.nan, count / np.maximum(1, count - 1))
 
-    def concordance(self, placed: "Placed", label: np.ndarray) -> "Concordance":
-        """Return the AUC within groups by segment: concordant pairs over pairs of the same group, ties half.
+def _factor(count: np.ndarray) -> np.ndarray:
+    """Return n / (n - 1), NaN below two."""
+    return np.where(count < 2, np.nan, count / np.maximum(1, count - 1))
 
-        Args:
-            placed: the order of the scores within the groups.
-            label: bool (stacked,).
-        """
-        groups, order = placed.groups, placed.order
-        ordered = label[order].astype(np.int64)
-        positives = placed.counts(ordered)
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Labels of stacked rows and of their groups, and all that no score changes.
+
+    Attributes:
+        label: bool (stacked,); ``positive`` the same as float64, ``at`` the positions of the positives.
+        sums: positives by cluster (clusters,).
+        positives, pairs: by segment: positives, and pairs of a positive and a negative row of the same group (count,).
+        with_positives, with_negatives: clusters with a row of either class (count,).
+        others: of each row, the rows of the other class in its group (stacked,).
+    """
+
+    segments: Segments
+    label: np.ndarray
+    positive: np.ndarray
+    at: np.ndarray
+    sums: np.ndarray
+    positives: np.ndarray
+    pairs: np.ndarray
+    with_positives: np.ndarray
+    with_negatives: np.ndarray
+    others: np.ndarray
+
+    @classmethod
+    def of(cls, segments: Segments, groups: "Groups", label: np.ndarray) -> "Outcomes":
+        """Count labels (stacked,)."""
+        positive = label.astype(np.float64)
+        sums = segments.sums(positive)
+        rows_of_cluster = np.bincount(segments.cluster, minlength=len(sums))
+        of_group = np.bincount(groups.code, positive, len(groups.sizes))
+        negatives = groups.sizes - of_group
+        return cls(
+            segments,
+            label,
+            positive,
+            np.flatnonzero(label),
+            sums,
+            segments.over_clusters(sums).astype(np.int64),
+            np.bincount(groups.segment, of_group * negatives, segments.count),
+            segments.over_clusters(sums > 0),
+            segments.over_clusters(rows_of_cluster > sums),
+            np.where(label, negatives[groups.code], of_group[groups.code]),
+        )
+
+    def concordance(self, placed: "Placed") -> "Concordance":
+        """Return the AUCs within groups by segment: concordant pairs over pairs of the same group, ties half."""
+        positives = placed.counts(self.label[placed.order].astype(np.int64))
         negatives = placed.sizes - positives
-        below, above = placed.before(negatives), placed.after(positives)
-        of_group = np.bincount(placed.group, positives, len(groups.sizes)).astype(np.int64)
-        pairs = np.bincount(groups.segment, of_group * (groups.sizes - of_group), self.count)
         # Everything is counted twice, so that half pairs are whole numbers.
-        segment = groups.segment[placed.group]
-        twice = np.bincount(segment, positives * (2 * below + negatives), self.count)
-        tied = np.bincount(segment, positives * negatives, self.count)
+        below, above = 2 * placed.before(negatives) + negatives, 2 * placed.after(positives) + positives
+        segment, count = placed.groups.segment[placed.group], self.segments.count
+        twice = np.bincount(segment, positives * below, count)
+        tied = np.bincount(segment, positives * negatives, count)
         with np.errstate(invalid="ignore", divide="ignore"):
-            value = twice / 2 / pairs
-        others = np.where(ordered, (groups.sizes - of_group)[placed.group_of_rows], of_group[placed.group_of_rows])
-        worse = np.where(ordered, placed.per_row(2 * below + negatives), placed.per_row(2 * above + positives)) / 2
-        deviation = np.empty(len(order))
-        deviation[order] = worse - value[self.segment[order]] * others
-        return Concordance(self, label, value, pairs, (twice - tied) / 2 + tied / 4, deviation)
+            value = twice / 2 / self.pairs
+        right = np.where(self.label, placed.spread(below), placed.spread(above)) / 2
+        deviation = right - np.repeat(value, self.segments.sizes) * self.others
+        of_positives = np.bincount(self.segments.cluster[self.at], deviation[self.at], len(self.sums))
+        deviation[self.at] = 0.0
+        return Concordance(self, value, (twice - tied) / 2 + tied / 4, of_positives, self.segments.sums(deviation))
 
 
 @dataclass(frozen=True)
@@ -123,47 +168,41 @@ class Concordance:
     """AUCs within groups, and what their errors follow from.
 
     Attributes:
-        segments, label: the rows.
         value: by segment; NaN where no group has both classes.
-        pairs: pairs of a positive and a negative row of the same group (count,).
         squares: sum over the pairs of the square of 1 (concordant), 1/2 (tied) or 0 (count,).
-        deviation: per row, how many rows of the other class in its group it is on the right side of, ties half,
-            less ``value`` for each of them; float64 (stacked,).
+        of_positives, of_negatives: how many rows of the other class in its group each row is on the right side of, ties
+            half, less ``value`` for each of them; summed by cluster (clusters,).
     """
 
-    segments: Segments
-    label: np.ndarray
+    outcomes: Outcomes
     value: np.ndarray
-    pairs: np.ndarray
     squares: np.ndarray
-    deviation: np.ndarray
+    of_positives: np.ndarray
+    of_negatives: np.ndarray
 
     def standard_error(self, other: "Concordance | None" = None, small_groups: bool = True) -> np.ndarray:
         """Return the standard errors, clustered by establishment, or those of the differences to ``other``.
 
-        Obuchowski's sums of placement values by cluster, with each row's placement counted within its group. Where
-        groups are small, each pair is a good part of both its rows' placements and would count twice: with
-        ``small_groups`` it is taken out once (not for differences). With one group and without it this is
-        Obuchowski's error. NaN with fewer than two clusters of either class, and where the rows leave no variance.
+        Obuchowski's sums of placement values by cluster, each row placed within its group. Where groups are small, a
+        pair is a good part of both its rows' placements and would count twice: with ``small_groups`` it is taken out
+        once (not for differences). With one group and without it this is Obuchowski's error. NaN with fewer than two
+        clusters of either class, and where the rows leave no variance.
         """
-        at = self.segments
-        deviation = self.deviation if other is None else self.deviation - other.deviation
-        positive, negative = (at._by_cluster(np.where(mask, deviation, 0.0)) for mask in (self.label, ~self.label))
-
-        def total(values: np.ndarray) -> np.ndarray:
-            return np.bincount(at.segment_of_cluster, values, at.count)
-
-        squares = total(positive**2), total(negative**2)
+        at, of = self.outcomes.segments, self.outcomes
+        positive, negative = self.of_positives, self.of_negatives
+        if other is not None:
+            positive, negative = positive - other.of_positives, negative - other.of_negatives
+        squares = at.over_clusters(positive**2), at.over_clusters(negative**2)
         variance = (
-            at._factor(at._clusters_with(self.label)) * squares[0]
-            + at._factor(at._clusters_with(~self.label)) * squares[1]
-            + 2 * at._factor(at.clusters) * total(positive * negative)
+            _factor(of.with_positives) * squares[0]
+            + _factor(of.with_negatives) * squares[1]
+            + 2 * _factor(at.clusters) * at.over_clusters(positive * negative)
         )
         if small_groups and other is None:
             # The sum over the pairs of (concordance - value)^2.
-            variance = variance - (self.squares - self.value**2 * self.pairs)
+            variance = variance - (self.squares - self.value**2 * of.pairs)
         with np.errstate(invalid="ignore", divide="ignore"):
-            error = np.sqrt(variance) / self.pairs
+            error = np.sqrt(variance) / of.pairs
         # Where nearly all cancels, what is left are rounding errors.
         error[~(variance > 1e-9 * sum(squares))] = np.nan
         return error
@@ -223,13 +262,11 @@ class Placed:
 
     Attributes:
         order: positions of the stacked rows, by group and then by score; of ties in no order that a metric depends on.
-        group_of_rows: of the rows in that order.
         begins, sizes, group: of each block: its first place in that order, its rows and its group (blocks,).
     """
 
     groups: Groups
     order: np.ndarray
-    group_of_rows: np.ndarray
     begins: np.ndarray
     sizes: np.ndarray
     group: np.ndarray
@@ -246,11 +283,13 @@ class Placed:
         first = np.ones(len(order), dtype=bool)
         first[1:] = (ranks[1:] != ranks[:-1]) | (group[1:] != group[:-1])
         begins = np.flatnonzero(first)
-        return cls(groups, order, group, begins, np.diff(begins, append=len(order)), group[begins])
+        return cls(groups, order, begins, np.diff(begins, append=len(order)), group[begins])
 
-    def per_row(self, of_blocks: np.ndarray) -> np.ndarray:
-        """Return values of blocks for their rows, in the order of the rows."""
-        return of_blocks if len(of_blocks) == len(self.order) else np.repeat(of_blocks, self.sizes)
+    def spread(self, of_blocks: np.ndarray) -> np.ndarray:
+        """Return values of blocks for their rows (stacked,)."""
+        out = np.empty(len(self.order), dtype=of_blocks.dtype)
+        out[self.order] = of_blocks if len(of_blocks) == len(self.order) else np.repeat(of_blocks, self.sizes)
+        return out
 
     def counts(self, ordered: np.ndarray) -> np.ndarray:
         """Return the sums by block of whole numbers, given in the order of the rows."""
@@ -280,9 +319,7 @@ class Placed:
 
     def listed(self, places: np.ndarray) -> np.ndarray:
         """Return each row's probability of being listed, float64 (stacked,)."""
-        out = np.empty(len(self.order))
-        out[self.order] = self.per_row(places / self.sizes)
-        return out
+        return self.spread(places / self.sizes)
 
     def hits(self, places: np.ndarray, label: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the positives listed by segment with ties in the worst and in the best order, float64 (count,)."""
@@ -303,10 +340,7 @@ class Placed:
         out = []
         for values in (self.groups.day, self.groups.early):
             running = np.append(0, np.cumsum(values))
-            shared = (running[begins + self.sizes] - running[begins]) / self.sizes
-            spread = np.empty(len(self.order))
-            spread[self.order] = self.per_row(shared)
-            out.append(spread)
+            out.append(self.spread((running[begins + self.sizes] - running[begins]) / self.sizes))
         return self.groups.days - out[0], out[1]
 
 
@@ -338,4 +372,4 @@ def calibration_error(placed: Placed, score: np.ndarray, label: np.ndarray, bins
     gap = np.bincount(bin_of_rows, score[placed.order], len(starts))
     gap -= np.bincount(bin_of_rows, label[placed.order], len(starts))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.bincount(placed.group_of_rows[starts], np.abs(gap), len(groups.sizes)) / groups.sizes
+        return np.bincount(groups.code[placed.order[starts]], np.abs(gap), len(groups.sizes)) / groups.sizes
