@@ -582,37 +582,3 @@ def select(
 ) -> Decision:
     """Decide for one week; as ``select_weeks``."""
     return select_weeks(backtests, rule, [week], models)[0]
-
-
-def regret(
-    backtests: Mapping[str, pd.DataFrame],
-    rule: SelectionRule,
-    weeks: Sequence[date],
-    horizon_weeks: int = 13,
-    models: Models | None = None,
-) -> pd.DataFrame:
-    """Judge the rule itself: how much worse was its choice than the best group in the weeks that followed?
-
-    Looks at weeks after each decision, so it says how good the rule is and never takes part in a decision.
-
-    Returns:
-        one row per week with a decision and rows in the next ``horizon_weeks`` weeks: week, selected, best,
-        selected_value, best_value, regret (0 where the best was chosen), in units of the rule's metric.
-    """
-    judge = _Judge(backtests, rule, models)
-    sign = 1 if METRICS[rule.metric] else -1
-    records = []
-    for week in weeks:
-        selected, _ = judge.choose(week)
-        if selected is None:
-            continue
-        _, excluded, _ = judge.window(week)
-        groups = tuple(g for g, why in excluded.items() if not why)
-        later = _evaluate(judge._common(groups), week + WEEK, week + WEEK * horizon_weeks)
-        values = {g: value for g in later.groups if (value := later.groups[g].metrics[rule.metric].value) is not None}
-        if selected not in values:
-            continue
-        best = min(values, key=lambda g: (-sign * values[g], judge.preference(g)))
-        records.append((week, selected, best, values[selected], values[best], sign * (values[best] - values[selected])))
-    names = ["week", "selected", "best", "selected_value", "best_value", "regret"]
-    return pd.DataFrame(records, columns=names)
