@@ -58,8 +58,8 @@ _WORTH: Mapping[str, Weighing] = MappingProxyType(
         "best_avg_var_penalized": lambda values, rule: _mean(values) - rule.stdev_penalty * _spread(values),
         "best_avg_recency_weight": _recent,
         "preferred_within_tolerance": lambda values, rule: (
-            (values[-1] >= np.nanmax(values[-1]) - rule.tie_tolerance - 1e-12).astype(np.float64)
-        ),
+            values[-1] >= np.nanmax(values[-1]) - rule.tie_tolerance - 1e-12
+        ).astype(np.float64),
     }
 )
 
@@ -88,7 +88,7 @@ def choose(history: pd.DataFrame, name: str, rule: AuditionRule) -> str | None:
         return None
     values = values[:, known] if EVALUATION_METRICS[rule.metric] else -values[:, known]
     values = values[~np.isnan(values).all(axis=1)]
-    groups = [str(history.columns[at]) for at in known]
+    groups = [str(history.columns[at]) for at in known.tolist()]
     worth = _WORTH[name](values, rule)
     return min(zip(-worth, map(rule_preference(rule), groups), strict=True))[1][1]
 
@@ -139,7 +139,7 @@ def audition(evaluations: pd.DataFrame, rule: AuditionRule) -> pd.DataFrame:
                 continue
             past = table.iloc[: seen[-1] + 1][candidates]
             values = now[candidates]
-            best = min(candidates, key=lambda g: (-values[g] if higher else values[g], rule_preference(rule)(g)))  # noqa: B023
+            best = min(candidates, key=lambda g: (-values[g] if higher else values[g], rule_preference(rule)(g)))
             for name in rule.rules:
                 chosen = choose(past, name, rule)
                 value = float(values.mean()) if chosen is None else float(values[chosen])

@@ -257,7 +257,7 @@ def regret_by_rule(auditions: pd.DataFrame, title: str) -> bytes:
                 label=f"{rule} ({mean:.4f})",
             )
         axes.set_ylim(bottom=0)
-        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3)
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
 
     return _png(9, 5.5, draw)
 

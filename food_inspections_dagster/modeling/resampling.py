@@ -22,7 +22,9 @@ from food_inspections_dagster.modeling.segments import Groups, Placed, Segments,
 FitPredict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def folds_of(label: np.ndarray, establishment: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def folds_of(
+    label: np.ndarray, establishment: np.ndarray, folds: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return positions to fit on and to judge, by fold: shares of the label alike, each establishment on one side.
 
     Args:

@@ -5,7 +5,7 @@ ranked within *groups*: a segment itself, or its rows of one zip code. All metri
 ``metrics``. Counts are whole numbers and sums run over a segment's own rows in their order, so the bits of a segment do
 not depend on the segments beside it.
 
-Sources: Obuchowski 1997 (AUC of clustered data); Cameron, Gelbach and Miller 2011 (errors under two ways of clustering).
+Sources: Obuchowski 1997 (AUC of clustered data); Cameron, Gelbach and Miller 2011 (clustering in two ways).
 """
 
 from collections.abc import Sequence
