@@ -33,6 +33,32 @@ METRICS: Mapping[str, bool] = MappingProxyType(
         "log_loss": False,
     }
 )
+#: Metrics of an evaluation, and whether more is better: those above, and those within groups.
+EVALUATION_METRICS: Mapping[str, bool] = MappingProxyType(
+    {
+        **METRICS,
+        "calibration_error": False,
+        "roc_auc_within_zip": True,
+        "roc_auc_within_day": True,
+        "roc_auc_within_inspector": True,
+        "precision_at_k_within_zip": True,
+        "precision_at_k_within_day": True,
+        "precision_at_k_within_inspector": True,
+        "mean_days_earlier_within_zip": True,
+        "mean_days_earlier_within_inspector": True,
+    }
+)
+#: Rules of choice of the audition, in triage's names where they are triage's.
+AUDITION_RULES = (
+    "random",
+    "best_current_value",
+    "best_average_value",
+    "lowest_metric_variance",
+    "most_frequent_best_dist",
+    "best_avg_var_penalized",
+    "best_avg_recency_weight",
+    "preferred_within_tolerance",
+)
 #: Label columns of the feature matrix.
 LABELS = ("failed", "critical_violation")
 #: What an inspection can turn out to be; targets are weighted means of these.
@@ -232,6 +258,81 @@ class SelectionRule(_Rule):
 
 
 @dataclass(frozen=True)
+class ValidationRule(_Rule):
+    """How model groups are evaluated after the fact: on which test periods and subsets, by what lists.
+
+    In triage's words, where it has them; ``splits.temporal_config`` gives them all, with those that ``Schedule`` holds.
+    """
+
+    label_timespan: Annotated[
+        Literal["1week"], Field(description="The label is what the inspections of the week of the list find")
+    ] = "1week"
+    test_durations: Annotated[
+        tuple[Annotated[WholeNumber, Field(gt=0)], ...],
+        Field(min_length=1, description="Lengths of the test periods in weeks; a period begins after each fit"),
+    ] = (13,)
+    subset_attributes: Annotated[
+        Names, Field(description="Columns whose values are subsets of their own, beside cohort and history")
+    ] = ("facility_type", "side")
+    min_subset_rows: Annotated[
+        WholeNumber, Field(gt=0, description="Values of these columns with fewer rows in a period are left out")
+    ] = 100
+    capacity_share: Annotated[
+        Number, Field(gt=0, le=1, description="Share of a week's inspections that are on its list, rounded up")
+    ] = 0.25
+    top_counts: Annotated[
+        tuple[Annotated[WholeNumber, Field(gt=0)], ...],
+        Field(description="Precision and recall among so many highest scores of a period"),
+    ] = (50, 100, 250, 500)
+    top_percents: Annotated[
+        tuple[Annotated[Number, Field(gt=0, le=100)], ...],
+        Field(description="Precision and recall among the highest scores of a period, in percent of its rows"),
+    ] = (1.0, 5.0, 10.0, 25.0)
+    calibration_bins: Annotated[
+        WholeNumber, Field(gt=1, description="Bins of the expected calibration error, of as many rows each")
+    ] = 10
+    confidence: Annotated[
+        Number, Field(ge=0.5, lt=1, description="Level of the intervals, at least 0.5 and below 1")
+    ] = 0.95
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_distinct(self, "test_durations", "subset_attributes", "top_counts", "top_percents")
+
+
+@dataclass(frozen=True)
+class AuditionRule(_Rule):
+    """How rules of choice are compared, by their regret in the period after each choice."""
+
+    metric: Annotated[str, Field(description="Metric of the evaluations that rules choose by and are judged by")] = (
+        "roc_auc"
+    )
+    rules: Annotated[Names, Field(min_length=1, description="Rules of choice that are compared")] = AUDITION_RULES
+    distance: Annotated[
+        Number, Field(ge=0, description="most_frequent_best_dist counts periods within this of the best group")
+    ] = 0.01
+    current_weight: Annotated[
+        Number,
+        Field(ge=1, description="best_avg_recency_weight: weight of the newest period, that of the oldest being 1"),
+    ] = 3.0
+    stdev_penalty: Annotated[
+        Number, Field(ge=0, description="best_avg_var_penalized: what a standard deviation costs, in the metric")
+    ] = 0.5
+    tie_tolerance: Annotated[
+        Number, Field(ge=0, description="preferred_within_tolerance: groups within this of the best are tied")
+    ] = 0.005
+    preference_order: Annotated[
+        Names, Field(description="Of tied groups, the first of these is chosen; groups not named follow by name")
+    ] = SelectionRule.preference_order
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_known("metric", [self.metric], EVALUATION_METRICS, "metric")
+        self._require_known("rules", self.rules, AUDITION_RULES, "rule of choice")
+        _require_distinct(self, "rules", "preference_order")
+
+
+@dataclass(frozen=True)
 class AuditRule(_Rule):
     """What counts as fair, fixed in advance.
 
@@ -285,6 +386,6 @@ def _require_distinct(rule: _Rule, *names: str) -> None:
                 raise rule._refusal(name, values, f"it names '{value}' twice")
 
 
-def as_dict(rule: Schedule | SelectionRule | AuditRule) -> dict[str, object]:
+def as_dict(rule: _Rule) -> dict[str, object]:
     """Return a rule as JSON-ready types, in declared order."""
     return plain(rule)

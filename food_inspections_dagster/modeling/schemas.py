@@ -1,5 +1,8 @@
 """The tables that the method makes: lists, and their audit. Types, descriptions and rules, each stated once."""
 
+import math
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
@@ -147,6 +150,152 @@ BACKTEST_SCORES = schema(
         "outcome": column(pa.bool_(), "Whether the inspection found the label"),
         "model_id": column(TEXT, "Content hash of the model, which learnt from earlier weeks only", _NOT_EMPTY),
     },
+)
+
+SHARE, ANY = (0.0, 1.0), (-math.inf, math.inf)
+#: The two answers of a model, as columns of the backtest.
+ANSWERS = ("expected_find", "own_risk")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the evaluations: what it says, its bounds, and which columns stand beside its value."""
+
+    says: str
+    bounds: tuple[float, float] = SHARE
+    interval: bool = True
+    ties: bool = False
+
+    def columns(self, name: str) -> dict[str, pandera.Column]:
+        """Return the columns of the metric in a table."""
+        checks = [] if self.bounds == ANY else [pandera.Check.in_range(*self.bounds)]
+        out = {name: column(NUMBER, f"{self.says}; null where undefined", *checks, null=True)}
+        if self.interval:
+            out[f"{name}_low"] = column(NUMBER, "Lower end of its interval, clustered by establishment", null=True)
+            out[f"{name}_high"] = column(NUMBER, "Upper end of its interval", null=True)
+        if self.ties:
+            out[f"{name}_worst"] = column(NUMBER, "The same with ties in the worst order", *checks, null=True)
+            out[f"{name}_best"] = column(NUMBER, "The same with ties in the best order", *checks, null=True)
+        return out
+
+
+_AMONG = {"zip": "of the same zip code", "day": "of the same day", "inspector": "of the same inspector group"}
+#: Metrics of an evaluation, by name. Those of a list are of weekly lists at capacity, within groups of shares of them.
+EVALUATED: dict[str, Metric] = {
+    "roc_auc": Metric("Area under the ROC curve"),
+    "average_precision": Metric("Average precision", interval=False),
+    "precision_at_k": Metric("Share of positives on the weekly lists at capacity, expected under ties", ties=True),
+    "recall_at_k": Metric("Share of the positives that are on these lists, expected under ties", ties=True),
+    "mean_days_earlier": Metric(
+        "Days by which the positives come earlier when the period's inspections are put in the order of the score", ANY
+    ),
+    "mean_days_earlier_random": Metric(
+        "The same under a random order: not 0, where positives were really found early in the period or late",
+        ANY,
+        interval=False,
+    ),
+    "first_half_share": Metric("Share of the positives that this order finds in the first half of the period"),
+    "first_half_share_actual": Metric("Share of them that were really found in it", interval=False),
+    "brier": Metric("Mean squared error of the score as a probability"),
+    "log_loss": Metric("Mean negative log-likelihood", (0.0, math.inf)),
+    "calibration_error": Metric("Expected calibration error over bins of as many rows each", interval=False),
+    "mean_score": Metric("Mean score", interval=False),
+    "base_rate": Metric("Share of positives", interval=False),
+    **{
+        f"roc_auc_within_{group}": Metric(f"Share of concordant pairs among pairs {words}, ties half")
+        for group, words in _AMONG.items()
+    },
+    **{
+        f"precision_at_k_within_{group}": Metric(f"Share of positives on lists of the capacity's share {words}")
+        for group, words in _AMONG.items()
+    },
+    # Within a day nobody comes earlier.
+    **{
+        f"mean_days_earlier_within_{group}": Metric(
+            f"Days earlier when the period's inspections {_AMONG[group]} change places among themselves", ANY
+        )
+        for group in ("zip", "inspector")
+    },
+}
+_EVALUATION_KEY = {
+    "week": column(DATE, "Monday of the last week of the test period (partition)", MONDAY),
+    "test_weeks": column(COUNT, "Length of the test period in weeks", pandera.Check.ge(1)),
+    "label": column(TEXT, "What was to be foreseen", _NOT_EMPTY),
+    "model_group": column(TEXT, "Model group, whose models before each week made the scores", _NOT_EMPTY),
+    "score": column(TEXT, "Which of its answers is judged", one_of(ANSWERS)),
+    "subset_kind": column(TEXT, "all, cohort, history, or the column whose value the subset is", _NOT_EMPTY),
+    "subset": column(TEXT, "Subset of the inspections, judged as if it were all", _NOT_EMPTY),
+}
+
+EVALUATIONS = schema(
+    "evaluations",
+    "Every model group on every test period and subset: all metrics, with intervals clustered by establishment.",
+    list(_EVALUATION_KEY),
+    {
+        **_EVALUATION_KEY,
+        "rows": column(COUNT, "Inspections judged", pandera.Check.ge(1)),
+        "positives": column(COUNT, "Those with a positive label", _NOT_NEGATIVE),
+        "establishments": column(COUNT, "Establishments of these inspections", pandera.Check.ge(1)),
+        **{name: of for metric, declared in EVALUATED.items() for name, of in declared.columns(metric).items()},
+    },
+    *(_ordered(f"{name}_low", name, f"{name}_high") for name, metric in EVALUATED.items() if metric.interval),
+)
+
+EVALUATIONS_AT_K = schema(
+    "evaluations_at_k",
+    "Precision and recall among the k highest scores of a test period, with the worst and best order of ties.",
+    [*_EVALUATION_KEY, "unit", "top"],
+    {
+        **_EVALUATION_KEY,
+        "unit": column(TEXT, "What top counts: inspections, or percent of the period's", one_of(("count", "percent"))),
+        "top": column(NUMBER, "How many, as set in the settings", pandera.Check.gt(0)),
+        "k": column(COUNT, "Inspections that this comes to, rounded up, at most all", pandera.Check.ge(1)),
+        **Metric("Share of positives among them, expected under ties", ties=True).columns("precision"),
+        **Metric("Share of the positives that are among them, expected under ties", ties=True).columns("recall"),
+    },
+    _ordered("precision_low", "precision", "precision_high"),
+    _ordered("recall_low", "recall", "recall_high"),
+)
+
+AUDITIONS = schema(
+    "auditions",
+    "Rules of choice compared: what each would have chosen a test period before, and what that cost.",
+    ["week", "test_weeks", "label", "score", "metric", "rule"],
+    {
+        "week": column(DATE, "Monday of the last week of the period that the choice is judged on (partition)", MONDAY),
+        "decided": column(DATE, "Last week of the newest period that the rule had seen", MONDAY),
+        **{name: _EVALUATION_KEY[name] for name in ("test_weeks", "label", "score")},
+        "metric": column(TEXT, "Metric that rules choose by and are judged by", _NOT_EMPTY),
+        "rule": column(TEXT, "Rule of choice, in triage's words", _NOT_EMPTY),
+        "candidates": column(COUNT, "Groups that had a value in both periods", pandera.Check.ge(1)),
+        "model_group": column(TEXT, "What it chose; null for random, which is the mean over all", null=True),
+        "value": column(NUMBER, "The metric of the choice in the period after"),
+        "best_group": column(TEXT, "Group that turned out best", _NOT_EMPTY),
+        "best_value": column(NUMBER, "Its metric"),
+        "regret": column(NUMBER, "By how much the choice is worse than the best", _NOT_NEGATIVE),
+    },
+)
+
+CROSS_VALIDATIONS = schema(
+    "cross_validations",
+    "Stratified folds inside the training window of a fit, no establishment on both sides.",
+    ["week", "label", "model_group", "fold"],
+    {
+        "week": column(DATE, "Monday of the fit, whose training window is folded (partition)", MONDAY),
+        "label": _EVALUATION_KEY["label"],
+        "model_group": column(TEXT, "Model group", _NOT_EMPTY),
+        "fold": column(COUNT, "From 1", pandera.Check.ge(1)),
+        "training_rows": column(COUNT, "Rows fitted on", pandera.Check.ge(1)),
+        "rows": column(COUNT, "Rows judged", pandera.Check.ge(1)),
+        "positives": column(COUNT, "Those with a positive label", _NOT_NEGATIVE),
+        "establishments": column(COUNT, "Establishments of the rows judged", pandera.Check.ge(1)),
+        **{
+            name: of
+            for metric in ("roc_auc", "average_precision", "brier", "log_loss", "calibration_error")
+            for name, of in replace(EVALUATED[metric], interval=metric == "roc_auc").columns(metric).items()
+        },
+    },
+    _ordered("roc_auc_low", "roc_auc", "roc_auc_high"),
 )
 
 SCORES = schema(

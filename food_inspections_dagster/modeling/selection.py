@@ -613,3 +613,10 @@ def select_weeks(
     """
     judge = _Judge(backtests, rule, models, every_weeks, outside)
     return [judge.decide(week) for week in weeks]
+
+
+def select(
+    backtests: Mapping[str, pd.DataFrame], rule: SelectionRule, week: date, models: Models | None = None
+) -> Decision:
+    """Decide for one week; as ``select_weeks``."""
+    return select_weeks(backtests, rule, [week], models)[0]

@@ -6,6 +6,7 @@ With 13-week updates, the list for the week of 2012-04-09 was made by the fit at
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.rules import Schedule
+from food_inspections_dagster.modeling.rules import Schedule, ValidationRule
 from food_inspections_dagster.weeks import WEEK
 
 
@@ -81,6 +82,52 @@ def needed_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:
 def audited_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:
     """Return those of some weeks in which models are fitted, and so selected and audited, ascending."""
     return sorted({week for week in weeks if anchor_of(week, schedule) == week})
+
+@dataclass(frozen=True)
+class Period:
+    """A test period: weeks on which the model groups of an anchor are judged, ``first`` to ``last``, both included.
+
+    The first is the week after the anchor: its list is the first that the new models make. A period that is longer than
+    ``update_weeks`` goes on with the models of the anchors that follow, as the lists did.
+    """
+
+    anchor: date
+    first: date
+    last: date
+
+    @property
+    def weeks(self) -> int:
+        return (self.last - self.first).days // 7 + 1
+
+
+def periods_ending(weeks: Sequence[date], schedule: Schedule, validation: ValidationRule) -> list[Period]:
+    """Return the test periods that end in one of ``weeks``, by their last week and length.
+
+    A period is evaluated in the partition of its last week. With fits and periods of 13 weeks each, every week from the
+    one after the first anchor is in exactly one.
+    """
+    periods = []
+    for last in sorted(set(weeks)):
+        for duration in sorted(validation.test_durations):
+            anchor = last - WEEK * duration
+            if anchor == anchor_of(anchor, schedule):
+                periods.append(Period(anchor, anchor + WEEK, last))
+    return periods
+
+
+def temporal_config(schedule: Schedule, validation: ValidationRule) -> dict[str, object]:
+    """Return the calendar in triage's vocabulary, as its ``temporal_config`` section."""
+    return {
+        "feature_start_time": schedule.first_week.isoformat(),
+        "label_start_time": schedule.first_week.isoformat(),
+        "model_update_frequency": f"{schedule.update_weeks}week",
+        "max_training_histories": [f"{schedule.training_window_weeks}week"],
+        "training_as_of_date_frequencies": ["1week"],
+        "training_label_timespans": [validation.label_timespan],
+        "test_as_of_date_frequencies": ["1week"],
+        "test_durations": [f"{weeks}week" for weeks in validation.test_durations],
+        "test_label_timespans": [validation.label_timespan],
+    }
 
 
 def assert_no_overlap(training: pd.DataFrame, scored: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics, selection
 from food_inspections_dagster.modeling.rules import METRICS, SelectionRule
-from food_inspections_dagster.modeling.selection import Decision, regret, select, select_weeks
+from food_inspections_dagster.modeling.selection import Decision, select, select_weeks
 from food_inspections_dagster.modeling.training import BACKTEST_TYPES
 from food_inspections_dagster.weeks import WEEK, week_range
 
@@ -244,16 +244,6 @@ def test_a_row_that_was_dated_anew_names_both_weeks(backtests: dict[str, pd.Data
         select({"knn": pd.concat([backtests["knn"], moved])}, RULE, WEEKS[-1])
     assert f"weeks of {WEEKS[3]}, {WEEKS[20]}" in str(error.value) and "`food-inspections run`" in str(error.value)
     assert str(moved["inspection_id"].iloc[0]) in str(error.value)
-
-
-def test_regret_is_measured_on_the_weeks_that_follow(backtests: dict[str, pd.DataFrame]) -> None:
-    week = WEEKS[21]
-    found = regret(backtests, replace(RULE, tie_tolerance=1), [WEEKS[0], week], horizon_weeks=8)
-    assert found["week"].tolist() == [week] and found["selected"].tolist() == ["baseline"]
-    later = {g: f.loc[(f["week"] > week) & (f["week"] <= week + WEEK * 8)] for g, f in backtests.items()}
-    aucs = {g: metrics.roc_auc(f["score"].to_numpy(float), f["label"].to_numpy(bool)) for g, f in later.items()}
-    assert found["regret"][0] == pytest.approx(max(aucs.values()) - aucs["baseline"])
-    assert regret(backtests, RULE, [WEEKS[-1]]).empty
 
 
 def test_weeks_are_dates_of_any_arrow_width(backtests: dict[str, pd.DataFrame], decisions: list[Decision]) -> None:
