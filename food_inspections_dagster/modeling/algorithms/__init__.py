@@ -1,4 +1,4 @@
-"""The algorithms: one module each, one way in (feature rows), one way out (a probability per row).
+"""The algorithms: one module each, one way in (feature rows), one way out (a score per row).
 
     feature rows ─ Inputs ─ Design (categories kept) ─ the algorithm's own module
 
@@ -6,25 +6,40 @@ A module that holds ``ALGORITHM`` is an algorithm, and no other place names it: 
 its parameters, if they differ from its defaults, to ``conf``). The other modules hold what algorithms share.
 
 Everything that is learnt from data (categories, quantiles, means, components) is learnt from the training rows.
-No class is weighted: at a base rate of 20 % weights gain nothing in rank and cost the calibration. A row's
-probability never depends on the rows that it is scored with.
+No class is weighted by default: at a base rate of 20 % weights gain nothing in rank and cost the calibration. A
+row's score never depends on the rows that it is scored with.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from food_inspections_dagster.digests import content_hash
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs, sum_by_feature
+from food_inspections_dagster.modeling.algorithms.parameters import fault_in, with_defaults
 from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.rules import AlgorithmSpec
 
-__all__ = ["ALGORITHMS", "Algorithm", "Design", "Inputs", "algorithm", "discover", "fit", "resolve", "sum_by_feature"]
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "Design",
+    "Inputs",
+    "algorithm",
+    "discover",
+    "fault_in",
+    "fit",
+    "fit_many",
+    "key",
+    "resolve",
+    "sum_by_feature",
+]
 
 
 def discover() -> Mapping[str, Algorithm]:
@@ -64,29 +79,96 @@ def resolve(spec: AlgorithmSpec) -> dict[str, Any]:
     """Return the full parameters of a recipe, sorted by name.
 
     Raises:
-        FoodInspectionsError: for an unknown algorithm or parameter.
+        FoodInspectionsError: for an unknown algorithm or parameter, or a value that it does not take.
     """
     if spec.algorithm not in ALGORITHMS:
         raise FoodInspectionsError(
             f"Model group '{spec.name}' asks for the algorithm '{spec.algorithm}', which is unknown: "
             f"use one of {', '.join(ALGORITHMS)}."
         )
-    defaults = ALGORITHMS[spec.algorithm].defaults
-    unknown = sorted(set(spec.parameters) - set(defaults))
-    if unknown:
-        raise FoodInspectionsError(
-            f"Model group '{spec.name}' has the unknown parameter '{unknown[0]}': {spec.algorithm} takes "
-            f"{', '.join(defaults)}."
-        )
-    return dict(sorted({**defaults, **spec.parameters}.items()))
+    algorithm = ALGORITHMS[spec.algorithm]
+    fault = fault_in(algorithm, spec.parameters)
+    if fault:
+        raise FoodInspectionsError(f"Model group '{spec.name}' has {fault}.")
+    return with_defaults(algorithm, spec.parameters)
 
 
-def fit(spec: AlgorithmSpec, inputs: Inputs, label: np.ndarray) -> tuple[Design, Any]:
-    """Fit a recipe on rows whose label (0 or 1) has both classes; return the design and the fitted value."""
+def key(spec: AlgorithmSpec) -> str:
+    """Return a hash of what a recipe does: its algorithm, full parameters and seed, whatever its name."""
+    return content_hash({"algorithm": spec.algorithm, "parameters": resolve(spec), "seed": spec.seed})
+
+
+def fit(
+    spec: AlgorithmSpec,
+    inputs: Inputs,
+    target: np.ndarray,
+    previous: tuple[Design, Any] | None = None,
+    members: Mapping[str, Any] | None = None,
+) -> tuple[Design, Any]:
+    """Fit a recipe on one target: see ``fit_many``."""
+    design, fits = fit_many(
+        spec,
+        inputs,
+        np.asarray(target)[None],
+        None if previous is None else (previous[0], [previous[1]]),
+        {name: [fitted] for name, fitted in (members or {}).items()},
+    )
+    return design, fits[0]
+
+
+def fit_many(
+    spec: AlgorithmSpec,
+    inputs: Inputs,
+    targets: np.ndarray,
+    previous: tuple[Design, Sequence[Any]] | None = None,
+    members: Mapping[str, Sequence[Any]] | None = None,
+) -> tuple[Design, list[Any]]:
+    """Fit a recipe on the same rows with several targets.
+
+    Args:
+        spec: the recipe.
+        inputs: the rows.
+        targets: (n, rows) in [0, 1], hard or soft, each with at least two values.
+        previous: design and fits of an earlier window; read only where the algorithm ``continues``, and then the
+            design is theirs.
+        members: fits of other recipes by ``key``, on the same rows and targets; what an ensemble combines is taken
+            from there, and fitted where it is not.
+
+    Returns:
+        the design matrix, and a fit for each target.
+
+    Raises:
+        FoodInspectionsError: for a recipe that cannot be used, or targets outside [0, 1] or all the same.
+    """
     parameters = resolve(spec)
-    design = Design.fit(inputs)
+    algorithm = ALGORITHMS[spec.algorithm]
+    targets = _checked(spec, np.asarray(targets, dtype=np.float32), len(inputs))
+    before = None
+    if previous is not None and algorithm.continues(parameters) and previous[0].features == inputs.features:
+        design, before = previous
+    else:
+        design = Design.fit(inputs)
+    parts = algorithm.members(parameters, spec.seed)
     with one_blas_thread():
-        fitted = ALGORITHMS[spec.algorithm].fit(
-            parameters, spec.seed, design, inputs, np.asarray(label).astype(np.int8)
-        )
-    return design, fitted
+        if not parts:
+            return design, algorithm.fit_many(parameters, spec.seed, design, inputs, targets, before)
+        fits = []
+        for part in parts:
+            reusable = not ALGORITHMS[part.algorithm].continues(resolve(part))  # else its design may be another
+            known = (members or {}).get(key(part)) if reusable else None
+            fits.append(
+                known
+                or ALGORITHMS[part.algorithm].fit_many(resolve(part), part.seed, design, inputs, targets)
+            )
+        return design, [algorithm.combine(parameters, design, inputs, of_target) for of_target in zip(*fits, strict=True)]
+
+
+def _checked(spec: AlgorithmSpec, targets: np.ndarray, rows: int) -> np.ndarray:
+    sentence = f"Model group '{spec.name}' cannot be fitted: "
+    if targets.ndim != 2 or targets.shape[1] != rows:
+        raise FoodInspectionsError(f"{sentence}its targets have the shape {targets.shape}, and there are {rows} rows.")
+    if not ((targets >= 0) & (targets <= 1)).all():  # false for NaN too
+        raise FoodInspectionsError(f"{sentence}a target lies outside 0 to 1 or is unknown: leave its row out.")
+    if targets.size == 0 or (targets == targets[:, :1]).all(axis=1).any():
+        raise FoodInspectionsError(f"{sentence}its target is the same for all {rows} rows: take a longer window.")
+    return targets

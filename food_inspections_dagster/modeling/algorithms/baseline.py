@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import expit
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 
@@ -37,7 +38,13 @@ class Baseline(Algorithm):
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"feature": None})
 
     def fit(
-        self, parameters: Mapping[str, Any], seed: int, design: Design, inputs: Inputs, label: np.ndarray
+        self,
+        parameters: Mapping[str, Any],
+        seed: int,
+        design: Design,
+        inputs: Inputs,
+        target: np.ndarray,
+        previous: Any | None = None,
     ) -> Pipeline:
         """Fit; the direction of the rank is learnt too."""
         numeric = [name for name, kind in design.features if kind == "numeric"]
@@ -48,19 +55,19 @@ class Baseline(Algorithm):
             )
         column = numeric.index(parameters["feature"])
         matrix = design.matrix(inputs, np.array([column]))
-        fitted = linear.fit(Scaling(quantile=None), matrix, label, C=1e6, max_iter=100)
-        return Pipeline([("rank_by", TakeColumn(column)), *fitted.steps])
+        scaling = Scaling(quantile=None)
+        model = linear.fit_logistic(scaling.fit_transform(matrix), target, C=1e6, max_iter=100)
+        return Pipeline([("rank_by", TakeColumn(column)), ("scale", scaling), ("model", model)])
 
     def predict(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
         """Return probabilities."""
-        return linear.predict(fitted, self._column(fitted, design, inputs))
+        return np.asarray(expit(linear.total(fitted, self._scaled(fitted, design, inputs))))
 
     def contributions(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
         """Return what the feature adds to the log-odds; zeros for every other column."""
-        terms = np.zeros((len(inputs), len(design.owners)))
-        column = fitted["rank_by"].column
-        terms[:, [column]] = linear.contributions(fitted, self._column(fitted, design, inputs))
-        return terms
+        scaled = self._scaled(fitted, design, inputs)
+        origins = np.full(scaled.shape[1], fitted["rank_by"].column)
+        return linear.by_column(fitted, scaled, origins, len(design.owners))
 
     def dump(self, fitted: Pipeline) -> bytes:
         """Return a skops file."""
@@ -70,8 +77,8 @@ class Baseline(Algorithm):
         """Read a skops file."""
         return skops_files.load(data, (TakeColumn, Scaling))
 
-    def _column(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
-        return design.matrix(inputs, np.array([fitted["rank_by"].column]))
+    def _scaled(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
+        return fitted["scale"].transform(design.matrix(inputs, np.array([fitted["rank_by"].column])))
 
 
 ALGORITHM = Baseline()

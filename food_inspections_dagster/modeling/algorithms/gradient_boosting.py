@@ -1,6 +1,6 @@
 """Gradient boosted trees, by XGBoost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -36,19 +36,49 @@ class XGBoost(Algorithm):
             "colsample_bynode": 0.2,
             "reg_lambda": 20.0,
             "max_bin": 32,
+            "continue_from_previous": False,
+            "continued_rounds": 15,
+            "max_rounds": 240,
         }
     )
 
     def fit(
-        self, parameters: Mapping[str, Any], seed: int, design: Design, inputs: Inputs, label: np.ndarray
+        self,
+        parameters: Mapping[str, Any],
+        seed: int,
+        design: Design,
+        inputs: Inputs,
+        target: np.ndarray,
+        previous: xgboost.Booster | None = None,
     ) -> xgboost.Booster:
         """Fit boosted trees; the bytes are the same with any number of threads."""
+        return self.fit_many(parameters, seed, design, inputs, target[None], [previous])[0]
+
+    def fit_many(
+        self,
+        parameters: Mapping[str, Any],
+        seed: int,
+        design: Design,
+        inputs: Inputs,
+        targets: np.ndarray,
+        previous: Sequence[xgboost.Booster | None] | None = None,
+    ) -> list[xgboost.Booster]:
+        """Fit on several targets; the bins of the columns are made once."""
         options = dict(parameters)
         rounds = options.pop("n_estimators")
-        matrix = np.ascontiguousarray(design.matrix(inputs))
-        data = xgboost.QuantileDMatrix(matrix, label, nthread=THREADS, max_bin=options["max_bin"])
+        goes_on, more = options.pop("continue_from_previous"), options.pop("continued_rounds")
+        most = options.pop("max_rounds")
         options |= {"objective": "binary:logistic", "tree_method": "hist", "nthread": THREADS, "seed": seed}
-        return xgboost.train(options, data, num_boost_round=rounds)
+        matrix = np.ascontiguousarray(design.matrix(inputs))
+        data = xgboost.QuantileDMatrix(matrix, targets[0], nthread=THREADS, max_bin=options["max_bin"])
+        fits = []
+        for target, before in zip(targets, previous or [None] * len(targets), strict=True):
+            data.set_label(target)
+            if goes_on and before is not None and before.num_boosted_rounds() + more <= most:
+                fits.append(xgboost.train(options, data, num_boost_round=more, xgb_model=before))
+            else:
+                fits.append(xgboost.train(options, data, num_boost_round=rounds))
+        return fits
 
     def predict(self, fitted: xgboost.Booster, design: Design, inputs: Inputs) -> np.ndarray:
         """Return probabilities."""
@@ -71,6 +101,10 @@ class XGBoost(Algorithm):
         booster = xgboost.Booster({"nthread": THREADS})
         booster.load_model(bytearray(data))
         return booster
+
+    def continues(self, parameters: Mapping[str, Any]) -> bool:
+        """Return whether boosting goes on from the fit before."""
+        return bool(parameters["continue_from_previous"])
 
 
 ALGORITHM = XGBoost()

@@ -1,14 +1,16 @@
 """Logistic regression."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import expit
 from sklearn.pipeline import Pipeline
 
-from food_inspections_dagster.modeling.algorithms import linear, skops_files
+from food_inspections_dagster.modeling.algorithms import linear, preprocessing, skops_files
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
+from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing
 from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
 
@@ -21,22 +23,45 @@ class LogisticRegressionL2(Algorithm):
     kind: ClassVar[str] = "scikitlearn"
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
     file: ClassVar[str] = "model.skops"
-    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"C": 0.002, "clip_quantile": 0.005, "max_iter": 500})
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({**preprocessing.DEFAULTS, "C": 0.002, "max_iter": 500})
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = preprocessing.CHOICES
 
     def fit(
-        self, parameters: Mapping[str, Any], seed: int, design: Design, inputs: Inputs, label: np.ndarray
+        self,
+        parameters: Mapping[str, Any],
+        seed: int,
+        design: Design,
+        inputs: Inputs,
+        target: np.ndarray,
+        previous: Any | None = None,
     ) -> Pipeline:
-        """Scale and fit."""
-        scaling = Scaling(parameters["clip_quantile"])
-        return linear.fit(scaling, design.matrix(inputs), label, parameters["C"], parameters["max_iter"])
+        """Prepare the columns and fit."""
+        return self.fit_many(parameters, seed, design, inputs, target[None])[0]
+
+    def fit_many(
+        self,
+        parameters: Mapping[str, Any],
+        seed: int,
+        design: Design,
+        inputs: Inputs,
+        targets: np.ndarray,
+        previous: Sequence[Any | None] | None = None,
+    ) -> list[Pipeline]:
+        """Fit on several targets: their columns are prepared once, unless that depends on the target."""
+        fits = []
+        for prepare, scaled, target in preprocessing.prepared(parameters, design, inputs, targets):
+            rows, values = preprocessing.resample(scaled, target, parameters["balance"], seed)
+            model = linear.fit_logistic(rows, values, parameters["C"], parameters["max_iter"], parameters["balance"])
+            fits.append(Pipeline([("prepare", prepare), ("model", model)]))
+        return fits
 
     def predict(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
         """Return probabilities."""
-        return linear.predict(fitted, design.matrix(inputs))
+        return np.asarray(expit(linear.total(fitted, fitted["prepare"].transform(design, inputs))))
 
     def contributions(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
-        """Return coefficient times distance from the training mean."""
-        return linear.contributions(fitted, design.matrix(inputs))
+        """Return coefficient times distance from the training mean, in log-odds."""
+        return linear.contributions(fitted, design, inputs)
 
     def dump(self, fitted: Pipeline) -> bytes:
         """Return a skops file."""
@@ -44,7 +69,11 @@ class LogisticRegressionL2(Algorithm):
 
     def load(self, data: bytes) -> Pipeline:
         """Read a skops file."""
-        return skops_files.load(data, (Scaling,))
+        return skops_files.load(data, (Preprocessing, Scaling))
+
+    def fault(self, parameters: Mapping[str, Any]) -> str:
+        """Return what is wrong with the preprocessing."""
+        return preprocessing.fault(parameters)
 
 
 ALGORITHM = LogisticRegressionL2()

@@ -6,7 +6,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 class Scaling(TransformerMixin, BaseEstimator):
     """Clip each column to its training quantiles, take log1p of long right tails, fill what is unknown with the
-    mean, mark it in a column of its own, and scale to mean 0 and deviation 1. Columns without variance go.
+    mean, mark it in a column of its own, and scale to mean 0 and deviation 1. Columns without variance go. Each of
+    these can be left out or done otherwise.
 
     One pass over columns; scikit-learn's steps one after the other took four times as long.
 
@@ -17,19 +18,42 @@ class Scaling(TransformerMixin, BaseEstimator):
     Every operation is one value's own, so a row gets the same bits in whatever company.
 
     Args:
-        quantile: share of rows to clip at either end; nothing is clipped or logged where None.
+        quantile: share of rows beyond the lower and the upper quantile; nothing is clipped or logged where None.
         tail_ratio: see above.
+        clip: whether values are clipped to the quantiles.
+        limit: scaled values are clipped to so many deviations; not at all where None.
+        log: whether long tails are logged.
+        impute: fill what is unknown with the "mean" or "median" of the column, or leave it NaN ("none").
+        flags: whether what is unknown is marked.
+        standardise: whether columns are scaled; else they keep their unit.
 
     Attributes after fit:
         low_, high_, median_: float64, one per input column; ``log_``: bool.
         origin_: for each output column the input column that it was made from.
         marks_: bool, whether an output column marks where its origin is unknown.
-        mean_, deviation_: float64, of each output column before it was scaled.
+        mean_, deviation_: float64, what each output column is scaled by: (value - mean) / deviation.
+        fill_: float64, what each output column holds where its origin is unknown.
     """
 
-    def __init__(self, quantile: float | None = 0.005, tail_ratio: float = 3.0):
+    def __init__(
+        self,
+        quantile: float | None = 0.005,
+        tail_ratio: float = 3.0,
+        clip: bool = True,
+        limit: float | None = None,
+        log: bool = True,
+        impute: str = "mean",
+        flags: bool = True,
+        standardise: bool = True,
+    ):
         self.quantile = quantile
         self.tail_ratio = tail_ratio
+        self.clip = clip
+        self.limit = limit
+        self.log = log
+        self.impute = impute
+        self.flags = flags
+        self.standardise = standardise
 
     def fit(self, X: np.ndarray, y: object = None) -> "Scaling":
         """Learn from float32 (rows, columns)."""
@@ -43,9 +67,9 @@ class Scaling(TransformerMixin, BaseEstimator):
         self.median_, self.log_ = np.full(count, np.nan), np.zeros(count, dtype=bool)
         self.n_features_in_ = count
         scaled: list[np.ndarray] = []
-        kept: list[tuple[int, bool, float, float]] = []
+        kept: list[tuple[int, bool, float, float, float]] = []
         marks: list[np.ndarray] = []
-        marks_kept: list[tuple[int, bool, float, float]] = []
+        marks_kept: list[tuple[int, bool, float, float, float]] = []
         for column in range(count):
             values = np.ascontiguousarray(X[:, column])
             self._learn_column(column, values)
@@ -53,21 +77,26 @@ class Scaling(TransformerMixin, BaseEstimator):
             known = ~unknown
             clipped = self._clipped(column, values)
             inside = clipped[known] if unknown.any() else clipped
-            mean = float(inside.mean(dtype=np.float64)) if len(inside) else 0.0
-            deviation = float(np.sqrt(np.square(inside - mean, dtype=np.float64).sum() / len(values)))
             if len(inside) and inside.min() < inside.max():
-                kept.append((column, False, mean, deviation))
-                scaled.append(_standardised(clipped, mean, deviation))
+                middle = self._clipped(column, self.median_[[column]].astype(np.float32))[0]
+                if self.impute == "median":
+                    inside = np.where(unknown, middle, clipped)
+                mean = float(inside.mean(dtype=np.float64))
+                deviation = float(np.sqrt(np.square(inside - mean, dtype=np.float64).sum() / len(values)))
+                output = (column, False, *self._scale(mean, deviation, float(middle)))
+                kept.append(output)
+                scaled.append(self._scaled(clipped, *output[2:]))
             share = float(unknown.mean())
-            if 0 < share < 1:
-                mark = (column, True, share, float(np.sqrt(share * (1 - share))))
+            if self.flags and 0 < share < 1:
+                mark = (column, True, *self._scale(share, float(np.sqrt(share * (1 - share))), share))
                 marks_kept.append(mark)
-                marks.append(_standardised(unknown.astype(np.float32), *mark[2:]))
+                marks.append(self._scaled(unknown.astype(np.float32), *mark[2:]))
         outputs = [*kept, *marks_kept]
         self.origin_ = np.array([output[0] for output in outputs], dtype=np.int64)
         self.marks_ = np.array([output[1] for output in outputs], dtype=bool)
         self.mean_ = np.array([output[2] for output in outputs])
         self.deviation_ = np.array([output[3] for output in outputs])
+        self.fill_ = np.array([output[4] for output in outputs])
         return np.array([*scaled, *marks], dtype=np.float32).reshape(len(outputs), len(X)).T
 
     def transform(
@@ -87,7 +116,7 @@ class Scaling(TransformerMixin, BaseEstimator):
         for at, (output, origin, place) in enumerate(zip(wanted, origins, places, strict=True)):
             values = np.ascontiguousarray(X[:, place])
             before = np.isnan(values).astype(np.float32) if self.marks_[output] else self._clipped(origin, values)
-            scaled[:, at] = _standardised(before, self.mean_[output], self.deviation_[output])
+            scaled[:, at] = self._scaled(before, self.mean_[output], self.deviation_[output], self.fill_[output])
         return scaled
 
     def _learn_column(self, column: int, values: np.ndarray) -> None:
@@ -112,17 +141,29 @@ class Scaling(TransformerMixin, BaseEstimator):
         low, high = ordered[round((known - 1) * self.quantile)], ordered[round((known - 1) * (1 - self.quantile))]
         self.low_[column], self.high_[column] = low, high
         median = self.median_[column]
-        self.log_[column] = ordered[0] >= 0 and high > 3 and high - median > self.tail_ratio * (median - low)
+        long_tail = ordered[0] >= 0 and high > 3 and high - median > self.tail_ratio * (median - low)
+        self.log_[column] = self.log and long_tail
 
     def _clipped(self, column: int, values: np.ndarray) -> np.ndarray:
-        clipped = np.clip(values, np.float32(self.low_[column]), np.float32(self.high_[column]))
+        clipped = values
+        if self.clip:
+            clipped = np.clip(values, np.float32(self.low_[column]), np.float32(self.high_[column]))
         if self.log_[column]:
             # In double precision: the last bit of a vectorised float32 logarithm may differ from a single one's.
-            clipped = np.log1p(clipped.astype(np.float64)).astype(np.float32)
+            # A later value may be negative, though none in training was.
+            clipped = np.log1p(np.maximum(clipped, np.float32(0)).astype(np.float64)).astype(np.float32)
         return clipped
 
+    def _scale(self, mean: float, deviation: float, median: float) -> tuple[float, float, float]:
+        """Return (mean, deviation, fill) of an output column; the fill is in the unit of the output."""
+        fill = {"mean": mean, "median": median, "none": np.nan}[self.impute]
+        if not self.standardise:
+            return 0.0, 1.0, fill
+        return mean, deviation, 0.0 if self.impute == "mean" else (fill - mean) / deviation
 
-def _standardised(values: np.ndarray, mean: float, deviation: float) -> np.ndarray:
-    """Return (values - mean) / deviation, float32, and 0, the mean, where a value is unknown."""
-    scaled = (values - np.float32(mean)) / np.float32(deviation)
-    return np.where(np.isnan(scaled), np.float32(0), scaled)
+    def _scaled(self, values: np.ndarray, mean: float, deviation: float, fill: float) -> np.ndarray:
+        """Return (values - mean) / deviation, float32, and the fill where a value is unknown."""
+        scaled = (values - np.float32(mean)) / np.float32(deviation)
+        if self.limit is not None:
+            scaled = np.clip(scaled, np.float32(-self.limit), np.float32(self.limit))
+        return np.where(np.isnan(scaled), np.float32(fill), scaled)
