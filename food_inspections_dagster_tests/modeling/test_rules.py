@@ -5,8 +5,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.fairness import CELLS
 from food_inspections_dagster.modeling.rules import AUDIT_METRICS, AuditRule, Schedule, SelectionRule, as_dict
+from food_inspections_dagster.modeling.schemas import CELLS
 
 
 @pytest.mark.parametrize(
