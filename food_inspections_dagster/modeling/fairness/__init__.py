@@ -5,13 +5,14 @@ who later, ``remedies`` puts a list in another order, at a price.
 """
 
 from food_inspections_dagster.modeling.fairness.audits import BiasReport, audit, audit_weeks, with_overall
-from food_inspections_dagster.modeling.fairness.rows import on_list, with_attributes
-from food_inspections_dagster.modeling.fairness.soundness import audited_rows, unsound_weeks
+from food_inspections_dagster.modeling.fairness.rows import UNKNOWN, on_list, with_attributes
+from food_inspections_dagster.modeling.fairness.soundness import audited_rows, unmapped_weeks, unsound_weeks
 from food_inspections_dagster.modeling.fairness.words import EVERYBODY, OVERALL, Overall, summary
 
 __all__ = [
     "EVERYBODY",
     "OVERALL",
+    "UNKNOWN",
     "BiasReport",
     "Overall",
     "audit",
@@ -19,6 +20,7 @@ __all__ = [
     "audited_rows",
     "on_list",
     "summary",
+    "unmapped_weeks",
     "unsound_weeks",
     "with_attributes",
     "with_overall",

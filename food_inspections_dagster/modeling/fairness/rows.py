@@ -8,6 +8,9 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
 from food_inspections_dagster.weeks import in_words
 
+#: The group of rows of which an attribute is not known.
+UNKNOWN = "Unknown"
+
 
 def with_attributes(backtest: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
     """Add the columns of ``attributes``, which has one row per ``inspection_id``, to backtest rows.

@@ -8,11 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from food_inspections_dagster import frames
+from food_inspections_dagster.modeling.fairness.rows import UNKNOWN
 from food_inspections_dagster.modeling.fairness.words import OVERALL
-from food_inspections_dagster.modeling.schemas import (
-    CELLS,
-    VERDICTS,
-)
+from food_inspections_dagster.modeling.rules import AuditRule
+from food_inspections_dagster.modeling.schemas import CELLS, VERDICTS
 from food_inspections_dagster.modeling.splits import evaluation_window
 
 
@@ -56,6 +55,67 @@ def unsound_weeks(
         if words:
             failing[week] = words
     return failing
+
+
+def unmapped_weeks(
+    report: pd.DataFrame, rows: Mapping[str, pd.DataFrame], selected: Mapping[date, str | None], rule: AuditRule
+) -> dict[date, str]:
+    """Return the weeks in which groups of the rows are not in the report, or too many rows have no group, and why.
+
+    The rows are counted by themselves: an audit once named a group that matched no row.
+
+    Args:
+        report: ``BIAS_REPORT`` of the weeks.
+        rows: by model group its backtest rows, ``with_attributes``.
+        selected: the selected group by week.
+        rule: its attributes, its window, and how many rows may be ``UNKNOWN``.
+    """
+    reported: dict[date, dict[tuple[object, object], object]] = {}
+    columns = ["week", "attribute", "group", "group_size"]
+    for week, lines in _by_week(report[columns].drop_duplicates(), columns, selected).items():
+        reported[week] = {(attribute, name): size for attribute, name, size in lines}
+    ordered = {group: np.argsort(frames.days(rows[group]["week"]), kind="stable") for group in rows}
+    days = {group: frames.days(rows[group]["week"])[order] for group, order in ordered.items()}
+    codes = {
+        (group, attribute): pa.array(rows[group][attribute]).dictionary_encode()
+        for group in rows
+        for attribute in rule.attributes
+    }
+    failing = {}
+    for week, group in selected.items():
+        if group is None:
+            continue
+        at = ordered[group][frames.span(days[group], *evaluation_window(week, rule.evaluation_weeks))]
+        for attribute in rule.attributes:
+            encoded = codes[group, attribute]
+            counted = np.bincount(np.asarray(encoded.indices)[at], minlength=len(encoded.dictionary)).tolist()
+            sizes = dict(zip(encoded.dictionary.to_pylist(), counted, strict=True))
+            here = {name: size for (of, name), size in reported.get(week, {}).items() if of == attribute}
+            words = _unmapped(attribute, {name: size for name, size in sizes.items() if size}, here, rule)
+            if words:
+                failing[week] = words
+                break
+    return failing
+
+
+def _unmapped(
+    attribute: str, sizes: Mapping[str, int], reported: Mapping[object, object], rule: AuditRule
+) -> str | None:
+    strange = sorted(str(name) for name in sizes.keys() ^ reported.keys())
+    if strange:
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        return f"{attribute}: {', '.join(strange[:3])}{more} in the rows or in the report only"
+    differing = sorted(name for name, size in sizes.items() if reported[name] != size)
+    if differing:
+        name = differing[0]
+        return f"{attribute} {name}: {sizes[name]:,} rows, and {reported[name]:,} in the report"
+    rows, unknown = sum(sizes.values()), sizes.get(UNKNOWN, 0)
+    if unknown > rule.max_unknown_share * rows:
+        return (
+            f"{attribute}: {unknown:,} of {rows:,} rows have no group, more than {rule.max_unknown_share:.0%}: "
+            "look whether its source is complete, and whether its groups cover all values"
+        )
+    return None
 
 
 _Row = tuple[object, ...]

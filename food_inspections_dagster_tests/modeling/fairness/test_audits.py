@@ -592,3 +592,45 @@ def test_fewer_rows_than_were_to_be_audited_and_foreign_weeks_fail(
     # Where nothing was selected, nothing may be reported.
     none = {**selected, week: None}
     assert list(fairness.unsound_weeks(report, verdicts, none, _ATTRIBUTES, rows)) == [week]
+
+
+# ---------------------------------------------------------------------- unmapped weeks
+
+
+def test_every_group_of_the_rows_is_in_the_report() -> None:
+    rows = _many()
+    rule = AuditRule(evaluation_weeks=8, min_group_size=10)
+    weeks = week_range(WEEK_0, WEEK_0 + WEEK * 12)
+    selected: dict[date, str | None] = {w: ("a", "b", None)[i % 3] for i, w in enumerate(weeks)}
+    report = audit_weeks(rows, rule, selected).table
+    assert fairness.unmapped_weeks(report, rows, selected, rule) == {}
+    week = weeks[9]
+    gone = report[(report["week"] != week) | (report["group"] != "South")]
+    words = {week: "side: South in the rows or in the report only"}
+    assert fairness.unmapped_weeks(gone, rows, selected, rule) == words
+    other = report.assign(group=report["group"].where(report["week"] != week, report["group"].replace("South", "S")))
+    assert fairness.unmapped_weeks(other, rows, selected, rule)[week].startswith("side: S, South in the rows or in")
+    more = report.assign(group_size=report["group_size"].where(report["week"] != week, report["group_size"] + 1))
+    assert re.match(r"facility_type Restaurant: \d+ rows, and \d+ in the report", _only(more, rows, selected, rule))
+
+
+def test_too_many_rows_without_a_group_are_said() -> None:
+    rows = _many()
+    weeks = week_range(WEEK_0, WEEK_0 + WEEK * 19)
+    # Since a week a source is gone.
+    late = rows["a"]["week"] == weeks[-1]
+    rows["a"]["side"] = rows["a"]["side"].where(~late, fairness.UNKNOWN)
+    selected: dict[date, str | None] = dict.fromkeys(weeks, "a")
+    for share, failing in ((0.125, []), (0.12, weeks[-1:])):
+        rule = AuditRule(evaluation_weeks=8, max_unknown_share=share)
+        report = audit_weeks(rows, rule, selected).table
+        unmapped = fairness.unmapped_weeks(report, rows, selected, rule)
+        assert list(unmapped) == failing
+    assert unmapped[weeks[-1]].startswith("side: 60 of 480 rows have no group, more than 12%: look whether")
+
+
+def _only(
+    report: pd.DataFrame, rows: dict[str, pd.DataFrame], selected: dict[date, str | None], rule: AuditRule
+) -> str:
+    (words,) = fairness.unmapped_weeks(report, rows, selected, rule).values()
+    return words
