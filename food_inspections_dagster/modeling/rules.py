@@ -66,7 +66,7 @@ OUTCOMES = (*LABELS, "serious_violation")
 #: Metrics of the audit, in Aequitas' names.
 AUDIT_METRICS = ("fpr", "fdr", "fnr", "for", "tpr", "tnr", "npv", "precision", "pprev", "prev", "accuracy", "ppr")
 #: Attributes whose groups can be compared.
-ATTRIBUTES = ("facility_type", "side", "risk")
+ATTRIBUTES = ("facility_type", "side", "risk", "community_area", "chain_or_single")
 
 
 class RuleError(FoodInspectionsError, ValueError):
@@ -339,7 +339,11 @@ class AuditRule(_Rule):
     A disparity is the metric of a group divided by that of the reference group.
     """
 
-    attributes: Annotated[Names, Field(min_length=1, description="Protected attributes")] = ATTRIBUTES
+    attributes: Annotated[Names, Field(min_length=1, description="Protected attributes")] = (
+        "facility_type",
+        "side",
+        "risk",
+    )
     references: Annotated[
         Mapping[str, str],
         Field(description="Reference group per attribute; the largest group where none is named"),
@@ -361,6 +365,10 @@ class AuditRule(_Rule):
     ] = 10
     tau_low: Annotated[Number, Field(gt=0, lt=1, description="Lower bound of a disparity")] = 0.8
     tau_high: Annotated[Number, Field(gt=1, description="Upper bound of a disparity")] = 1.25
+    max_unknown_share: Annotated[
+        Number,
+        Field(ge=0, le=1, description="Where more of the audited rows than this have no group of an attribute, warn"),
+    ] = 0.05
     confidence: Annotated[
         Number, Field(ge=0.5, lt=1, description="Level of the intervals, at least 0.5 and below 1")
     ] = 0.95
@@ -376,6 +384,31 @@ class AuditRule(_Rule):
                     f"'{attribute}' is not among the attributes: give it null, or {nearest(attribute, self.attributes)}"
                 )
                 raise self._refusal("references", dict(self.references), reason, attribute)
+
+
+@dataclass(frozen=True)
+class RemedyRule(_Rule):
+    """How a list is put in another order so that every area has its share of it; not at all by default.
+
+    ``quota``: the first places of the list hold each area in proportion to its share. ``rerank``: every beginning of
+    the list does, to within one place, and within an area the order is that of the scores.
+    """
+
+    kind: Annotated[
+        Literal["none", "quota", "rerank"],
+        Field(description="none: by score; quota: shares in the first places; rerank: shares in every beginning"),
+    ] = "none"
+    attribute: Annotated[str, Field(description="Attribute whose groups are the areas, such as side")] = "side"
+    basis: Annotated[
+        Literal["cohort", "expected_finds"],
+        Field(description="An area's share: of the establishments, or of what they are expected to find"),
+    ] = "cohort"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_known("attribute", [self.attribute], ATTRIBUTES, "attribute")
+        if self.kind == "rerank" and self.basis != "cohort":
+            raise self._refusal("basis", self.basis, "re-ranking keeps the shares of the cohort: use quota, or cohort")
 
 
 def _require_distinct(rule: _Rule, *names: str) -> None:

@@ -92,6 +92,20 @@ BIAS_REPORT = schema(
         ),
         "disparity_low": column(NUMBER, "Lower end of the disparity's interval", _NOT_NEGATIVE, null=True),
         "disparity_high": column(NUMBER, "Upper end of the disparity's interval", _NOT_NEGATIVE, null=True),
+        "majority_reference": column(TEXT, "The largest group of the attribute in the window", _NOT_EMPTY),
+        "majority_disparity": column(NUMBER, "Value divided by that of the largest group", _NOT_NEGATIVE, null=True),
+        "minimum_reference": column(
+            TEXT,
+            "Group with the least value of the metric among those large enough to judge; null without one",
+            null=True,
+        ),
+        "minimum_disparity": column(
+            NUMBER,
+            "Value divided by that least one, of groups large enough to judge; null where that is zero. It has no "
+            "interval: the reference is chosen by its value",
+            _NOT_NEGATIVE,
+            null=True,
+        ),
         "verdict": column(
             TEXT,
             "Within or outside the bounds that were fixed in advance; null for metrics that are reported only",

@@ -19,6 +19,7 @@ import pandas as pd
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
+from food_inspections_dagster.modeling.comparison import Promotion, promote
 from food_inspections_dagster.modeling.metrics import Clusters, Estimate, Ranked, TopK
 from food_inspections_dagster.modeling.rules import METRICS, SelectionRule, as_dict
 from food_inspections_dagster.modeling.splits import evaluation_window
@@ -526,7 +527,7 @@ class _Judge:
             return chosen, None
         gain = self.difference(window, chosen, incumbent)
         outside = tuple(self.outside(week, group) for group in (chosen, incumbent))
-        promotion = promote(chosen, incumbent, gain, *outside, self.rule.confidence)
+        promotion = promote(chosen, incumbent, "roc_auc", gain, outside, self.rule.confidence)
         return (chosen if promotion.promoted else incumbent), promotion
 
     def decide(self, week: date) -> Decision:

@@ -7,9 +7,9 @@ import pytest
 from matplotlib import image, rcParams
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.modeling import fairness, metrics, plots
+from food_inspections_dagster.modeling import metrics, plots
 from food_inspections_dagster.modeling.rules import AuditRule
-from food_inspections_dagster.modeling.schemas import BIAS_REPORT
+from food_inspections_dagster.modeling.schemas import BIAS_REPORT, OUTSIDE, REFERENCE, TOO_SMALL, WITHIN
 
 
 def _table() -> pd.DataFrame:
@@ -29,7 +29,11 @@ def _table() -> pd.DataFrame:
         "disparity": [1.0, 1.5, 1.05, 4.5],
         "disparity_low": [None, 1.3, 0.7, None],
         "disparity_high": [None, 1.8, 1.4, None],
-        "verdict": [fairness.REFERENCE, fairness.OUTSIDE, fairness.WITHIN, fairness.TOO_SMALL],
+        "majority_reference": ["Restaurant"] * 4,
+        "majority_disparity": [1.0, 1.5, 1.05, 4.5],
+        "minimum_reference": ["Restaurant"] * 4,
+        "minimum_disparity": [1.0, 1.5, 1.05, None],
+        "verdict": [REFERENCE, OUTSIDE, WITHIN, TOO_SMALL],
     }
     return schemas.typed(values, BIAS_REPORT)
 

@@ -5,8 +5,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.fairness import CELLS
-from food_inspections_dagster.modeling.rules import AUDIT_METRICS, AuditRule, Schedule, SelectionRule, as_dict
+from food_inspections_dagster.modeling.rules import (
+    AUDIT_METRICS,
+    AuditRule,
+    RemedyRule,
+    Schedule,
+    SelectionRule,
+    as_dict,
+)
+from food_inspections_dagster.modeling.schemas import CELLS
 
 
 @pytest.mark.parametrize(
@@ -28,7 +35,11 @@ from food_inspections_dagster.modeling.rules import AUDIT_METRICS, AuditRule, Sc
         (lambda: AuditRule(judged_metrics=("fprr",)), "'fprr' is no metric: use fpr"),
         (lambda: AuditRule(attributes=("sides",)), "'sides' is no attribute: use side"),
         (lambda: AuditRule(attributes=("side",)), "'facility_type' is not among the attributes"),
+        (lambda: AuditRule(max_unknown_share=1.5), "max_unknown_share is 1.5"),
         (lambda: replace(AuditRule(), confidence=1.0), "confidence is 1.0"),
+        (lambda: RemedyRule(kind="quotas"), "kind is 'quotas'"),
+        (lambda: RemedyRule(kind="quota", attribute="zip"), "'zip' is no attribute"),
+        (lambda: RemedyRule(kind="rerank", basis="expected_finds"), "re-ranking keeps the shares of the cohort"),
     ],
 )
 def test_senseless_values_are_refused_by_name(make: object, words: str) -> None:
@@ -36,7 +47,7 @@ def test_senseless_values_are_refused_by_name(make: object, words: str) -> None:
         make()  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("rule", [Schedule, SelectionRule, AuditRule])
+@pytest.mark.parametrize("rule", [Schedule, SelectionRule, AuditRule, RemedyRule])
 def test_pydantic_takes_a_rule_as_it_is(rule: type) -> None:
     adapter = TypeAdapter(rule)
     assert adapter.validate_python(as_dict(rule())) == rule()

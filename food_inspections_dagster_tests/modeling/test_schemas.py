@@ -65,7 +65,8 @@ def test_an_interval_holds_its_value(change: dict[str, object]) -> None:
     row = {
         "week": WEEK, "model_group": "knn", "attribute": "risk", "group": "High", "reference": "High", "group_size": 9,
         "metric": "fpr", "n": 9, "value": 0.3, "value_low": 0.2, "value_high": 0.5, "disparity": 1.0,
-        "disparity_low": None, "disparity_high": None, "verdict": None,
+        "disparity_low": None, "disparity_high": None, "majority_reference": "High", "majority_disparity": 1.0,
+        "minimum_reference": None, "minimum_disparity": None, "verdict": None,
     }  # fmt: skip
     assert len(validated(BIAS_REPORT, typed({k: [v] for k, v in row.items()}, BIAS_REPORT))) == 1
     with pytest.raises(FoodInspectionsError, match="bias_report"):

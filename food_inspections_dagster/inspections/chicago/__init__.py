@@ -2,6 +2,7 @@
 
 from food_inspections_dagster.inspections.chicago.geography import (
     ATTRIBUTE_COLUMNS,
+    GIVEN_ATTRIBUTES,
     PROTECTED_ATTRIBUTES,
     RISKS,
     SIDE_OF_ZIP,
@@ -9,4 +10,12 @@ from food_inspections_dagster.inspections.chicago.geography import (
     protected_attributes,
 )
 
-__all__ = ["ATTRIBUTE_COLUMNS", "PROTECTED_ATTRIBUTES", "RISKS", "SIDES", "SIDE_OF_ZIP", "protected_attributes"]
+__all__ = [
+    "ATTRIBUTE_COLUMNS",
+    "GIVEN_ATTRIBUTES",
+    "PROTECTED_ATTRIBUTES",
+    "RISKS",
+    "SIDES",
+    "SIDE_OF_ZIP",
+    "protected_attributes",
+]

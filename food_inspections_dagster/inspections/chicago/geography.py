@@ -1,7 +1,8 @@
-"""The groups that the audit compares: kind of facility, side of the city, risk class."""
+"""The groups that the audit compares: kind of facility, side of the city, community area, risk class, chain or not."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,16 +34,21 @@ SIDES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 SIDE_OF_ZIP: Mapping[str, str] = MappingProxyType({z: side for side, zips in SIDES.items() for z in zips})
 RISKS: Mapping[int, str] = MappingProxyType({1: "Risk 1 (High)", 2: "Risk 2 (Medium)", 3: "Risk 3 (Low)"})
 
-#: The columns of ``protected_attributes``, and those of feature rows that they are read from.
+#: The columns of ``protected_attributes``, those that its caller may add, and those of feature rows that it reads.
 PROTECTED_ATTRIBUTES = ("facility_type", "side", "risk")
+GIVEN_ATTRIBUTES = ("community_area", "chain_or_single")
 ATTRIBUTE_COLUMNS = ("inspection_id", "facility_type", "zip", "risk")
 
 
-def protected_attributes(feature_rows: pd.DataFrame) -> pd.DataFrame:
+def protected_attributes(
+    feature_rows: pd.DataFrame, community_area: Any = None, chain_or_single: Any = None
+) -> pd.DataFrame:
     """Return inspection_id (int64) and ``PROTECTED_ATTRIBUTES`` (text, 'Unknown' where null) of feature rows.
 
     Args:
         feature_rows: with the columns ``ATTRIBUTE_COLUMNS``.
+        community_area, chain_or_single: of the same rows, in their order, texts with nulls; a column is added for each
+            that is given.
     """
     facility, zips = (_known(frames.texts(feature_rows[name])) for name in ("facility_type", "zip"))
     risk = feature_rows["risk"].to_numpy(dtype="float64", na_value=np.nan)
@@ -52,7 +58,11 @@ def protected_attributes(feature_rows: pd.DataFrame) -> pd.DataFrame:
         "side": [SIDE_OF_ZIP.get(code, UNKNOWN) for code in zips],
         "risk": [RISKS.get(number, UNKNOWN) for number in risk.tolist()],
     }
-    return frames.table(values, {"inspection_id": pa.int64(), **dict.fromkeys(PROTECTED_ATTRIBUTES, pa.string())})
+    for name, given in zip(GIVEN_ATTRIBUTES, (community_area, chain_or_single), strict=True):
+        if given is not None:
+            values[name] = _known(frames.texts(given))
+    types = {name: pa.int64() if name == "inspection_id" else pa.string() for name in values}
+    return frames.table(values, types)
 
 
 def _known(texts: np.ndarray) -> list[str]:

@@ -25,5 +25,18 @@ def test_groups_of_feature_rows_are_text_and_never_null() -> None:
     assert len(chicago.protected_attributes(rows.head(0))) == 0
 
 
+def test_attributes_that_the_caller_knows_stand_beside() -> None:
+    rows = frames.table(
+        {"inspection_id": [3, 1], "facility_type": ["School", None], "zip": ["60614", None], "risk": [1, None]},
+        {"inspection_id": pa.int64(), "facility_type": pa.string(), "zip": pa.string(), "risk": pa.int16()},
+    )
+    areas, chains = pa.array(["LAKE VIEW", None]), pa.array([None, "chain"])
+    groups = chicago.protected_attributes(rows, areas, chains)
+    assert groups.columns.tolist() == ["inspection_id", *chicago.PROTECTED_ATTRIBUTES, *chicago.GIVEN_ATTRIBUTES]
+    assert groups["community_area"].tolist() == ["LAKE VIEW", "Unknown"]
+    assert groups["chain_or_single"].tolist() == ["Unknown", "chain"]
+    assert chicago.protected_attributes(rows, chain_or_single=chains).columns.tolist()[-1] == "chain_or_single"
+
+
 def test_no_zip_lies_on_two_sides() -> None:
     assert len(chicago.SIDE_OF_ZIP) == sum(len(zips) for zips in chicago.SIDES.values())

@@ -4,7 +4,6 @@ They carry most of the signal that public data has: inspectors and neighbourhood
 establishments remember. A small area is drawn towards the city's rate in the same window.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from food_inspections_dagster.inspections import vocabulary
-from food_inspections_dagster.inspections.establishments import normalise_words
+from food_inspections_dagster.inspections.chains import chain_name
 from food_inspections_dagster.inspections.features.declarations import (
     COUNT,
     SHARE,
@@ -40,7 +39,6 @@ AREAS: dict[str, tuple[str, tuple[int, ...]]] = {
 CITY = "city"
 SMOOTHING = 10  # inspections at the city's rate that are added to each area's own
 _CELL_DEGREES = (0.009, 0.012)  # about 1 km north and 1 km east in Chicago
-_NO_NAME = re.compile(r"\b(\d+|INC|LLC|LTD|CORP|CORPORATION|CO|COMPANY|THE)\b")
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def _groups(records: Records, area: str) -> Ints:
     column = {
         "zip": lambda: table["zip"],
         "address": lambda: pc.utf8_upper(table["address"]),
-        "chain": lambda: vocabulary.map_unique(table["dba_name"], _chain, pa.string()),
+        "chain": lambda: vocabulary.map_unique(table["dba_name"], chain_name, pa.string()),
         "facility": lambda: table["facility_type"],
     }[area]()
     (groups,) = encode_together(column)
@@ -118,12 +116,6 @@ def _cells(table: pa.Table) -> Ints:
     row, column = np.floor(north[known] / _CELL_DEGREES[0]), np.floor((east[known] + 180) / _CELL_DEGREES[1])
     cells[known] = (row * 100_000 + column).astype(np.int64)
     return cells
-
-
-def _chain(name: str) -> str | None:
-    """Return the name that the shops of a chain share: ``SUBWAY #1234 INC`` is ``SUBWAY``."""
-    words = normalise_words(name)
-    return " ".join(_NO_NAME.sub(" ", words).split()) or words or None
 
 
 def _features() -> Iterator[Feature]:

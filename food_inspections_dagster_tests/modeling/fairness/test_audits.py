@@ -8,7 +8,7 @@ import pytest
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling import fairness, metrics
+from food_inspections_dagster.modeling import fairness, metrics, schemas
 from food_inspections_dagster.modeling.fairness import (
     BiasReport,
     audit,
@@ -16,6 +16,8 @@ from food_inspections_dagster.modeling.fairness import (
     with_attributes,
     with_overall,
 )
+from food_inspections_dagster.modeling.fairness.counts import AuditedRows
+from food_inspections_dagster.modeling.fairness.disparities import crosstabs, effective_sizes
 from food_inspections_dagster.modeling.rules import AuditRule
 from food_inspections_dagster.modeling.schemas import BIAS_REPORT, BIAS_VERDICTS
 from food_inspections_dagster.modeling.schemas import CELLS as CELLS_OF
@@ -119,15 +121,15 @@ def test_verdicts_in_words(report: BiasReport) -> None:
     said = dict(zip(report.verdicts["group"], report.verdicts["sentence"], strict=True))
     verdict = dict(zip(report.verdicts["group"], report.verdicts["verdict"], strict=True))
     assert verdict == {
-        "Restaurant": fairness.REFERENCE,
-        "Grocery Store": fairness.OUTSIDE,
-        "School": fairness.OUTSIDE,
+        "Restaurant": schemas.REFERENCE,
+        "Grocery Store": schemas.OUTSIDE,
+        "School": schemas.OUTSIDE,
     }
     assert said["Grocery Store"].startswith("Grocery Store (150 inspections): its false positive rate of 64%")
     assert "2.55 times that of Restaurant" in said["Grocery Store"]
     assert "its establishments that would pass are put on the list more often" in said["Grocery Store"]
     overall = report.overall[0]
-    assert overall.verdict == fairness.OUTSIDE and overall.rows == 640
+    assert overall.verdict == schemas.OUTSIDE and overall.rows == 640
     assert "0 of the 2 groups that can be judged are within 0.8 to 1.25" in overall.sentence
     assert "outside: facility_type Grocery Store, facility_type School" in overall.sentence
     assert with_overall(report)["attribute"].tolist()[-1] == "overall"
@@ -169,13 +171,13 @@ def test_small_groups_are_named_but_not_judged() -> None:
     cells = {**CELLS, ("Bakery", True, False): 8, ("Bakery", False, False): 8}
     report = audit(_rows(cells), RULE, WEEK_0)
     verdict = dict(zip(report.verdicts["group"], report.verdicts["verdict"], strict=True))
-    assert verdict["Bakery"] == fairness.TOO_SMALL
+    assert verdict["Bakery"] == schemas.TOO_SMALL
     assert "Bakery (16 inspections) is too small to judge: 20 are needed." in report.verdicts["sentence"].tolist()
     # Large enough, but with hardly a place on the list: only what rests on enough rows is judged.
     cells = {**CELLS, ("Bakery", True, False): 2, ("Bakery", False, False): 30, ("School", True, False): 118}
     report = audit(_rows(cells), RULE, WEEK_0)
-    assert _cell(report, "Bakery", "fdr")["verdict"] == fairness.TOO_SMALL
-    assert _cell(report, "Bakery", "fpr")["verdict"] in (fairness.OUTSIDE, fairness.UNCERTAIN)
+    assert _cell(report, "Bakery", "fdr")["verdict"] == schemas.TOO_SMALL
+    assert _cell(report, "Bakery", "fpr")["verdict"] in (schemas.OUTSIDE, schemas.UNCERTAIN)
 
 
 def test_point_outside_with_an_interval_that_reaches_in_is_uncertain() -> None:
@@ -190,24 +192,58 @@ def test_point_outside_with_an_interval_that_reaches_in_is_uncertain() -> None:
         ("School", False, False): 2,
     }
     cell = _cell(audit(_rows(cells), RULE, WEEK_0), "School", "fdr")
-    assert cell["disparity"] > 0.8 and cell["verdict"] == fairness.WITHIN
+    assert cell["disparity"] > 0.8 and cell["verdict"] == schemas.WITHIN
     cells[("School", True, True)], cells[("School", True, False)] = 13, 9
     cell = _cell(audit(_rows(cells), RULE, WEEK_0), "School", "fdr")
-    assert cell["disparity"] < 0.8 < cell["disparity_high"] and cell["verdict"] == fairness.UNCERTAIN
+    assert cell["disparity"] < 0.8 < cell["disparity_high"] and cell["verdict"] == schemas.UNCERTAIN
 
 
 def test_a_missing_reference_is_said() -> None:
     cells = {key: n for key, n in CELLS.items() if key[0] != "Restaurant"}
     cells[("School", False, False)] += 220 - 120
     report = audit(_rows(cells), RULE, WEEK_0)
-    assert report.table["disparity"].isna().all() and set(report.verdicts["verdict"]) == {fairness.TOO_SMALL}
+    assert report.table["disparity"].isna().all() and set(report.verdicts["verdict"]) == {schemas.TOO_SMALL}
     assert "the reference group has no rows" in report.verdicts["sentence"][0]
-    assert report.overall[0].verdict == fairness.TOO_SMALL
+    assert report.overall[0].verdict == schemas.TOO_SMALL
 
 
 def test_the_largest_group_is_the_reference_where_none_is_named() -> None:
     report = audit(_rows(CELLS), AuditRule(attributes=("facility_type",), references={}, capacity_share=0.5), WEEK_0)
     assert set(report.table["reference"]) == {"Restaurant"}
+
+
+def test_the_largest_and_the_least_group_are_references_too() -> None:
+    rule = AuditRule(
+        attributes=("facility_type",),
+        references={"facility_type": "School"},
+        capacity_share=0.5,
+        min_group_size=20,
+        min_denominator=5,
+    )
+    # Eight bakeries that would pass and are not listed: a rate of 0, on too few rows to compare others with.
+    cells = {**CELLS, ("Bakery", False, False): 8, ("School", True, False): 98}
+    report = audit(_rows(cells), rule, WEEK_0)
+    assert set(report.table["reference"]) == {"School"}
+    assert set(report.table["majority_reference"]) == {"Restaurant"}
+    grocery, bakery = _cell(report, "Grocery Store", "fpr"), _cell(report, "Bakery", "fpr")
+    assert grocery["majority_disparity"] == pytest.approx((70 / 110) / (60 / 240))
+    assert grocery["disparity"] == pytest.approx((70 / 110) / (98 / 158))
+    # The least false positive rate is that of restaurants, the least recall that of schools and groceries, 0.75, too.
+    assert (grocery["minimum_reference"], bakery["minimum_reference"]) == ("Restaurant", "Restaurant")
+    assert grocery["minimum_disparity"] == pytest.approx(grocery["majority_disparity"])
+    assert pd.isna(bakery["minimum_disparity"]) and bakery["majority_disparity"] == 0
+    assert _cell(report, "Restaurant", "tpr")["minimum_reference"] == "Restaurant"
+    judged = report.table.dropna(subset=["minimum_disparity"])
+    assert (judged["minimum_disparity"] >= 1).all() and judged["metric"].nunique() == len(CELLS_OF)
+    small = audit(_rows(cells), AuditRule(attributes=("facility_type",), min_group_size=900), WEEK_0).table
+    assert small["minimum_reference"].isna().all() and small["minimum_disparity"].isna().all()
+
+
+def test_a_least_rate_of_zero_compares_nobody() -> None:
+    report = audit(_rows(_never_listed()), RULE, WEEK_0)
+    cells = [_cell(report, group, "fpr") for group in ("School", "Restaurant", "Bakery")]
+    assert {cell["minimum_reference"] for cell in cells} == {"School"}
+    assert all(pd.isna(cell["minimum_disparity"]) for cell in cells)
 
 
 def test_nothing_selected_and_nothing_scored_are_said() -> None:
@@ -319,12 +355,12 @@ def test_crosstabs_are_those_of_aequitas_on_the_rows_themselves() -> None:
     late = (rows["week"] > WEEK_0 + WEEK * 15) & (rows["score"] < 0.2)
     rows["facility_type"] = rows["facility_type"].where(~late, "Bakery")
     weeks = week_range(WEEK_0, WEEK_0 + WEEK * 25)
-    counted = fairness._Rows(rows, rule)
+    counted = AuditedRows(rows, rule)
     listed = fairness.on_list(rows, rule.capacity_share)
     for attribute in rule.attributes:
         counts = counted.counts(attribute, weeks)
         at, group = np.nonzero(counts.cells.any(axis=2))
-        whole = fairness.crosstabs(counts.cells[at, group], counts.names[group], at, attribute)
+        whole = crosstabs(counts.cells[at, group], counts.names[group], at, attribute)
         for place, week in enumerate(weeks):
             window = ((rows["week"] > week - WEEK * 8) & (rows["week"] <= week)).to_numpy(dtype=bool)
             here = whole.loc[whole["model_id"] == place].reset_index(drop=True)
@@ -349,11 +385,9 @@ def test_effective_sizes_are_those_of_the_windows_rows() -> None:
     rule = AuditRule(attributes=("facility_type",), evaluation_weeks=6)
     rows = _many(seed=6)["a"]
     weeks = week_range(WEEK_0, WEEK_0 + WEEK * 19)
-    counts = fairness._Rows(rows, rule).counts("facility_type", weeks)
+    counts = AuditedRows(rows, rule).counts("facility_type", weeks)
     at, group = np.nonzero(counts.cells.any(axis=2))
-    n, effective = fairness._effective_sizes(
-        counts.cells[at, group], counts.products[at, group], counts.clusters[at, group]
-    )
+    n, effective = effective_sizes(counts.cells[at, group], counts.products[at, group], counts.clusters[at, group])
     rows = rows.assign(listed=fairness.on_list(rows, rule.capacity_share))
     for row, (place, name) in enumerate(zip(at, counts.names[group], strict=True)):
         window = rows.loc[(rows["week"] > weeks[place] - WEEK * 6) & (rows["week"] <= weeks[place])]
@@ -395,8 +429,8 @@ def test_a_group_that_is_never_listed_is_outside() -> None:
     report = audit(_rows(_never_listed()), RULE, WEEK_0)
     cell = _cell(report, "School", "fpr")
     assert (cell["value"], cell["disparity"], cell["disparity_low"]) == (0, 0, 0)
-    assert cell["disparity_high"] < 0.05 and cell["verdict"] == fairness.OUTSIDE
-    assert "School" in report.overall[0].sentence and report.overall[0].verdict == fairness.OUTSIDE
+    assert cell["disparity_high"] < 0.05 and cell["verdict"] == schemas.OUTSIDE
+    assert "School" in report.overall[0].sentence and report.overall[0].verdict == schemas.OUTSIDE
     # Its false discovery rate has no denominator; that is said, with the count.
     sentence = dict(zip(report.verdicts["group"], report.verdicts["sentence"], strict=True))["School"]
     assert "0% (0% to 1%) is 0.00 times that of Restaurant (0.00 to 0.0" in sentence
@@ -417,7 +451,7 @@ def test_a_reference_at_zero_is_undefined_in_words() -> None:
     report = audit(_rows(cells), RULE, WEEK_0)
     for group in ("School", "Bakery"):
         cell = _cell(report, group, "fpr")
-        assert cell["verdict"] == fairness.UNDEFINED
+        assert cell["verdict"] == schemas.UNDEFINED
         assert pd.isna(cell["disparity"]) and pd.isna(cell["disparity_low"]) and pd.isna(cell["disparity_high"])
     sentences = dict(zip(report.verdicts["group"], report.verdicts["sentence"], strict=True))
     assert (
@@ -427,7 +461,7 @@ def test_a_reference_at_zero_is_undefined_in_words() -> None:
     assert (
         "undefined, for their reference is 0: facility_type Bakery, facility_type School" in report.overall[0].sentence
     )
-    assert report.overall[0].verdict == fairness.UNDEFINED
+    assert report.overall[0].verdict == schemas.UNDEFINED
 
 
 def test_the_denominator_that_is_too_small_is_named() -> None:
@@ -440,7 +474,7 @@ def test_the_denominator_that_is_too_small_is_named() -> None:
         ("School", False, False): 104,
     }
     report = audit(_rows(cells), RULE, WEEK_0)
-    assert _cell(report, "School", "fdr")["verdict"] == fairness.TOO_SMALL
+    assert _cell(report, "School", "fdr")["verdict"] == schemas.TOO_SMALL
     sentence = dict(zip(report.verdicts["group"], report.verdicts["sentence"], strict=True))["School"]
     assert (
         "its false discovery rate cannot be judged, for that of Restaurant, its reference, rests on too few" in sentence
@@ -507,7 +541,7 @@ _SPOILS = {
         "disagree",
     ),
     "another verdict": (
-        lambda r, v, w: (r, v.assign(verdict=v["verdict"].where(v["week"] != w, fairness.TOO_SMALL))),
+        lambda r, v, w: (r, v.assign(verdict=v["verdict"].where(v["week"] != w, schemas.TOO_SMALL))),
         "report and verdicts disagree",
     ),
     "another model": (
@@ -558,3 +592,45 @@ def test_fewer_rows_than_were_to_be_audited_and_foreign_weeks_fail(
     # Where nothing was selected, nothing may be reported.
     none = {**selected, week: None}
     assert list(fairness.unsound_weeks(report, verdicts, none, _ATTRIBUTES, rows)) == [week]
+
+
+# ---------------------------------------------------------------------- unmapped weeks
+
+
+def test_every_group_of_the_rows_is_in_the_report() -> None:
+    rows = _many()
+    rule = AuditRule(evaluation_weeks=8, min_group_size=10)
+    weeks = week_range(WEEK_0, WEEK_0 + WEEK * 12)
+    selected: dict[date, str | None] = {w: ("a", "b", None)[i % 3] for i, w in enumerate(weeks)}
+    report = audit_weeks(rows, rule, selected).table
+    assert fairness.unmapped_weeks(report, rows, selected, rule) == {}
+    week = weeks[9]
+    gone = report[(report["week"] != week) | (report["group"] != "South")]
+    words = {week: "side: South in the rows or in the report only"}
+    assert fairness.unmapped_weeks(gone, rows, selected, rule) == words
+    other = report.assign(group=report["group"].where(report["week"] != week, report["group"].replace("South", "S")))
+    assert fairness.unmapped_weeks(other, rows, selected, rule)[week].startswith("side: S, South in the rows or in")
+    more = report.assign(group_size=report["group_size"].where(report["week"] != week, report["group_size"] + 1))
+    assert re.match(r"facility_type Restaurant: \d+ rows, and \d+ in the report", _only(more, rows, selected, rule))
+
+
+def test_too_many_rows_without_a_group_are_said() -> None:
+    rows = _many()
+    weeks = week_range(WEEK_0, WEEK_0 + WEEK * 19)
+    # Since a week a source is gone.
+    late = rows["a"]["week"] == weeks[-1]
+    rows["a"]["side"] = rows["a"]["side"].where(~late, fairness.UNKNOWN)
+    selected: dict[date, str | None] = dict.fromkeys(weeks, "a")
+    for share, failing in ((0.125, []), (0.12, weeks[-1:])):
+        rule = AuditRule(evaluation_weeks=8, max_unknown_share=share)
+        report = audit_weeks(rows, rule, selected).table
+        unmapped = fairness.unmapped_weeks(report, rows, selected, rule)
+        assert list(unmapped) == failing
+    assert unmapped[weeks[-1]].startswith("side: 60 of 480 rows have no group, more than 12%: look whether")
+
+
+def _only(
+    report: pd.DataFrame, rows: dict[str, pd.DataFrame], selected: dict[date, str | None], rule: AuditRule
+) -> str:
+    (words,) = fairness.unmapped_weeks(report, rows, selected, rule).values()
+    return words
