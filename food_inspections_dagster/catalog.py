@@ -105,6 +105,9 @@ SELECTED_MODEL = Documents("selected_model", MODELS, "decision.json")
 BACKTEST_SCORES = _table(
     "monitoring", method.BACKTEST_SCORES, Rows("backtest_scores", PROCESSED, "backtest_scores", method.BACKTEST_SCORES)
 )
+EVALUATIONS = _table("monitoring", method.EVALUATIONS)
+EVALUATIONS_AT_K = _table("monitoring", method.EVALUATIONS_AT_K)
+AUDITIONS = _table("monitoring", method.AUDITIONS)
 BIAS_REPORT = _table("monitoring", method.with_label(method.BIAS_REPORT))
 BIAS_VERDICTS = _table("monitoring", method.with_label(method.BIAS_VERDICTS))
 SCORES = _table("predictions", method.SCORES)
@@ -124,6 +127,9 @@ FIXED: dict[str, Entry] = {
         REJECTED_INSPECTIONS,
         FEATURE_MATRIX,
         BACKTEST_SCORES,
+        EVALUATIONS,
+        EVALUATIONS_AT_K,
+        AUDITIONS,
         SELECTED_MODEL,
         BIAS_REPORT,
         BIAS_VERDICTS,

@@ -13,12 +13,15 @@ from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.modeling.rules import (
     LABELS,
     AlgorithmSpec,
+    AuditionRule,
     AuditRule,
     Number,
+    RemedyRule,
     RuleError,
     Schedule,
     SelectionRule,
     Target,
+    ValidationRule,
     WholeNumber,
 )
 from food_inspections_dagster.settings.database_url import DatabaseUrl
@@ -226,8 +229,11 @@ class Settings(BaseSettings):
     storage: Storage
     database: Database
     models: Models
+    validation: ValidationRule
+    audition: AuditionRule
     selection: SelectionRule
     bias: AuditRule
+    remedy: RemedyRule
     cohort: Cohort
     scores: Scores
 
@@ -442,8 +448,11 @@ class Settings(BaseSettings):
     storage: Storage
     database: Database
     models: Models
+    validation: ValidationRule
+    audition: AuditionRule
     selection: SelectionRule
     bias: AuditRule
+    remedy: RemedyRule
     cohort: Cohort
     scores: Scores
 

@@ -1,4 +1,7 @@
-"""the models of the week before, feature_matrix -> backtest_scores in Postgres `monitoring` and as Parquet."""
+"""The models of the week before, feature_matrix -> backtest_scores -> evaluations, auditions in Postgres `monitoring`.
+
+backtest_scores lie as Parquet too: that is what selection, audit and evaluation read.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,20 +10,32 @@ import dagster as dg
 import pandas as pd
 
 from food_inspections_dagster import catalog
-from food_inspections_dagster.catalog import BACKTEST_SCORES, FEATURE_MATRIX
+from food_inspections_dagster.catalog import (
+    AUDITIONS,
+    BACKTEST_SCORES,
+    EVALUATIONS,
+    EVALUATIONS_AT_K,
+    FEATURE_MATRIX,
+)
 from food_inspections_dagster.defs.training.recipes import inputs
 from food_inspections_dagster.defs.validation.checks import rules
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.inspections.visits import VISIT_COLUMNS, visits
+from food_inspections_dagster.modeling.audition import audition
 from food_inspections_dagster.modeling.backtest import InForce, backtest, in_force
 from food_inspections_dagster.modeling.documents import files_of
+from food_inspections_dagster.modeling.evaluations import SCORE_TYPES, evaluate_weeks
 from food_inspections_dagster.modeling.persistence import FittedModel, load
+from food_inspections_dagster.modeling.plots import regret_chart
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, TrainingRows
-from food_inspections_dagster.orchestration.partitions import Window
-from food_inspections_dagster.orchestration.stages import Input, Stage, stage
+from food_inspections_dagster.orchestration.metadata import image
+from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, Window, trailing
+from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 
 THE_WEEK_BEFORE = Window(-1, -1)
+EVALUATED_COLUMNS = tuple(SCORE_TYPES)
 
 
 def stages(settings: Settings) -> list[Stage]:
@@ -63,4 +78,49 @@ def stages(settings: Settings) -> list[Stage]:
         rows = TrainingRows(feature_matrix, features, schedule, weeks[0], weeks[-1])
         return backtest(served, fitted, rows)
 
-    return [backtest_scores]
+    validation = settings.validation
+    period = trailing(max(validation.test_durations))
+
+    @stage(
+        Output(
+            EVALUATIONS,
+            "Every model group on every test period: all metrics, of all inspections and of subsets, within the work of "
+            "one inspector, one zip code and one day too. Grain: one row per label, model group, answer (expected_find or "
+            "own_risk) and subset, in the weeks that end a test period. Source: backtest_scores.",
+        ),
+        Output(
+            EVALUATIONS_AT_K,
+            "Precision and recall among the highest scores of a test period. Grain: one row per label, model group, "
+            "answer, subset and number of places, in the weeks that end a test period. Source: backtest_scores.",
+        ),
+        group="validation",
+        inputs={
+            "backtest_scores": Input(BACKTEST_SCORES, period, EVALUATED_COLUMNS),
+            "feature_matrix": Input(FEATURE_MATRIX, period, VISIT_COLUMNS),
+        },
+        reads={"schedule": schedule, "validation": validation},
+    )
+    def evaluation(
+        weeks: Sequence[date], backtest_scores: pd.DataFrame, feature_matrix: pd.DataFrame
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return evaluate_weeks(backtest_scores, visits(feature_matrix), weeks, schedule, validation)
+
+    @stage(
+        AUDITIONS,
+        group="validation",
+        inputs={"evaluations": Input(EVALUATIONS, HISTORY_THROUGH)},
+        reads={"rule": settings.audition},
+    )
+    def auditions(weeks: Sequence[date], evaluations: pd.DataFrame) -> Made:
+        """Rules of choice compared: what each would have chosen a test period before, and what that cost.
+
+        Grain: one row per label, answer and rule, in the weeks that end a test period. Source: evaluations so far.
+        """
+        table = audition(evaluations, settings.audition)
+        chosen = table[table["week"].isin(weeks)].reset_index(drop=True)
+        charts = {}
+        if len(chosen):
+            charts = {weeks[-1]: {"regret": image(regret_chart(table, f"Regret of rules of choice up to {weeks[-1]}"))}}
+        return Made({AUDITIONS.asset: chosen}, {AUDITIONS.asset: charts})
+
+    return [backtest_scores, evaluation, auditions]

@@ -163,6 +163,16 @@ def fit_many(
         return design, [algorithm.combine(parameters, design, inputs, of_target) for of_target in zip(*fits, strict=True)]
 
 
+def predict_all(of: Algorithm, fits: Sequence[tuple[Design, Any]], inputs: Inputs) -> list[np.ndarray]:
+    """Return the scores of several fits of an algorithm; those of one design share the work, bit for bit the same."""
+    if not fits:
+        return []
+    design = fits[0][0]
+    if all(other == design for other, _ in fits):
+        return list(of.predict_many([fitted for _, fitted in fits], design, inputs))
+    return [of.predict(fitted, own, inputs) for own, fitted in fits]
+
+
 def _checked(spec: AlgorithmSpec, targets: np.ndarray, rows: int) -> np.ndarray:
     sentence = f"Model group '{spec.name}' cannot be fitted: "
     if targets.ndim != 2 or targets.shape[1] != rows:

@@ -6,6 +6,7 @@ who later, ``remedies`` puts a list in another order, at a price.
 
 from food_inspections_dagster.modeling.fairness.audits import BiasReport, audit, audit_weeks, with_overall
 from food_inspections_dagster.modeling.fairness.rows import UNKNOWN, on_list, with_attributes
+from food_inspections_dagster.modeling.fairness.standing import groups_outside
 from food_inspections_dagster.modeling.fairness.soundness import audited_rows, unmapped_weeks, unsound_weeks
 from food_inspections_dagster.modeling.fairness.words import EVERYBODY, OVERALL, Overall, summary
 
@@ -18,6 +19,7 @@ __all__ = [
     "audit",
     "audit_weeks",
     "audited_rows",
+    "groups_outside",
     "on_list",
     "summary",
     "unmapped_weeks",
