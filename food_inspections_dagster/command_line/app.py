@@ -6,19 +6,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from food_inspections_dagster.catalog import INSPECTIONS
+from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS
+from food_inspections_dagster.command_line import evaluate as evaluation
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line import trace as tracing
+from food_inspections_dagster.command_line.evaluate import Asked
 from food_inspections_dagster.command_line.portal import PortalChoice, choose, serving
 from food_inspections_dagster.command_line.progress import Teller, console
-from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.resources.ledger import Ledger
@@ -77,6 +80,73 @@ def run(
     out = console()
     with _serving(choice, out) as settings:
         commands.run(out, settings, choice.description, choice.command("dev"), from_week, to_week, until, only_missing)
+
+
+TrainUntil = Annotated[str, typer.Option("--train-until", help="Last day that models may learn from.")]
+TestUntil = Annotated[str, typer.Option("--test-until", help="Last day that they are judged on.")]
+Label = Annotated[str | None, typer.Option(help="Label to foresee.  [default: scores.label of the settings]")]
+Windows = Annotated[
+    int, typer.Option(min=1, help="Test periods of that length, the last one ending with --test-until.")
+]
+
+
+@app.command()
+def evaluate(
+    train_until: TrainUntil,
+    test_until: TestUntil,
+    label: Label = None,
+    windows: Windows = 1,
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Judge every model group on days that it has not seen, as the City judged its own: each day keeps its number of
+    inspections, and they are put in the order of the score."""
+    with _features(portal, City(seed, scale, weeks)) as (out, settings, stored):
+        asked = _asked(settings, train_until, test_until, label, windows)
+        evaluation.evaluate(out, stored, settings, asked)
+
+
+@app.command()
+def ablate(
+    train_until: TrainUntil,
+    test_until: TestUntil,
+    label: Label = None,
+    windows: Windows = 1,
+    model_group: Annotated[str, typer.Option("--group", help="Model group.")] = "logistic_regression",
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Say what each family of features is worth: left out, and alone, with paired intervals."""
+    with _features(portal, City(seed, scale, weeks)) as (out, settings, stored):
+        asked = _asked(settings, train_until, test_until, label, windows)
+        evaluation.ablate(out, stored, settings, asked, model_group)
+
+
+@contextmanager
+def _features(portal: str, city: City) -> Iterator[tuple[Console, Settings, Stored]]:
+    """Bring the feature matrix of a portal's data up to date, and yield what reads it."""
+    choice, out = choose(portal, city), console()
+    with _serving(choice, out) as settings:
+        commands.run(out, settings, choice.description, choice.command("dev"), until=FEATURE_MATRIX.asset)
+        yield out, settings, _stored(settings)
+
+
+def _asked(settings: Settings, train_until: str, test_until: str, label: str | None, windows: int) -> Asked:
+    chosen = label or settings.scores.label
+    if chosen not in settings.models.labels:
+        raise FoodInspectionsError(f"'{chosen}' is no label: {nearest(chosen, settings.models.labels)}.")
+    return Asked.windows(_day(train_until), _day(test_until), windows, chosen)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise FoodInspectionsError(f"'{text}' is no day: write it as 2014-08-31.") from None
 
 
 @app.command()

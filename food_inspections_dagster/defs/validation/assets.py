@@ -26,7 +26,7 @@ from food_inspections_dagster.modeling.backtest import InForce, backtest, in_for
 from food_inspections_dagster.modeling.documents import files_of
 from food_inspections_dagster.modeling.evaluations import SCORE_TYPES, evaluate_weeks
 from food_inspections_dagster.modeling.persistence import FittedModel, load
-from food_inspections_dagster.modeling.plots import regret_chart
+from food_inspections_dagster.modeling.plots import regret_by_rule
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, TrainingRows
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, Window, trailing
@@ -120,7 +120,7 @@ def stages(settings: Settings) -> list[Stage]:
         chosen = table[table["week"].isin(weeks)].reset_index(drop=True)
         charts = {}
         if len(chosen):
-            charts = {weeks[-1]: {"regret": image(regret_chart(table, f"Regret of rules of choice up to {weeks[-1]}"))}}
+            charts = {weeks[-1]: {"regret": image(regret_by_rule(table, f"Regret of rules of choice up to {weeks[-1]}"))}}
         return Made({AUDITIONS.asset: chosen}, {AUDITIONS.asset: charts})
 
     return [backtest_scores, evaluation, auditions]

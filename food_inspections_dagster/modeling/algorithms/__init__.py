@@ -37,6 +37,7 @@ __all__ = [
     "fit",
     "fit_many",
     "key",
+    "predict_all",
     "resolve",
     "sum_by_feature",
 ]

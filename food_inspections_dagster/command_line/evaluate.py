@@ -1,0 +1,180 @@
+"""`food-inspections evaluate` and `ablate`: fit once up to a day, and judge on what followed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from food_inspections_dagster import frames
+from food_inspections_dagster.catalog import FEATURE_MATRIX
+from food_inspections_dagster.defs.training.recipes import inputs, recipes
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.inspections.features import FEATURES
+from food_inspections_dagster.inspections.visits import VISIT_COLUMNS, visits
+from food_inspections_dagster.modeling.comparison import Inspections, Paired, paired
+from food_inspections_dagster.modeling.evaluations import evaluate as evaluate_periods
+from food_inspections_dagster.modeling.holdout import Holdout, score_holdout
+from food_inspections_dagster.modeling.metrics import Estimate
+from food_inspections_dagster.modeling.splits import Period
+from food_inspections_dagster.modeling.training import ROW_COLUMNS, Recipe, TrainingRows
+from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.settings import Settings
+from food_inspections_dagster.weeks import WEEK, monday, week_range
+
+CODE_VERSION = "evaluation"  # nothing of an evaluation is stored
+_COLUMNS = {
+    "roc_auc": "AUC (95% interval)",
+    "mean_days_earlier": "days earlier",
+    "first_half_share": "first half",
+    "precision_at_k": "precision@25%",
+    "roc_auc_within_zip": "AUC in zip",
+    "roc_auc_within_day": "AUC in day",
+    "roc_auc_within_inspector": "AUC in inspector",
+    "calibration_error": "ECE",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is evaluated.
+
+    Attributes:
+        holdouts: the test periods, one after the other.
+        label: to be foreseen.
+    """
+
+    holdouts: tuple[Holdout, ...]
+    label: str
+
+    @classmethod
+    def windows(cls, train_until: date, test_until: date, count: int, label: str) -> "Asked":
+        """Return ``count`` test periods of the length of the last one, which ends with ``test_until``."""
+        length = test_until - train_until
+        ends = [(train_until - back * length, test_until - back * length) for back in reversed(range(count))]
+        return cls(tuple(Holdout(*days) for days in ends), label)
+
+
+class Rows:
+    """The feature rows that some test periods need, read once."""
+
+    def __init__(self, stored: Stored, settings: Settings, asked: Asked) -> None:
+        self.settings = settings
+        self.schedule = settings.models.schedule
+        bounds = [holdout.weeks(self.schedule) for holdout in asked.holdouts]
+        first, last = min(a for a, _ in bounds), max(b for _, b in bounds)
+        features = inputs(settings)
+        columns = dict.fromkeys([*ROW_COLUMNS, *VISIT_COLUMNS, *(name for name, _ in features)])
+        weeks = stored.weeks(FEATURE_MATRIX, week_range(first, last))
+        matrix = stored.rows(FEATURE_MATRIX, weeks, list(columns))
+        self.training = TrainingRows(matrix, features, self.schedule, first, last)
+        tested = {week for h in asked.holdouts for week in week_range(monday(h.train_until), monday(h.test_until))}
+        self.visits = visits(matrix[matrix["week"].isin(tested)])
+
+    def scores(self, holdout: Holdout, of: Sequence[Recipe]) -> pd.DataFrame:
+        """Return the scores of a test period."""
+        return score_holdout(holdout, of, self.schedule, self.training, CODE_VERSION)
+
+    def inspections(self, scores: pd.DataFrame) -> Inspections:
+        """Return what a comparison needs of the inspections of one model group's scores."""
+        zips = self.visits.set_index("inspection_id")["zip"].reindex(scores["inspection_id"])
+        return Inspections(
+            scores["outcome"].to_numpy(dtype=bool),
+            frames.days(scores["inspection_date"]).astype(np.int64),
+            frames.codes(scores["establishment_id"]),
+            pd.factorize(zips.to_numpy(dtype=object))[0],
+        )
+
+
+def evaluate(console: Console, stored: Stored, settings: Settings, asked: Asked) -> None:
+    """Print the City's protocol for every model group and both of its answers."""
+    rows = Rows(stored, settings, asked)
+    targets = tuple(target for target in settings.targets if target.label == asked.label)
+    groups = [replace(r, targets=targets) for a in settings.models.algorithms for r in recipes(settings, a)]
+    for holdout in asked.holdouts:
+        scores = rows.scores(holdout, groups)
+        period = Period(holdout.anchor, monday(holdout.train_until + timedelta(days=1)), monday(holdout.test_until))
+        table, _ = evaluate_periods(scores, rows.visits, [period], settings.validation)
+        _print(console, holdout, asked.label, table)
+
+
+def _print(console: Console, holdout: Holdout, label: str, table: pd.DataFrame) -> None:
+    everybody = table[table["subset_kind"] == "all"]
+    first = everybody.iloc[0]
+    console.print(
+        f"\n[bold]{label}[/bold]: learnt until {holdout.train_until}, judged on {first['rows']:,} inspections of "
+        f"{first['establishments']:,} establishments until {holdout.test_until}, {first['positives']:,} of them positive; "
+        f"a random order: {first['mean_days_earlier_random']:+.1f} days."
+    )
+    for kind in ("all", "cohort"):
+        for subset in table[table["subset_kind"] == kind]["subset"].unique():
+            part = table[(table["subset_kind"] == kind) & (table["subset"] == subset)]
+            if kind != "all":
+                console.print(f"\n{escape(str(subset))}: {part.iloc[0]['rows']:,} inspections")
+            shown = Table("model group", "answer", *_COLUMNS.values(), box=None, pad_edge=False)
+            for row in part.to_dict("records"):
+                shown.add_row(row["model_group"], row["score"], *(_value(row, name) for name in _COLUMNS))
+            console.print(shown)
+
+
+def _value(row: Mapping[str, object], name: str) -> str:
+    value = row[name]
+    if value is None or pd.isna(value):
+        return "-"
+    text = f"{value:.2f}" if "days" in name else f"{value:.3f}"
+    if name == "roc_auc" and not pd.isna(row["roc_auc_low"]):
+        return f"{text} ({row['roc_auc_low']:.3f} to {row['roc_auc_high']:.3f})"
+    return text
+
+
+def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, model_group: str) -> None:
+    """Print what each family of features is worth: left out, and alone, with paired intervals."""
+    rows = Rows(stored, settings, asked)
+    every = {r.spec.name: r for a in settings.models.algorithms for r in recipes(settings, a)}
+    if model_group not in every:
+        raise FoodInspectionsError(f"'{model_group}' is no model group: use one of {', '.join(every)}.")
+    whole = replace(every[model_group], targets=tuple(t for t in settings.targets if t.label == asked.label))
+    names = {name for name, _ in whole.features}
+    families = list(dict.fromkeys(feature.family for feature in FEATURES if feature.name in names))
+    of_family = {feature.name: feature.family for feature in FEATURES}
+
+    def scored(keep: Callable[[str], bool]) -> pd.DataFrame:
+        features = tuple(feature for feature in whole.features if keep(of_family[feature[0]]))
+        recipe = replace(whole, features=features)
+        return pd.concat([rows.scores(holdout, [recipe]) for holdout in asked.holdouts], ignore_index=True)
+
+    reference = scored(lambda family: True)
+    inspections = rows.inspections(reference)
+    begins, ends = asked.holdouts[0].train_until, asked.holdouts[-1].test_until
+    console.print(
+        f"\n[bold]{asked.label}[/bold], {model_group}: {len(reference):,} inspections in {len(asked.holdouts)} test "
+        f"periods from {begins} to {ends}; differences to all families together, with 95% intervals."
+    )
+    table = Table("family", "features", "", "AUC", "AUC in zip", "days earlier", box=None, pad_edge=False)
+    for family in families:
+        count = sum(of_family[name] == family for name in names)
+        without = scored(lambda other, family=family: other != family)
+        alone = scored(lambda other, family=family: other == family)
+        for words, other in (("left out", without), ("alone", alone)):
+            result = paired(
+                other["expected_find"].to_numpy(dtype=float), reference["expected_find"].to_numpy(dtype=float), inspections
+            )
+            table.add_row(family, str(count) if words == "left out" else "", words, *_differences(result))
+    console.print(table)
+
+
+def _differences(result: Paired) -> list[str]:
+    def shown(estimate: Estimate, digits: int) -> str:
+        if estimate.value is None:
+            return "-"
+        text = f"{estimate.value:+.{digits}f}"
+        if estimate.interval is None:
+            return text
+        low, high = estimate.interval
+        return f"{text} ({low:+.{digits}f} to {high:+.{digits}f})"
+
+    return [shown(result.roc_auc, 4), shown(result.roc_auc_within_zip, 4), shown(result.mean_days_earlier, 2)]
