@@ -77,7 +77,8 @@ class Rows:
 
     def scores(self, holdout: Holdout, of: Sequence[Recipe]) -> pd.DataFrame:
         """Return the scores of a test period."""
-        return score_holdout(holdout, of, self.schedule, self.training, CODE_VERSION)
+        weight = self.settings.scores.surroundings_weight
+        return score_holdout(holdout, of, self.schedule, self.training, weight, CODE_VERSION)
 
     def inspections(self, scores: pd.DataFrame) -> Inspections:
         """Return what a comparison needs of the inspections of one model group's scores."""

@@ -20,7 +20,7 @@ from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.documents import models_of
-from food_inspections_dagster.modeling.persistence import FittedModel, predict_together
+from food_inspections_dagster.modeling.persistence import Answers, FittedModel, answers
 from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
 from food_inspections_dagster.modeling.training import TrainingRows
 from food_inspections_dagster.weeks import WEEK
@@ -61,6 +61,7 @@ def backtest(
     models: Sequence[InForce],
     load: Callable[[InForce], FittedModel],
     rows: TrainingRows,
+    surroundings: float,
     workers: int | None = None,
 ) -> pd.DataFrame:
     """Return the columns of ``BACKTEST_SCORES``: a row for each inspection, model group and label.
@@ -69,6 +70,7 @@ def backtest(
         models: those in force, with their weeks.
         load: gives a model; called from several threads.
         rows: of the weeks, with the features of the models.
+        surroundings: their weight in the priority; see ``persistence.answers``.
         workers: model groups at work side by side; the bytes are the same.
 
     Raises:
@@ -81,11 +83,8 @@ def backtest(
             _require_earlier(one, model)
         spans = [rows.span(week, week) for week in together[0].weeks]
         at = np.concatenate([np.arange(span.start, span.stop) for span in spans])
-        scores = predict_together(fitted, rows.inputs.take(at))
-        return [
-            {"model": model, "at": at, "expected_find": expected, "own_risk": own}
-            for model, (expected, own) in zip(together, scores, strict=True)
-        ]
+        scores = answers(fitted, rows.inputs.take(at), surroundings)
+        return [{"model": model, "at": at, **of._asdict()} for model, of in zip(together, scores, strict=True)]
 
     # The labels of a model group are scored together: nearest neighbours are searched once for both.
     batches: dict[tuple[str, tuple[date, ...]], list[InForce]] = {}
@@ -104,7 +103,7 @@ def backtest(
             name: pa.array([getattr(part["model"], name) for part in parts], pa.string()).take(which)
             for name in ("model_group", "label", "model_id")
         },
-        **{name: np.concatenate([part[name] for part in parts]) for name in ("expected_find", "own_risk")},
+        **{name: np.concatenate([part[name] for part in parts]) for name in Answers._fields},
         "outcome": np.concatenate([rows.outcomes[part["model"].label][part["at"]] for part in parts]),
     }
     return frames.table(columns, schemas.arrow_types(BACKTEST_SCORES))
@@ -119,15 +118,16 @@ def _require_earlier(fitted: FittedModel, model: InForce) -> None:
         )
 
 
-def by_group(scores: pd.DataFrame, label: str) -> dict[str, pd.DataFrame]:
+def by_group(scores: pd.DataFrame, label: str, answer: str = "expected_find") -> dict[str, pd.DataFrame]:
     """Return the rows of a label by model group, as selection and audit read them.
 
     Args:
         scores: columns of ``BACKTEST_SCORES``.
+        answer: which answer is the score: what is foreseen, or what lists are ordered by.
 
     Returns:
-        frames with ``score`` (expected_find) and ``label`` (outcome), by week and inspection_id.
+        frames with ``score`` and ``label`` (outcome), by week and inspection_id.
     """
     rows = scores[scores["label"] == label].drop(columns="label")
-    rows = rows.rename(columns={"expected_find": "score", "outcome": "label"})
+    rows = rows.rename(columns={answer: "score", "outcome": "label"})
     return {str(name): of_group for name, of_group in rows.groupby("model_group", sort=True)}

@@ -53,6 +53,7 @@ SCORE_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
         "label": pa.string(),
         "expected_find": pa.float64(),
         "own_risk": pa.float64(),
+        "priority": pa.float64(),
         "outcome": pa.bool_(),
     }
 )

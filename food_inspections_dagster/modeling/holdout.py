@@ -15,7 +15,7 @@ import pyarrow as pa
 from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
-from food_inspections_dagster.modeling.persistence import load, predict_together
+from food_inspections_dagster.modeling.persistence import load, answers
 from food_inspections_dagster.modeling.rules import Schedule
 from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
 from food_inspections_dagster.modeling.splits import weeks_needed
@@ -56,6 +56,7 @@ def score_holdout(
     recipes: Sequence[Recipe],
     schedule: Schedule,
     rows: TrainingRows,
+    surroundings: float,
     code_version: str,
 ) -> pd.DataFrame:
     """Return the columns of ``BACKTEST_SCORES`` of the test period's inspections.
@@ -66,6 +67,7 @@ def score_holdout(
         schedule: training window and calibration; its calendar is moved so that there is a fit at the last week before
             the test.
         rows: of the weeks that ``Holdout.weeks`` names.
+        surroundings: their weight in the priority; see ``persistence.answers``.
         code_version: part of the models' identity.
 
     Raises:
@@ -91,14 +93,13 @@ def score_holdout(
             )
         models = [load(trained.models[str(entry.model_id)]) for entry in trained.weeks]
         with one_blas_thread():
-            scores = predict_together(models, asked)
-        for entry, (expected, own) in zip(trained.weeks, scores, strict=True):
+            scores = answers(models, asked, surroundings)
+        for entry, of_model in zip(trained.weeks, scores, strict=True):
             texts = {"model_group": recipe.spec.name, "label": entry.label, "model_id": str(entry.model_id)}
             columns = {
                 **{name: of_rows[name] for name in of_rows.columns},
                 **{name: pa.array([text] * len(at), pa.string()) for name, text in texts.items()},
-                "expected_find": expected,
-                "own_risk": own,
+                **of_model._asdict(),
                 "outcome": rows.outcomes[entry.label][at],
             }
             parts.append(frames.table(columns, schemas.arrow_types(BACKTEST_SCORES)))

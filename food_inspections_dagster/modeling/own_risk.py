@@ -50,7 +50,7 @@ def typical(inputs: Inputs) -> Typical:
     return Typical(numeric, categorical)
 
 
-def neutralised(inputs: Inputs, average: Typical, about: Mapping[str, str]) -> Inputs:
+def neutralised(inputs: Inputs, average: Typical, about: Mapping[str, str], weight: float = 0.0) -> Inputs:
     """Return the rows with every feature that is not about the place at its training average.
 
     A model asked for these rows gives the risk of the place at average surroundings, in the average season, visited by
@@ -61,6 +61,7 @@ def neutralised(inputs: Inputs, average: Typical, about: Mapping[str, str]) -> I
         inputs: rows.
         average: of the model's training rows.
         about: for each feature one of ``ABOUT``.
+        weight: of the row's own value, 0 to 1; texts are the row's from a half on.
 
     Raises:
         FoodInspectionsError: where a feature is about nothing, or has no average.
@@ -77,10 +78,10 @@ def neutralised(inputs: Inputs, average: Typical, about: Mapping[str, str]) -> I
     for position, name in enumerate(name for name, kind in inputs.features if kind == "numeric"):
         if about[name] != "place":
             value = average.numeric[name]
-            numeric[:, position] = np.nan if value is None else value
+            numeric[:, position] = np.nan if value is None else value + weight * (numeric[:, position] - value)
     vocabularies = list(inputs.vocabularies)
     for position, name in enumerate(name for name, kind in inputs.features if kind == "categorical"):
-        if about[name] != "place":
+        if about[name] != "place" and weight < 0.5:
             value = average.categorical[name]
             vocabularies[position] = () if value is None else (value,)
             codes[:, position] = -1 if value is None else 0

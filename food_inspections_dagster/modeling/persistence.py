@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -104,13 +104,14 @@ class FittedModel:
         """Return the probability of the label, float64 (rows,), in [0, 1]; a row's bits are its own."""
         return self.calibration.probability(self.algorithm.predict(self.fitted, self.design, self._inputs(rows)))
 
-    def own_risk(self, rows: pd.DataFrame | Inputs) -> np.ndarray:
-        """Return the same at average surroundings, season and inspector: what is left is the place's own risk."""
-        return self.predict(self.at_average(self._inputs(rows)))
+    def at_average(self, inputs: Inputs, weight: float = 0.0) -> Inputs:
+        """Return rows of the model's features with what is not about the place at, or nearer to, its training average.
 
-    def at_average(self, inputs: Inputs) -> Inputs:
-        """Return rows of the model's features with everything that is not about the place at its training average."""
-        return neutralised(inputs, Typical.from_dict(self.card["typical"]), self.card["about"])
+        Args:
+            inputs: the model's features.
+            weight: what is kept of the distance from the average, 0 to 1.
+        """
+        return neutralised(inputs, Typical.from_dict(self.card["typical"]), self.card["about"], weight)
 
     def probability(self, score: np.ndarray) -> np.ndarray:
         """Return the probabilities of scores that the algorithm gave."""
@@ -125,16 +126,39 @@ class FittedModel:
         return rows.select(self.features) if isinstance(rows, Inputs) else Inputs.of(rows, self.features)
 
 
-def predict_together(models: Sequence[FittedModel], rows: Inputs) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return what each of some models of one algorithm predicts, and the own risks.
+class Answers(NamedTuple):
+    """What a model says of some rows, float64 (rows,) in [0, 1].
 
-    Models that learnt from the same rows share what they have in common.
+    Attributes:
+        expected_find: the probability that a visit as usual finds the label.
+        own_risk: the same at average surroundings, season and inspector: the place's own risk.
+        priority: the same with the surroundings drawn towards the average by half, or as the settings say: what lists
+            are ordered by.
+    """
+
+    expected_find: np.ndarray
+    own_risk: np.ndarray
+    priority: np.ndarray
+
+
+def answers(models: Sequence[FittedModel], rows: Inputs, surroundings: float) -> list[Answers]:
+    """Return what each of some models of one recipe says; models that learnt from the same rows share the work.
+
+    Args:
+        models: of one recipe, for several labels.
+        rows: with the models' features, and maybe more.
+        surroundings: weight of the surroundings in the priority, 0 to 1.
     """
     pairs = [(model.design, model.fitted) for model in models]
     inputs = rows.select(models[0].features)
-    both = (inputs, models[0].at_average(inputs))
-    expected, own = (algorithms.predict_all(models[0].algorithm, pairs, asked) for asked in both)
-    return [(m.probability(one), m.probability(two)) for m, one, two in zip(models, expected, own, strict=True)]
+    scores: dict[float, list[np.ndarray]] = {}
+    for weight in dict.fromkeys((1.0, 0.0, surroundings)):
+        asked = inputs if weight == 1 else models[0].at_average(inputs, weight)
+        scores[weight] = algorithms.predict_all(models[0].algorithm, pairs, asked)
+    return [
+        Answers(*(model.probability(scores[weight][at]) for weight in (1.0, 0.0, surroundings)))
+        for at, model in enumerate(models)
+    ]
 
 
 # ---------------------------------------------------------------------- writing

@@ -137,6 +137,7 @@ BIAS_VERDICTS = schema(
 )
 
 OWN_RISK = "The place's own risk: the same at average surroundings, in the average season"
+PRIORITY = "What lists are ordered by: the same with the surroundings drawn towards the average"
 _LABEL = column(TEXT, "What is foreseen: failed or critical_violation", one_of(LABELS))
 
 
@@ -161,14 +162,15 @@ BACKTEST_SCORES = schema(
         "in_cohort": column(pa.bool_(), "Whether the place was on the list"),
         "expected_find": column(NUMBER, "Probability that a visit as usual finds the label", _SHARE),
         "own_risk": column(NUMBER, OWN_RISK, _SHARE),
+        "priority": column(NUMBER, PRIORITY, _SHARE),
         "outcome": column(pa.bool_(), "Whether the inspection found the label"),
         "model_id": column(TEXT, "Content hash of the model, which learnt from earlier weeks only", _NOT_EMPTY),
     },
 )
 
 SHARE, ANY = (0.0, 1.0), (-math.inf, math.inf)
-#: The two answers of a model, as columns of the backtest.
-ANSWERS = ("expected_find", "own_risk")
+#: The answers of a model, as columns of the backtest.
+ANSWERS = ("expected_find", "own_risk", "priority")
 
 
 @dataclass(frozen=True)
@@ -323,11 +325,13 @@ SCORES = schema(
         "label": _LABEL,
         "establishment_id": column(TEXT, "Stable identity of the place", _NOT_EMPTY),
         "rank": column(pa.int32(), "1 is to be inspected first", pandera.Check.ge(1)),
+        "expected_find_rank": column(pa.int32(), "The rank by expected_find", pandera.Check.ge(1)),
         "own_risk_rank": column(pa.int32(), "The rank by own_risk", pandera.Check.ge(1)),
         "expected_find": column(NUMBER, "Probability that a routine visit as usual finds the label", _SHARE),
         "expected_find_low": column(NUMBER, "Lower end of its interval", _SHARE, null=True),
         "expected_find_high": column(NUMBER, "Upper end of its interval", _SHARE, null=True),
         "own_risk": column(NUMBER, OWN_RISK, _SHARE),
+        "priority": column(NUMBER, PRIORITY, _SHARE),
         "reason_1": column(TEXT, "What sets it apart most, in words", null=True),
         "reason_2": column(TEXT, "The second reason", null=True),
         "reason_3": column(TEXT, "The third reason", null=True),

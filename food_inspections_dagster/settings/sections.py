@@ -215,6 +215,11 @@ class Scores(Section):
 
     run_weeks: WholeNumber = Field(ge=1, description="Newest weeks that `food-inspections run` scores")
     label: str = Field(description="Label of the list that is printed and published first")
+    surroundings_weight: Number = Field(
+        ge=0,
+        le=1,
+        description="What the surroundings count in the order of a list: 1 orders by expected_find, 0 by own_risk",
+    )
 
 
 class Settings(BaseSettings):
@@ -434,6 +439,11 @@ class Scores(Section):
 
     run_weeks: WholeNumber = Field(ge=1, description="Newest weeks that `food-inspections run` scores")
     label: str = Field(description="Label of the list that is printed and published first")
+    surroundings_weight: Number = Field(
+        ge=0,
+        le=1,
+        description="What the surroundings count in the order of a list: 1 orders by expected_find, 0 by own_risk",
+    )
 
 
 class Settings(BaseSettings):

@@ -71,7 +71,7 @@ def stages(settings: Settings) -> list[Stage]:
             selected = in_use(selected_model, anchors, label)
             rows = {
                 group: fairness.with_attributes(of_group, attributes)
-                for group, of_group in by_group(backtest_scores, label).items()
+                for group, of_group in by_group(backtest_scores, label, "priority").items()
                 if group in selected.values()
             }
             report = fairness.audit_weeks(rows, rule, selected)

@@ -25,7 +25,7 @@ from food_inspections_dagster.settings import Settings
 
 SCORE_COLUMNS = (
     *("week", "label", "model_group", "inspection_id", "establishment_id", "inspection_date"),
-    *("expected_find", "outcome", "model_id"),
+    *("expected_find", "priority", "outcome", "model_id"),
 )
 
 
@@ -68,7 +68,7 @@ def stages(settings: Settings) -> list[Stage]:
                 for week, document in of_asset.documents.items():
                     of_label = (entry for entry in models_of(document) if entry["label"] == label)
                     ids.setdefault(week, {}).update({entry["model_group"]: entry["model_id"] for entry in of_label})
-            outside = fairness.groups_outside(backtests, attributes, audit_rule)
+            outside = fairness.groups_outside(by_group(backtest_scores, label, "priority"), attributes, audit_rule)
             made = select_weeks(backtests, rule, anchors, ids, schedule.update_weeks, outside)
             decisions[label] = {decision.week: decision for decision in made}
         documents = {}

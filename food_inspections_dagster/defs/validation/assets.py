@@ -41,6 +41,7 @@ EVALUATED_COLUMNS = tuple(SCORE_TYPES)
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that scores each week's inspections as its list did."""
     schedule, features = settings.models.schedule, inputs(settings)
+    surroundings = settings.scores.surroundings_weight
     entries = {algorithm: catalog.model(algorithm) for algorithm in settings.models.algorithms}
 
     @stage(
@@ -50,7 +51,7 @@ def stages(settings: Settings) -> list[Stage]:
             "feature_matrix": Input(FEATURE_MATRIX, columns=(*ROW_COLUMNS, *(name for name, _ in features))),
             **{entry.asset: Input(entry, THE_WEEK_BEFORE) for entry in entries.values()},
         },
-        reads={"schedule": schedule},
+        reads={"schedule": schedule, "surroundings": surroundings},
         rules=rules(schedule),
     )
     def backtest_scores(
@@ -76,7 +77,7 @@ def stages(settings: Settings) -> list[Stage]:
             return load(files_of(model.files, blobs[asset_of[model.model_id]]))
 
         rows = TrainingRows(feature_matrix, features, schedule, weeks[0], weeks[-1])
-        return backtest(served, fitted, rows)
+        return backtest(served, fitted, rows, surroundings)
 
     validation = settings.validation
     period = trailing(max(validation.test_durations))
