@@ -78,7 +78,8 @@ def neutralised(inputs: Inputs, average: Typical, about: Mapping[str, str], weig
     for position, name in enumerate(name for name, kind in inputs.features if kind == "numeric"):
         if about[name] != "place":
             value = average.numeric[name]
-            numeric[:, position] = np.nan if value is None else value + weight * (numeric[:, position] - value)
+            away = np.nan_to_num(numeric[:, position] - np.float32(np.nan if value is None else value))
+            numeric[:, position] = np.nan if value is None else value + np.float32(weight) * away
     vocabularies = list(inputs.vocabularies)
     for position, name in enumerate(name for name, kind in inputs.features if kind == "categorical"):
         if about[name] != "place" and weight < 0.5:
