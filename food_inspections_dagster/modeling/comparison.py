@@ -69,12 +69,12 @@ def paired(
     earlier = [_Reordering(score, rows.label, rows.days) for score in (one, other)]
     of_all = np.ones(len(rows.label))
     generator = np.random.default_rng(seed)
-    found = []
+    differences = []
     for _ in range(draws):
         drawn = np.bincount(generator.integers(0, clusters.count, clusters.count), minlength=clusters.count)
         weight = drawn[clusters.code].astype(np.float64)
-        found.append(earlier[0].mean_days_earlier(weight) - earlier[1].mean_days_earlier(weight))
-    known = np.array(found)[~np.isnan(found)]
+        differences.append(earlier[0].mean_days_earlier(weight) - earlier[1].mean_days_earlier(weight))
+    known = np.array(differences)[~np.isnan(differences)]
     error = float(known.std(ddof=1)) if len(known) > 1 else math.nan
     days = earlier[0].mean_days_earlier(of_all) - earlier[1].mean_days_earlier(of_all)
     return Paired(auc, within, Estimate.of(days, error, confidence))

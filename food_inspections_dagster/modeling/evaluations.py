@@ -309,39 +309,39 @@ class _Judged:
         by_rank = sorting(self.rank)
         placed = Placed.of(rows.all, self.rank, by_rank)
         sizes = np.bincount(segments.cluster, minlength=len(of.sums)).astype(np.float64)
-        found: dict[str, Any] = {"positives": of.positives}
+        columns: dict[str, Any] = {"positives": of.positives}
         auc = of.concordance(placed)
-        self._add(found, "roc_auc", auc.value, auc.standard_error(small_groups=False))
-        found["average_precision"] = average_precision(placed, of.label, segments.count)
+        self._add(columns, "roc_auc", auc.value, auc.standard_error(small_groups=False))
+        columns["average_precision"] = average_precision(placed, of.label, segments.count)
         weekly = Placed.of(rows.weekly, self.rank, by_rank)
-        self._add_list(found, of, weekly, rows.week_capacity, "precision_at_k", "recall_at_k")
+        self._add_list(columns, of, weekly, rows.week_capacity, "precision_at_k", "recall_at_k")
         earlier, first_half = placed.reordered()
-        self._add(found, "mean_days_earlier", *segments.ratio(segments.sums(earlier * of.positive), of.sums))
-        self._add(found, "first_half_share", *segments.ratio(segments.sums(first_half * of.positive), of.sums))
+        self._add(columns, "mean_days_earlier", *segments.ratio(segments.sums(earlier * of.positive), of.sums))
+        self._add(columns, "first_half_share", *segments.ratio(segments.sums(first_half * of.positive), of.sums))
         with np.errstate(invalid="ignore", divide="ignore"):
             mean_day = segments.total(rows.all.days) / segments.sizes
             mean_day_of_positives = segments.total(rows.all.days * of.positive) / of.positives
-            found["mean_days_earlier_random"] = mean_day_of_positives - mean_day
-            found["first_half_share_actual"] = segments.total(rows.all.first_half * of.positive) / of.positives
+            columns["mean_days_earlier_random"] = mean_day_of_positives - mean_day
+            columns["first_half_share_actual"] = segments.total(rows.all.first_half * of.positive) / of.positives
         for name, losses in (("brier", metrics.brier_losses), ("log_loss", metrics.log_losses)):
-            self._add(found, name, *segments.ratio(segments.sums(losses(self.score, of.label)), sizes))
-        found["calibration_error"] = calibration_error(placed, self.score, of.label, rows.rule.calibration_bins)
-        found["mean_score"] = segments.total(self.score) / segments.sizes
-        found["base_rate"] = of.positives / segments.sizes
+            self._add(columns, name, *segments.ratio(segments.sums(losses(self.score, of.label)), sizes))
+        columns["calibration_error"] = calibration_error(placed, self.score, of.label, rows.rule.calibration_bins)
+        columns["mean_score"] = segments.total(self.score) / segments.sizes
+        columns["base_rate"] = of.positives / segments.sizes
         for name, (keep, part, groups) in rows.within.items():
             of = self.outcomes.within[name]
             placed = Placed.of(groups, self.rank[keep], by_rank if isinstance(keep, slice) else None)
             auc = of.concordance(placed)
-            self._add(found, f"roc_auc_within_{name}", auc.value, auc.standard_error())
+            self._add(columns, f"roc_auc_within_{name}", auc.value, auc.standard_error())
             # Rounding up would list all of a group of one.
             listed = placed.listed(placed.places(groups.sizes * rows.rule.capacity_share))
             ratio = part.ratio(part.sums(listed * of.positive), part.sums(listed))
-            self._add(found, f"precision_at_k_within_{name}", *ratio)
+            self._add(columns, f"precision_at_k_within_{name}", *ratio)
             if name != "day":
                 earlier, _ = placed.reordered()
                 ratio = part.ratio(part.sums(earlier * of.positive), of.sums)
-                self._add(found, f"mean_days_earlier_within_{name}", *ratio)
-        return found
+                self._add(columns, f"mean_days_earlier_within_{name}", *ratio)
+        return columns
 
     def at_k(self) -> list[dict[str, Any]]:
         """Return the columns of EVALUATIONS_AT_K, for each k one value per subset of the first kinds."""
@@ -350,13 +350,13 @@ class _Judged:
         placed = Placed.of(self.rows.broad_all, self.of_rows[broad.rows])
         names = {name: self.rows.names[name][: broad.count] for name in ("subset_kind", "subset")}
         for unit, top, k in self.rows.tops:
-            found: dict[str, Any] = {"unit": unit, "top": top, "k": k, **names}
-            self._add_list(found, self.outcomes.broad, placed, k, "precision", "recall")
-            out.append(found)
+            columns: dict[str, Any] = {"unit": unit, "top": top, "k": k, **names}
+            self._add_list(columns, self.outcomes.broad, placed, k, "precision", "recall")
+            out.append(columns)
         return out
 
     def _add_list(
-        self, found: dict[str, Any], of: Outcomes, placed: Placed, k: np.ndarray, precision: str, recall: str
+        self, columns: dict[str, Any], of: Outcomes, placed: Placed, k: np.ndarray, precision: str, recall: str
     ) -> None:
         """Add precision and recall of the ``k`` highest of each group."""
         segments = of.segments
@@ -366,14 +366,14 @@ class _Judged:
         extremes = placed.hits(places, of.label, segments.count)
         total = np.bincount(placed.groups.segment, k, segments.count)
         for name, under, rows in ((precision, segments.sums(listed), total), (recall, of.sums, of.positives)):
-            self._add(found, name, *segments.ratio(hits, under))
+            self._add(columns, name, *segments.ratio(hits, under))
             with np.errstate(invalid="ignore", divide="ignore"):
-                found[f"{name}_worst"], found[f"{name}_best"] = (extreme / rows for extreme in extremes)
+                columns[f"{name}_worst"], columns[f"{name}_best"] = (extreme / rows for extreme in extremes)
 
-    def _add(self, found: dict[str, Any], name: str, value: np.ndarray, error: np.ndarray) -> None:
+    def _add(self, columns: dict[str, Any], name: str, value: np.ndarray, error: np.ndarray) -> None:
         """Add a value and its interval, cut at the bounds of the metric; none where no error is known or it is 0."""
         reach = metrics.z_of(self.rows.rule.confidence) * np.where(error > 0, error, math.nan)
         low, high = EVALUATED[name].bounds if name in EVALUATED else SHARE
-        found[name] = value
-        found[f"{name}_low"] = np.maximum(low, value - reach)
-        found[f"{name}_high"] = np.minimum(high, value + reach)
+        columns[name] = value
+        columns[f"{name}_low"] = np.maximum(low, value - reach)
+        columns[f"{name}_high"] = np.minimum(high, value + reach)

@@ -94,7 +94,7 @@ def test_only_groups_with_a_value_in_the_newest_period_can_be_chosen() -> None:
     assert choose(table, "best_average_value", RULE) == "new"
     assert choose(table.iloc[:0], "best_average_value", RULE) is None
     assert choose(table * np.nan, "best_average_value", RULE) is None
-    with pytest.raises(FoodInspectionsError, match="no rule of choice 'best_currant_value'.*best_current_value"):
+    with pytest.raises(FoodInspectionsError, match=r"no rule of choice 'best_currant_value'.*best_current_value"):
         choose(table, "best_currant_value", RULE)
 
 

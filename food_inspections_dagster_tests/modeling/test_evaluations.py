@@ -275,7 +275,7 @@ def test_nothing_to_evaluate_gives_empty_tables(scores: pd.DataFrame, visits: pd
 
 
 def test_rows_that_disagree_are_refused(scores: pd.DataFrame, visits: pd.DataFrame) -> None:
-    with pytest.raises(FoodInspectionsError, match="scored the inspection .* twice for"):
+    with pytest.raises(FoodInspectionsError, match=r"scored the inspection .* twice for"):
         evaluate(pd.concat([scores, scores.head(1)]), visits, PERIODS, RULE)
     with pytest.raises(FoodInspectionsError, match="not among the visits"):
         evaluate(scores, visits.iloc[1:], PERIODS, RULE)

@@ -7,8 +7,8 @@ import pytest
 from matplotlib import image, rcParams
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.modeling import metrics, plots
-from food_inspections_dagster.modeling.rules import AuditRule
+from food_inspections_dagster.modeling import fairness, metrics, plots
+from food_inspections_dagster.modeling.rules import AuditRule, Schedule, ValidationRule
 from food_inspections_dagster.modeling.schemas import BIAS_REPORT, OUTSIDE, REFERENCE, TOO_SMALL, WITHIN
 
 
@@ -38,6 +38,24 @@ def _table() -> pd.DataFrame:
     return schemas.typed(values, BIAS_REPORT)
 
 
+def _evaluations() -> pd.DataFrame:
+    week = [date(2013, 4, 1), date(2013, 7, 1), date(2013, 9, 30)]
+    values = {
+        "week": week * 2,
+        "model_group": ["xgboost"] * 3 + ["baseline"] * 3,
+        "roc_auc": [0.66, 0.64, 0.68, 0.52, 0.55, None],
+        "roc_auc_low": [0.62, 0.6, 0.64, 0.48, 0.5, None],
+        "roc_auc_high": [0.7, 0.68, 0.72, 0.56, 0.6, None],
+    }
+    return pd.DataFrame(values).sample(frac=1, random_state=0)
+
+
+def _auditions() -> pd.DataFrame:
+    week = [date(2013, 7, 1), date(2013, 9, 30)]
+    values = {"week": week * 2, "rule": ["random"] * 2 + ["best_current_value"] * 2, "regret": [0.1, 0.12, 0, 0.02]}
+    return pd.DataFrame(values)
+
+
 def _figures() -> dict[str, bytes]:
     rng = np.random.default_rng(0)
     score = rng.beta(2, 6, 500)
@@ -46,6 +64,10 @@ def _figures() -> dict[str, bytes]:
         "scores": plots.score_histogram(score, "Scores", capacity=50),
         "calibration": plots.calibration_curve(deciles, "Calibration"),
         "disparity": plots.disparity_chart(_table(), "facility_type", "fpr", AuditRule(), "FPR"),
+        "splits": plots.temporal_splits(date(2014, 9, 1), Schedule(), ValidationRule(test_durations=(13, 26)), 52),
+        "over time": plots.metric_over_time(_evaluations(), "roc_auc", "AUC"),
+        "reliability": plots.reliability_curves({"xgboost": deciles, "ridge": deciles.head(6)}, "Reliability"),
+        "regret": plots.regret_by_rule(_auditions(), "Regret"),
     }
 
 
@@ -58,7 +80,8 @@ def test_figures_are_drawn_pngs(figures: dict[str, bytes]) -> None:
     for data in figures.values():
         pixels = image.imread(io.BytesIO(data))
         assert min(pixels.shape[:2]) >= 250
-        assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 20
+        colours = (pixels * 255).astype(np.int64) @ (1 << 8 * np.arange(pixels.shape[2]))
+        assert len(np.unique(colours)) > 20
 
 
 def test_the_same_numbers_give_the_same_bytes_whatever_the_global_style(
@@ -74,6 +97,20 @@ def test_different_numbers_give_another_picture(figures: dict[str, bytes]) -> No
     table = _table()
     other = table.assign(disparity=table["disparity"] * 1.1)
     assert plots.disparity_chart(other, "facility_type", "fpr", AuditRule(), "FPR") != figures["disparity"]
+    longer = plots.temporal_splits(date(2014, 9, 1), Schedule(), ValidationRule(test_durations=(13, 27)), 52)
+    assert longer != figures["splits"]
+    values = _evaluations()
+    assert (
+        plots.metric_over_time(values.assign(roc_auc=values["roc_auc"] + 0.01), "roc_auc", "AUC")
+        != figures["over time"]
+    )
+    other = _auditions()
+    assert plots.regret_by_rule(other.assign(regret=other["regret"] * 2), "Regret") != figures["regret"]
+
+
+def test_the_order_of_rows_changes_no_picture(figures: dict[str, bytes]) -> None:
+    assert plots.metric_over_time(_evaluations().sort_values("roc_auc"), "roc_auc", "AUC") == figures["over time"]
+    assert plots.regret_by_rule(_auditions()[::-1], "Regret") == figures["regret"]
 
 
 def test_nothing_to_draw_is_said_in_the_picture() -> None:
@@ -82,5 +119,9 @@ def test_nothing_to_draw_is_said_in_the_picture() -> None:
         plots.score_histogram(np.empty(0), "Scores", capacity=5),
         plots.calibration_curve(empty, "Calibration"),
         plots.disparity_chart(_table().head(0), "facility_type", "fpr", AuditRule(), "FPR"),
+        plots.temporal_splits(date(2009, 1, 5), Schedule(), ValidationRule()),
+        plots.metric_over_time(_evaluations().head(0), "roc_auc", "AUC"),
+        plots.reliability_curves({"xgboost": empty}, "Reliability"),
+        plots.regret_by_rule(_auditions().head(0), "Regret"),
     ):
         assert data.startswith(b"\x89PNG")

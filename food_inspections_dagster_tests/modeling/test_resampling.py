@@ -55,8 +55,8 @@ def test_each_fold_is_judged_on_what_it_did_not_learn_from() -> None:
 
 def test_too_few_establishments_are_refused() -> None:
     rare = np.zeros(N, dtype=bool)
-    rare[ESTABLISHMENT == ESTABLISHMENT[0]] = True
-    with pytest.raises(FoodInspectionsError, match="5 folds need as many establishments with a positive row.*1"):
+    rare[ESTABLISHMENT[0] == ESTABLISHMENT] = True
+    with pytest.raises(FoodInspectionsError, match=r"5 folds need as many establishments with a positive row.*1"):
         folds_of(rare, ESTABLISHMENT, 5, seed=0)
     with pytest.raises(FoodInspectionsError, match="with a negative row"):
         folds_of(~rare, ESTABLISHMENT, 5, seed=0)

@@ -7,13 +7,16 @@ from pydantic import TypeAdapter, ValidationError
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.rules import (
     AUDIT_METRICS,
+    EVALUATION_METRICS,
+    AuditionRule,
     AuditRule,
     RemedyRule,
     Schedule,
     SelectionRule,
+    ValidationRule,
     as_dict,
 )
-from food_inspections_dagster.modeling.schemas import CELLS
+from food_inspections_dagster.modeling.schemas import CELLS, EVALUATED, EVALUATIONS
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,14 @@ from food_inspections_dagster.modeling.schemas import CELLS
         (lambda: RemedyRule(kind="quotas"), "kind is 'quotas'"),
         (lambda: RemedyRule(kind="quota", attribute="zip"), "'zip' is no attribute"),
         (lambda: RemedyRule(kind="rerank", basis="expected_finds"), "re-ranking keeps the shares of the cohort"),
+        (lambda: ValidationRule(label_timespan="2week"), "label_timespan is '2week': it must be '1week'"),
+        (lambda: ValidationRule(test_durations=()), "test_durations"),
+        (lambda: ValidationRule(test_durations=(13, 13)), "it names '13' twice"),
+        (lambda: ValidationRule(top_counts=(0,)), "top_counts"),
+        (lambda: ValidationRule(top_percents=(101.0,)), "top_percents"),
+        (lambda: AuditionRule(rules=("best_currant_value",)), "no rule of choice: use best_current_value"),
+        (lambda: AuditionRule(metric="roc_auc_within_zips"), "no metric: use roc_auc_within_zip"),
+        (lambda: AuditionRule(current_weight=0.5), "current_weight is 0.5"),
     ],
 )
 def test_senseless_values_are_refused_by_name(make: object, words: str) -> None:
@@ -47,7 +58,7 @@ def test_senseless_values_are_refused_by_name(make: object, words: str) -> None:
         make()  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("rule", [Schedule, SelectionRule, AuditRule, RemedyRule])
+@pytest.mark.parametrize("rule", [Schedule, SelectionRule, AuditRule, RemedyRule, ValidationRule, AuditionRule])
 def test_pydantic_takes_a_rule_as_it_is(rule: type) -> None:
     adapter = TypeAdapter(rule)
     assert adapter.validate_python(as_dict(rule())) == rule()
@@ -71,3 +82,7 @@ def test_rules_become_json_types() -> None:
     assert as_dict(Schedule())["first_week"] == "2010-01-04"
     assert as_dict(AuditRule())["references"] == {"facility_type": "Restaurant"}
     assert as_dict(SelectionRule())["preference_order"][0] == "baseline"  # type: ignore[index]
+
+
+def test_every_metric_of_choice_is_a_column_of_the_evaluations() -> None:
+    assert set(EVALUATION_METRICS) <= set(EVALUATED) <= set(EVALUATIONS.columns)

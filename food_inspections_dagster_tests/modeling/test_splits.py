@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.rules import Schedule
+from food_inspections_dagster.modeling.rules import Schedule, ValidationRule
 from food_inspections_dagster.modeling.splits import (
+    Period,
     anchor_of,
     assert_no_overlap,
     backtest_anchor_of,
     evaluation_window,
     needed_anchors,
+    periods_ending,
+    temporal_config,
     training_window,
     weeks_needed,
 )
@@ -80,3 +83,37 @@ def test_overlap_is_found_in_the_rows_themselves() -> None:
         assert_no_overlap(train, _rows((3, date(2012, 4, 6))))
     with pytest.raises(FoodInspectionsError, match=r"Inspection 2 .*both a training row and a scored row"):
         assert_no_overlap(train, _rows((2, date(2012, 4, 9) + timedelta(days=1))))
+
+
+@given(SCHEDULES)
+def test_with_periods_as_long_as_the_time_between_fits_every_week_is_in_one(schedule: Schedule) -> None:
+    weeks = week_range(schedule.first_week, schedule.first_week + WEEK * (4 * schedule.update_weeks))
+    rule = ValidationRule(test_durations=(schedule.update_weeks,))
+    periods = periods_ending(weeks, schedule, rule)
+    covered = [week for period in periods for week in week_range(period.first, period.last)]
+    assert covered == weeks[1:]
+    for period in periods:
+        assert period.weeks == schedule.update_weeks
+        # One fit made all its lists, and learnt from nothing of it.
+        for week in week_range(period.first, period.last):
+            assert backtest_anchor_of(week, schedule) == period.anchor
+        assert training_window(period.anchor, schedule)[1] < period.first
+
+
+def test_a_period_belongs_to_its_last_week_whatever_other_weeks_are_asked_for() -> None:
+    schedule, rule = Schedule(update_weeks=13), ValidationRule(test_durations=(26, 13))
+    week = date(2010, 7, 5)
+    assert periods_ending([week], schedule, rule) == [
+        Period(date(2010, 4, 5), date(2010, 4, 12), week),
+        Period(date(2010, 1, 4), date(2010, 1, 11), week),
+    ]
+    assert [period.weeks for period in periods_ending([week], schedule, rule)] == [13, 26]
+    assert periods_ending([week - WEEK, week + WEEK], schedule, rule) == []
+    assert periods_ending([FIRST_WEEK], schedule, rule) == []
+
+
+def test_the_calendar_in_the_words_of_triage() -> None:
+    found = temporal_config(Schedule(update_weeks=13, training_window_weeks=156), ValidationRule())
+    assert found["model_update_frequency"] == "13week" and found["test_durations"] == ["13week"]
+    assert found["max_training_histories"] == ["156week"] and found["test_label_timespans"] == ["1week"]
+    assert found["label_start_time"] == "2010-01-04"
