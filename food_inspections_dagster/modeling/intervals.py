@@ -12,7 +12,7 @@ The interval is one of the *rate* among places like this one, not of one visit, 
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -96,8 +96,8 @@ class ScoreIntervals:
             FoodInspectionsError: where the text is something else.
         """
         try:
-            values: dict[str, Any] = json.loads(text)
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            values = {name: tuple(v) if isinstance(v, list) else v for name, v in json.loads(text).items()}
+            return cls(**cast("dict[str, Any]", values))
         except (ValueError, TypeError, AttributeError) as error:
             raise FoodInspectionsError(
                 f"The intervals of the scores cannot be read ({error}): make them again from the backtest."

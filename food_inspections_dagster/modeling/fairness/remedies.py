@@ -45,21 +45,21 @@ def quotas(weight: np.ndarray, size: np.ndarray, places: int) -> np.ndarray:
     No area holds more than its ``size``: what one cannot fill goes to the others in proportion. Equal remainders go to
     the first area by name.
     """
-    held = np.zeros(len(size), dtype=np.int64)
+    filled = np.zeros(len(size), dtype=np.int64)
     places = min(places, int(size.sum()))
-    while (left := places - int(held.sum())) > 0:
-        open_areas = held < size
+    while (left := places - int(filled.sum())) > 0:
+        open_areas = filled < size
         if not weight[open_areas].sum() > 0:
-            weight = np.where(open_areas, size - held, 0).astype(np.float64)
+            weight = np.where(open_areas, size - filled, 0).astype(np.float64)
         share = np.where(open_areas, weight, 0.0)
         exact = share * (left / share.sum())
-        whole = np.minimum(np.floor(exact + 1e-9).astype(np.int64), size - held)
+        whole = np.minimum(np.floor(exact + 1e-9).astype(np.int64), size - filled)
         # By the remainder, then by name, among those that still have room.
-        room = open_areas & (whole < size - held)
+        room = open_areas & (whole < size - filled)
         by_remainder = np.lexsort((np.arange(len(size)), -np.round(exact - whole, 9), ~room))
         whole[by_remainder[: min(left - int(whole.sum()), int(room.sum()))]] += 1
-        held += whole
-    return held
+        filled += whole
+    return filled
 
 
 def _with_quotas(score: np.ndarray, area: np.ndarray, order: np.ndarray, places: int, by_finds: bool) -> np.ndarray:
