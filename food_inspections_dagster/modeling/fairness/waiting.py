@@ -36,9 +36,10 @@ def list_effects(
         rule: its window, its periods (counted back from the week) and the level of its intervals.
     """
     prepared = {group: _Effects(rows[group], attributes, rule) for group in {*selected.values()} - {None} if group}
-    parts = [prepared[group].of(week) for week, group in selected.items() if group is not None]
-    parts = [part for part in parts if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else schemas.empty(LIST_EFFECTS)
+    tables = [table for week, group in selected.items() if group is not None for table in prepared[group].of(week)]
+    if not tables:
+        return schemas.empty(LIST_EFFECTS)
+    return schemas.typed({name: np.concatenate([table[name] for table in tables]) for name in tables[0]}, LIST_EFFECTS)
 
 
 class _Effects:
@@ -61,7 +62,8 @@ class _Effects:
         # A period of 13 weeks is whole in four windows, which lie 13 weeks apart.
         self._period = functools.lru_cache(maxsize=2 * rule.evaluation_weeks)(self._days_earlier)
 
-    def of(self, week: date) -> pd.DataFrame:
+    def of(self, week: date) -> list[dict[str, np.ndarray]]:
+        """Return the columns of ``LIST_EFFECTS`` for the window that ends with ``week``, by attribute."""
         first, last = evaluation_window(week, self.rule.evaluation_weeks)
         span = frames.span(self.week, first, last)
         period, parts = WEEK * self.rule.period_weeks, []
@@ -89,7 +91,7 @@ class _Effects:
                     "high": (mean + reach)[at],
                 }
             )
-        return schemas.typed({name: np.concatenate([t[name] for t in tables]) for name in tables[0]}, LIST_EFFECTS)
+        return tables
 
     def _days_earlier(self, first: date, last: date) -> np.ndarray:
         span = frames.span(self.week, first, last)
@@ -110,10 +112,12 @@ def clustered_means(
     n = np.bincount(group, minlength=groups)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(group, weights=values, minlength=groups) / n
-        each, member = np.unique(np.stack([group, cluster]), axis=1, return_inverse=True)
-        residual = np.bincount(member, weights=values - mean[group], minlength=each.shape[1])
-        square = np.bincount(each[0], weights=residual**2, minlength=groups)
-        clusters = np.bincount(each[0], minlength=groups)
+        base = int(cluster.max(initial=0)) + 1
+        each, member = np.unique(group * base + cluster, return_inverse=True)
+        group_of = each // base
+        residual = np.bincount(member, weights=values - mean[group], minlength=len(each))
+        square = np.bincount(group_of, weights=residual**2, minlength=groups)
+        clusters = np.bincount(group_of, minlength=groups)
         error = np.sqrt(clusters / (clusters - 1) * square) / n
     error[clusters < 2] = np.nan
     return mean, error
