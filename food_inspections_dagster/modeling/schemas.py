@@ -312,6 +312,27 @@ CROSS_VALIDATIONS = schema(
         },
     },
     _ordered("roc_auc_low", "roc_auc", "roc_auc_high"),
+LIST_EFFECTS = schema(
+    "list_effects",
+    "Who gains and who waits: how many days earlier, by group, the visits that found something would have come in the "
+    "order of the scores.",
+    ["week", "attribute", "group"],
+    {
+        "week": _WEEK,
+        "attribute": column(TEXT, "Attribute, such as side or community_area; overall for all rows", _NOT_EMPTY),
+        "group": _GROUP,
+        "rows": column(COUNT, _GROUP_SIZE, pandera.Check.ge(1)),
+        "positives": column(COUNT, "Those that found something", _NOT_NEGATIVE),
+        "days_earlier": column(
+            NUMBER,
+            "Mean days between the date of these and the one that they would have had in the order of the scores; "
+            "negative: later. Null without one",
+            null=True,
+        ),
+        "low": column(NUMBER, "Lower end of its interval, clustered by establishment", null=True),
+        "high": column(NUMBER, "Upper end of its interval", null=True),
+    },
+    _ordered("low", "days_earlier", "high"),
 )
 
 SCORES = schema(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.modeling.algorithms import Inputs
-from food_inspections_dagster.modeling.explanations import Phrase, reasons
+from food_inspections_dagster.modeling.explanations import Phrase, reasons, rests_on
 from food_inspections_dagster.modeling.persistence import FittedModel
 
 REASONS = 3
@@ -39,6 +39,11 @@ def rank(
     features: pd.DataFrame,
     as_of_date: date,
     phrases: Mapping[str, Phrase],
+    *,
+    about: Mapping[str, str] = MappingProxyType({}),
+    subject: Mapping[str, str] = MappingProxyType({}),
+    visits: np.ndarray | None = None,
+    located: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Rank a cohort by probability, highest first.
 
@@ -49,6 +54,9 @@ def rank(
         features: the features of the same rows, as of ``as_of_date``.
         as_of_date: day before which everything used was known.
         phrases: how to say each feature.
+        about, subject: what each feature is about, and of what it speaks; see ``reasons``.
+        visits, located: past inspections of each establishment, and whether its location is known (rows,). Where a
+            score rests on little, the last reason says so.
 
     Returns:
         The cohort in order of rank with the columns of ``SCORE_TYPES``: the probability, the rank from 1 (ties in the
@@ -59,10 +67,16 @@ def rank(
     order = np.lexsort((cohort["establishment_id"].to_numpy(dtype=object), -score))
     ranked = cohort.iloc[order].reset_index(drop=True)
     explained = features.iloc[order[: model.algorithm.explained_ranks]].reset_index(drop=True)
-    why = reasons(model, explained, phrases, top=REASONS)
+    why = reasons(model, explained, phrases, top=REASONS, about=about, subject=subject)
     phrase_of = np.full((len(ranked), REASONS), None, dtype=object)
     at = (why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1)
     phrase_of[at] = why["phrase"].to_numpy(object)
+    if visits is not None:
+        known = np.ones(len(ranked), dtype=bool) if located is None else located[order]
+        given = (phrase_of != np.array(None)).sum(axis=1)
+        for row, words in enumerate(rests_on(visits[order], known)):
+            if words:
+                phrase_of[row, min(REASONS - 1, int(given[row]))] = words
     behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
     for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
         behind[row][feature] = round(contribution, 6)

@@ -62,11 +62,11 @@ def test_a_first_visit_is_known_by_its_licence() -> None:
 def test_random_histories_against_row_by_row() -> None:
     rng = np.random.default_rng(3)
     n = 150
+    names, streets = [None, "A", "B 1", "B", "C", "D 2", "E", "F", "G"], [None, "1 X", "2 X", "3 X", "4 X"]
     rows = [
-        (f"L{rng.integers(40)}", int(rng.integers(200)), [None, "A", "B 1", "B", "C", "D 2", "E", "F", "G"][rng.integers(9)],
-         [None, "1 X", "2 X", "3 X", "4 X"][rng.integers(5)])
+        (f"L{rng.integers(40)}", int(rng.integers(200)), names[rng.integers(9)], streets[rng.integers(5)])
         for _ in range(n)
-    ]  # fmt: skip
+    ]
     records = _records(*rows)
     asked = [(f"L{rng.integers(42)}", int(rng.integers(220))) for _ in range(200)]
     expected = []

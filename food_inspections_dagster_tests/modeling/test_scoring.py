@@ -1,6 +1,7 @@
 import json
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -51,6 +52,25 @@ def test_only_the_places_that_the_algorithm_explains_get_reasons(
     ranked = rank(models["knn"], "group", some[["establishment_id"]], some, date(2010, 10, 11), PHRASES)
     assert ranked["reason_1"].notna().sum() == 7 and ranked["reason_1"][:7].notna().all()
     assert (ranked["contributions"][7:] == "{}").all()
+
+
+def test_a_score_that_rests_on_little_says_so_in_its_last_reason(
+    models: dict[str, FittedModel], some: pd.DataFrame
+) -> None:
+    model, day = models["xgboost"], date(2010, 10, 11)
+    visits = np.arange(len(some)) % 3
+    plain = rank(model, "g", some[["establishment_id"]], some, day, PHRASES)
+    ranked = rank(model, "g", some[["establishment_id"]], some, day, PHRASES, visits=visits)
+    past = dict(zip(some["establishment_id"], visits.tolist(), strict=True))
+    words = {0: "never inspected before", 1: "known from one visit only"}
+    columns = ["reason_1", "reason_2", "reason_3"]
+    lines = (table[columns].itertuples(index=False) for table in (plain, ranked))
+    for before, after, place in zip(*lines, ranked["establishment_id"], strict=True):
+        given = [phrase for phrase in before if not pd.isna(phrase)]
+        expected = given if past[place] == 2 else [*given[:2], words[past[place]]]
+        assert [phrase for phrase in after if not pd.isna(phrase)] == expected
+    unknown = rank(model, "g", some[["establishment_id"]], some, day, PHRASES, visits=visits, located=visits < 2)
+    assert (unknown[columns] == "its location is unknown").any(axis=1).sum() == (visits == 2).sum()
 
 
 def test_no_cohort_gives_no_rows(models: dict[str, FittedModel], some: pd.DataFrame) -> None:

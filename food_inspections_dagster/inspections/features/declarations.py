@@ -103,6 +103,11 @@ class _Number(float):
             return yes if self else no
         if spec == "times" and self == 1:
             return "once"
+        # Nobody counts more than two months in days.
+        if spec == "days" and self >= 730:
+            return f"{self / 365.25:.0f} years"
+        if spec == "days" and self >= 60:
+            return f"{self / 30.44:.0f} months"
         if spec.endswith("s"):
             return f"{float(self):.0f} {spec.removesuffix('s') if self == 1 else spec}"
         return super().__format__(spec)

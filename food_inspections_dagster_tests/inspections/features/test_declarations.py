@@ -6,8 +6,13 @@ def test_reasons_read_well():
     say = {feature.name: feature.say for feature in FEATURES}
     assert say["failures_3y"](2.0) == "failed 2 times in the last 3 years"
     assert say["failures_3y"](1.0) == "failed once in the last 3 years"
-    assert say["zip_fail_rate_90d"](0.3149) == "31% of inspections in its zip code failed in the last 90 days"
+    assert say["zip_fail_rate_90d"](0.3149) == "31% of inspections in this zip code failed in the last 90 days"
     assert say["code_2018_38_3y"](1.0) == "1 inspection in the last 3 years found insects, rodents or animals"
+    assert say["days_since_last_failure"](1.0) == "its last failed inspection was 1 day ago"
+    assert say["days_since_last_failure"](59.0) == "its last failed inspection was 59 days ago"
+    assert say["days_since_last_failure"](61.0) == "its last failed inspection was 2 months ago"
+    assert say["age_days"](3400.0) == "known for 9 years"
+    assert say["last_result"]("Fail") == "its last inspection ended with: Fail"
     assert say["is_first_visit"](1.0) == "it has no record yet"
     assert say["is_first_visit"](0.0) == "it has been visited before"
 

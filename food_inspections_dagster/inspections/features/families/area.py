@@ -29,7 +29,7 @@ from food_inspections_dagster.inspections.timelines import Ints, Questions, enco
 # Areas whose recent rates an establishment shares, and the windows, in days, that hold enough inspections of
 # each.
 AREAS: dict[str, tuple[str, tuple[int, ...]]] = {
-    "zip": ("in its zip code", (28, 90, 365)),
+    "zip": ("in this zip code", (28, 90, 365)),
     "cell": ("within about 1 km", (90, 365)),
     "address": ("at its address", (1095,)),
     "chain": ("under the same name", (1095,)),

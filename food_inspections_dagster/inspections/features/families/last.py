@@ -32,17 +32,18 @@ def _last_type(past: Past) -> pa.Array:
 
 def _features() -> Iterator[Feature]:
     for name, (words, which) in INSPECTIONS.items():
+        briefly = words.removesuffix(" with a decision")
         yield categorical(
             f"{name}_result",
             f"Result of its {words}",
-            f"its {words} ended with: {{value}}",
+            f"its {briefly} ended with: {{value}}",
             partial(_result, which=which),
         )
         for severity in ("critical", "serious", "minor"):
             yield numeric(
                 f"{name}_{severity}_count",
                 f"Violations listed, {severity}, at its {words}",
-                f"{{value:{severity} violations}} at its {words}",
+                f"{{value:{severity} violations}} at its {briefly}",
                 COUNT,
                 partial(_violations, which=which, severity=severity),
             )

@@ -26,11 +26,11 @@ def _risk(past: Past) -> Any:
 FAMILY = Family(
     "profile",
     (
-        categorical("known_facility_type", "Kind of facility, as last known", "it is a: {value}", _facility_type),
+        categorical("known_facility_type", "Kind of facility, as last known", "kind of place: {value}", _facility_type),
         numeric(
             "known_risk",
             "The City's risk class, as last known (1 high, 3 low)",
-            "the City's risk class is {value:.0f}",
+            "the City puts it in risk class {value:.0f} of 3",
             RISKS,
             _risk,
         ),

@@ -61,14 +61,14 @@ def _features() -> Iterator[Feature]:
     yield numeric(
         "unreached_3y",
         "Visits that found no entry or a place not ready in the last 3 years",
-        "{value:visits} without entry in the last 3 years",
+        "{value:visits} in the last 3 years ended without an inspection",
         COUNT,
         count(lambda past: past.records.where("results", "No Entry", "Not Ready"), WINDOWS["3y"]),
     )
     yield numeric(
         "closures_ever",
         "Visits that found it closed or gone, ever",
-        "found closed {value:times} before",
+        "inspectors found it closed {value:times} before",
         COUNT,
         count(lambda past: past.records.closed, None),
     )
