@@ -312,6 +312,8 @@ CROSS_VALIDATIONS = schema(
         },
     },
     _ordered("roc_auc_low", "roc_auc", "roc_auc_high"),
+)
+
 LIST_EFFECTS = schema(
     "list_effects",
     "Who gains and who waits: how many days earlier, by group, the visits that found something would have come in the "
