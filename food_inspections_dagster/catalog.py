@@ -110,7 +110,10 @@ EVALUATIONS_AT_K = _table("monitoring", method.EVALUATIONS_AT_K)
 AUDITIONS = _table("monitoring", method.AUDITIONS)
 BIAS_REPORT = _table("monitoring", method.with_label(method.BIAS_REPORT))
 BIAS_VERDICTS = _table("monitoring", method.with_label(method.BIAS_VERDICTS))
+LIST_EFFECTS = _table("monitoring", method.with_label(method.LIST_EFFECTS))
+REMEDY_PRICES = _table("monitoring", method.with_label(method.REMEDY_PRICES))
 SCORES = _table("predictions", method.SCORES)
+AREA_NOTES = _table("predictions", method.AREA_NOTES)
 
 
 def model(group: str) -> Documents:
@@ -133,7 +136,10 @@ FIXED: dict[str, Entry] = {
         SELECTED_MODEL,
         BIAS_REPORT,
         BIAS_VERDICTS,
+        LIST_EFFECTS,
+        REMEDY_PRICES,
         SCORES,
+        AREA_NOTES,
     )
 }
 TABLES = {str(entry): entry for entry in FIXED.values() if isinstance(entry, Table)}

@@ -110,6 +110,26 @@ def reasons(
     )
 
 
+def by_subject(model: FittedModel, contributions: np.ndarray, subject: Mapping[str, str]) -> np.ndarray:
+    """Return contributions in which the features of a subject speak with one voice, float64 (rows, features).
+
+    Features of one subject tell nearly the same, and a linear model sets them against each other: one adds what the
+    next takes away. Their sum stands at the feature that adds most in its direction, and the others are 0.
+    """
+    names = [name for name, _ in model.features]
+    members: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        members.setdefault(subject.get(name, name), []).append(at)
+    out = np.zeros_like(contributions)
+    rows = np.arange(len(contributions))
+    for columns in members.values():
+        part = contributions[:, columns]
+        total = part.sum(axis=1)
+        loudest = (part * np.sign(total)[:, None]).argmax(axis=1)
+        out[rows, np.array(columns)[loudest]] = total
+    return out
+
+
 def _chosen(strength: np.ndarray, kind: np.ndarray, subject: Sequence[str], top: int) -> list[list[int]]:
     """Return for each row the features that are its reasons, in their order."""
     worthy = (strength > 0) & (strength >= LEAST_SHARE * strength.max(axis=1, initial=0)[:, None])

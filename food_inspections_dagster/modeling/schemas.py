@@ -374,5 +374,37 @@ SCORES = schema(
         "model_id": column(TEXT, "Content hash of the model", _NOT_EMPTY),
         "as_of_date": column(DATE, "Data cut-off: only records dated before this day were used"),
     },
-    _ordered("expected_find_low", "expected_find", "expected_find_high"),
+)
+
+AREA_NOTES = schema(
+    "area_notes",
+    "What holds for a whole zip code among the first places of a list, said once.",
+    ["week", "label", "zip"],
+    {
+        "week": column(DATE, "Monday of the week that has ended (partition)", MONDAY),
+        "label": _LABEL,
+        "zip": column(TEXT, "Zip code", _NOT_EMPTY),
+        "places": column(COUNT, "Of the first places of the list, those in it", pandera.Check.ge(1)),
+        "sentence": column(TEXT, "What about it raises the risk of its places most", _NOT_EMPTY),
+    },
+)
+
+REMEDY_PRICES = schema(
+    "remedy_prices",
+    "What each remedy would cost and give: the weekly lists of the evaluation window made without and with it.",
+    ["week", "kind", "attribute", "basis"],
+    {
+        "week": _WEEK,
+        "kind": column(TEXT, "quota or rerank", _NOT_EMPTY),
+        "attribute": column(TEXT, "Whose groups get their share", _NOT_EMPTY),
+        "basis": column(TEXT, "In proportion to what", _NOT_EMPTY),
+        "places": column(COUNT, "Places on the lists of the window", _NOT_NEGATIVE),
+        "finds_without": column(COUNT, "Finds on these places without the remedy", _NOT_NEGATIVE),
+        "finds_with": column(COUNT, "Finds with it", _NOT_NEGATIVE),
+        "days_without": column(NUMBER, "Days by which finds come earlier without it", null=True),
+        "days_with": column(NUMBER, "And with it", null=True),
+        "disparity_without": column(NUMBER, "Largest disparity of the judged metrics without it; null where undefined", null=True),
+        "disparity_with": column(NUMBER, "And with it", null=True),
+        "sentence": column(TEXT, "The price in words", _NOT_EMPTY),
+    },
 )

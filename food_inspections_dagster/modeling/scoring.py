@@ -1,7 +1,8 @@
-"""The list of a week: who is most likely to fail, in order, and why."""
+"""The list of a week: who is to be inspected first, how surely, and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -11,19 +12,31 @@ import pyarrow as pa
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.modeling.algorithms import Inputs
-from food_inspections_dagster.modeling.explanations import Phrase, reasons, rests_on
-from food_inspections_dagster.modeling.persistence import FittedModel
+from food_inspections_dagster.modeling.explanations import Phrase, area_notes, by_subject, reasons, rests_on
+from food_inspections_dagster.modeling.fairness.remedies import remedied
+from food_inspections_dagster.modeling.intervals import ScoreIntervals
+from food_inspections_dagster.modeling.persistence import FittedModel, answers
+from food_inspections_dagster.modeling.rules import RemedyRule
 
 REASONS = 3
+#: Areas are spoken of where they hold one of the first so many places of a list.
+NOTED_PLACES = 100
 
 #: Columns that ``rank`` adds to the cohort's.
 SCORE_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
     {
-        "score": pa.float64(),
         "rank": pa.int32(),
+        "expected_find_rank": pa.int32(),
+        "own_risk_rank": pa.int32(),
+        "expected_find": pa.float64(),
+        "expected_find_low": pa.float64(),
+        "expected_find_high": pa.float64(),
+        "own_risk": pa.float64(),
+        "priority": pa.float64(),
         "reason_1": pa.string(),
         "reason_2": pa.string(),
         "reason_3": pa.string(),
+        "caution": pa.string(),
         "contributions": pa.string(),
         "model_group": pa.string(),
         "model_id": pa.string(),
@@ -32,64 +45,126 @@ SCORE_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True)
+class Wording:
+    """How features are spoken of.
+
+    Attributes:
+        phrases: says the value of each.
+        about: what each is about; see ``explanations.ABOUT``.
+        subject: of what each speaks: what features of one subject add is added up, and said once.
+    """
+
+    phrases: Mapping[str, Phrase]
+    about: Mapping[str, str] = field(default_factory=dict)
+    subject: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a list is put in order.
+
+    Attributes:
+        surroundings: their weight in the priority; see ``persistence.answers``.
+        remedy: what gives every area its share; nothing by default.
+        places: how many places of the list the remedy's quotas hold in.
+    """
+
+    surroundings: float
+    remedy: RemedyRule = RemedyRule()
+    places: int = 0
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A list and what is to be said of its areas.
+
+    Attributes:
+        rows: the cohort in the order of the list with the columns of ``SCORE_TYPES``.
+        notes: ``explanations.AREA_NOTE_TYPES``, of the zip codes of its first places.
+    """
+
+    rows: pd.DataFrame
+    notes: pd.DataFrame
+
+
 def rank(
     model: FittedModel,
     model_group: str,
     cohort: pd.DataFrame,
     features: pd.DataFrame,
     as_of_date: date,
-    phrases: Mapping[str, Phrase],
-    *,
-    about: Mapping[str, str] = MappingProxyType({}),
-    subject: Mapping[str, str] = MappingProxyType({}),
-    visits: np.ndarray | None = None,
-    located: np.ndarray | None = None,
-) -> pd.DataFrame:
-    """Rank a cohort by probability, highest first.
+    wording: Wording,
+    order: Order,
+    intervals: ScoreIntervals,
+    areas: Sequence[str] | None = None,
+) -> Ranking:
+    """Rank a cohort by priority, highest first.
 
     Args:
         model: the selected model.
         model_group: its group's name.
-        cohort: one row per establishment, with ``establishment_id``; its columns are kept.
+        cohort: one row per establishment, with ``establishment_id``, ``zip``, ``latitude`` and ``visits`` (inspections
+            so far); its columns are kept.
         features: the features of the same rows, as of ``as_of_date``.
         as_of_date: day before which everything used was known.
-        phrases: how to say each feature.
-        about, subject: what each feature is about, and of what it speaks; see ``reasons``.
-        visits, located: past inspections of each establishment, and whether its location is known (rows,). Where a
-            score rests on little, the last reason says so.
+        wording: how to speak of features.
+        order: how to put the list in order.
+        intervals: of expected_find, from past weeks.
+        areas: the remedy's group of each row, where there is a remedy.
 
     Returns:
-        The cohort in order of rank with the columns of ``SCORE_TYPES``: the probability, the rank from 1 (ties in the
-        order of ``establishment_id``), up to three reasons in words, and the contributions behind them as JSON
-        (feature to log-odds).
+        Ties stand in the order of ``establishment_id``. A row has up to three reasons in words, the contributions
+        behind them as JSON (feature to score units), and a caution where its score rests on little.
     """
-    score = model.predict(Inputs.of(features, model.features))
-    order = np.lexsort((cohort["establishment_id"].to_numpy(dtype=object), -score))
-    ranked = cohort.iloc[order].reset_index(drop=True)
-    explained = features.iloc[order[: model.algorithm.explained_ranks]].reset_index(drop=True)
-    why = reasons(model, explained, phrases, top=REASONS, about=about, subject=subject)
+    (of_model,) = answers([model], Inputs.of(features, model.features), order.surroundings)
+    identity = cohort["establishment_id"].to_numpy(dtype=object)
+    area = frames.codes(pd.Series(areas, dtype="string[pyarrow]")) if areas is not None else np.zeros(len(cohort), int)
+    listed = remedied(order.remedy, of_model.priority, area, order.places, identity)
+    ranked = cohort.iloc[listed].reset_index(drop=True)
+    explained = features.iloc[listed[: model.algorithm.explained_ranks]].reset_index(drop=True)
+    contributions = by_subject(model, model.contributions(explained), wording.subject)
+    why = reasons(
+        model, explained, wording.phrases, REASONS, about=wording.about, subject=wording.subject,
+        contributions=contributions,
+    )  # fmt: skip
     phrase_of = np.full((len(ranked), REASONS), None, dtype=object)
     at = (why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1)
     phrase_of[at] = why["phrase"].to_numpy(object)
-    if visits is not None:
-        known = np.ones(len(ranked), dtype=bool) if located is None else located[order]
-        given = (phrase_of != np.array(None)).sum(axis=1)
-        for row, words in enumerate(rests_on(visits[order], known)):
-            if words:
-                phrase_of[row, min(REASONS - 1, int(given[row]))] = words
     behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
     for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
         behind[row][feature] = round(contribution, 6)
+    low, high = intervals.apply(of_model.expected_find[listed])
+    located = ranked["latitude"].notna().to_numpy(dtype=bool)
     added = frames.table(
         {
-            "score": score[order],
             "rank": np.arange(1, len(ranked) + 1, dtype=np.int32),
+            "expected_find_rank": _places(of_model.expected_find, identity)[listed],
+            "own_risk_rank": _places(of_model.own_risk, identity)[listed],
+            "expected_find": of_model.expected_find[listed],
+            "expected_find_low": low,
+            "expected_find_high": high,
+            "own_risk": of_model.own_risk[listed],
+            "priority": of_model.priority[listed],
             **{f"reason_{place + 1}": phrase_of[:, place] for place in range(REASONS)},
-            "contributions": [json.dumps(contributions) for contributions in behind],
+            "caution": rests_on(ranked["visits"].to_numpy(dtype=np.int64), located),
+            "contributions": [json.dumps(of_row) for of_row in behind],
             "model_group": [model_group] * len(ranked),
             "model_id": [model.model_id] * len(ranked),
             "as_of_date": [as_of_date] * len(ranked),
         },
         SCORE_TYPES,
     )
-    return pd.concat([ranked, added], axis=1)
+    first = min(NOTED_PLACES, len(explained))
+    zips = [None if code is None else str(code) for code in frames.texts(ranked["zip"])[:first]]
+    notes = area_notes(
+        model, explained.iloc[:first], zips, wording.phrases, wording.about, contributions=contributions[:first]
+    )
+    return Ranking(pd.concat([ranked, added], axis=1), notes)
+
+
+def _places(score: np.ndarray, identity: np.ndarray) -> np.ndarray:
+    """Return the rank of each row from 1, the highest score first; int32 (rows,)."""
+    places = np.empty(len(score), dtype=np.int32)
+    places[np.lexsort((identity, -score))] = np.arange(1, len(score) + 1, dtype=np.int32)
+    return places

@@ -11,6 +11,8 @@ from food_inspections_dagster.catalog import (
     BIAS_REPORT,
     BIAS_VERDICTS,
     FEATURE_MATRIX,
+    LIST_EFFECTS,
+    REMEDY_PRICES,
     SELECTED_MODEL,
 )
 from food_inspections_dagster.defs.bias.checks import in_use, rules
@@ -19,7 +21,10 @@ from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, prot
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.fairness.remedies import prices
+from food_inspections_dagster.modeling.fairness.waiting import list_effects
 from food_inspections_dagster.modeling.plots import disparity_chart
+from food_inspections_dagster.modeling.rules import RemedyRule
 from food_inspections_dagster.modeling.splits import audited_anchors
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import trailing
@@ -39,13 +44,27 @@ TABLES = (
         "What the audit means for each group, in a sentence, and for the whole list (attribute 'overall'). "
         "Grain: one row per label, attribute and group, in the weeks in which models are fitted. Source: bias_report.",
     ),
+    Output(
+        LIST_EFFECTS,
+        "Who gains and who waits: days by which the visits that found something would have come earlier, by group. "
+        "Grain: one row per label, attribute and group, in the weeks in which models are fitted. Source: the same rows.",
+    ),
+    Output(
+        REMEDY_PRICES,
+        "What quotas and re-ranking would cost in finds and days, and what they would give. Grain: one row per label and "
+        "remedy, in the weeks in which models are fitted. Source: the same rows.",
+    ),
 )
+#: Remedies that are priced, whichever is in force.
+REMEDIES = (("quota", "cohort"), ("quota", "expected_finds"), ("rerank", "cohort"))
 
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that audits the model in use whenever models are fitted."""
     rule, schedule, labels = settings.bias, settings.models.schedule, settings.models.labels
-    window = trailing(rule.evaluation_weeks)
+    selection = settings.selection
+    remedies = [RemedyRule(kind, settings.remedy.attribute, basis) for kind, basis in REMEDIES]
+    window = trailing(max(rule.evaluation_weeks, selection.evaluation_weeks))
 
     @stage(
         *TABLES,
@@ -55,7 +74,7 @@ def stages(settings: Settings) -> list[Stage]:
             "backtest_scores": Input(BACKTEST_SCORES, window, SCORE_COLUMNS),
             "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
         },
-        reads={"rule": rule, "schedule": schedule, "labels": labels},
+        reads={"rule": rule, "schedule": schedule, "labels": labels, "selection": selection, "remedies": remedies},
         rules=rules(rule, schedule, labels),
     )
     def audit(
@@ -66,7 +85,8 @@ def stages(settings: Settings) -> list[Stage]:
     ) -> Made:
         anchors = audited_anchors(weeks, schedule)
         attributes = protected_attributes(feature_matrix)
-        reports, verdicts, charts = [], [], {}
+        parts: dict[str, list[pd.DataFrame]] = {output.entry.asset: [] for output in TABLES}
+        charts = {}
         for label in labels:
             selected = in_use(selected_model, anchors, label)
             rows = {
@@ -75,15 +95,23 @@ def stages(settings: Settings) -> list[Stage]:
                 if group in selected.values()
             }
             report = fairness.audit_weeks(rows, rule, selected)
-            reports.append(report.table.assign(label=label))
-            verdicts.append(fairness.with_overall(report).assign(label=label))
+            made = {
+                BIAS_REPORT: report.table,
+                BIAS_VERDICTS: fairness.with_overall(report),
+                LIST_EFFECTS: list_effects(rows, rule.attributes, selected, selection),
+                REMEDY_PRICES: prices(rows, selected, remedies, rule, selection.period_weeks),
+            }
+            for entry, table in made.items():
+                parts[entry.asset].append(table.assign(label=label))
             newest = report.table[report.table["week"] == anchors[-1]] if anchors else report.table
             if len(newest):
                 title = f"False positive rate by facility type, {label}, week of {anchors[-1]}"
                 charts[f"disparity_{label}"] = image(disparity_chart(newest, "facility_type", "fpr", rule, title))
         values = {
-            entry.asset: schemas.typed(pd.concat(parts, ignore_index=True), entry.schema)
-            for entry, parts in ((BIAS_REPORT, reports), (BIAS_VERDICTS, verdicts))
+            output.entry.asset: schemas.typed(
+                pd.concat(parts[output.entry.asset], ignore_index=True), output.entry.schema
+            )
+            for output in TABLES
         }
         return Made(values, {BIAS_REPORT.asset: {weeks[-1]: charts}})
 

@@ -6,17 +6,20 @@ area's count in the first m places lies between the floor and the ceiling of its
 unless a department decides so. The same scores give the same order, whatever the order of the rows.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from food_inspections_dagster import frames
+from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
 from food_inspections_dagster.modeling.fairness.disparities import crosstabs, disparities
 from food_inspections_dagster.modeling.rules import AuditRule, RemedyRule
-from food_inspections_dagster.modeling.schemas import CELLS
+from food_inspections_dagster.modeling.schemas import CELLS, REMEDY_PRICES
+from food_inspections_dagster.modeling.splits import evaluation_window
 
 
 def remedied(
@@ -187,6 +190,43 @@ def price_of(rule: RemedyRule, rows: pd.DataFrame, audit: AuditRule, period_week
         "",
     )
     return Price(**{**price.__dict__, "sentence": _in_words(price)})
+
+
+def prices(
+    rows: Mapping[str, pd.DataFrame],
+    selected: Mapping[date, str | None],
+    remedies: Sequence[RemedyRule],
+    audit: AuditRule,
+    period_weeks: int = 13,
+) -> pd.DataFrame:
+    """Return ``REMEDY_PRICES``: what each remedy costs in the evaluation window that ends with each week.
+
+    Args:
+        rows: by model group its backtest rows, ``with_attributes``.
+        selected: the selected group by week; a week without one, or without rows, has no rows here.
+    """
+    records = []
+    for week, group in selected.items():
+        if group is None:
+            continue
+        first, last = evaluation_window(week, audit.evaluation_weeks)
+        days = frames.days(rows[group]["week"])
+        window = rows[group][(days >= np.datetime64(first)) & (days <= np.datetime64(last))]
+        for remedy in remedies if len(window) else ():
+            price = price_of(remedy, window, audit, period_weeks)
+            largest = [None if value is None or np.isinf(value) else value for value in price.disparity]
+            records.append(
+                {
+                    "week": week,
+                    **{name: getattr(remedy, name) for name in ("kind", "attribute", "basis")},
+                    "places": price.places,
+                    **dict(zip(("finds_without", "finds_with"), price.finds, strict=True)),
+                    **dict(zip(("days_without", "days_with"), price.days, strict=True)),
+                    **dict(zip(("disparity_without", "disparity_with"), largest, strict=True)),
+                    "sentence": price.sentence,
+                }
+            )
+    return schemas.typed(pd.DataFrame(records, columns=list(REMEDY_PRICES.columns)), REMEDY_PRICES)
 
 
 def _orders(
