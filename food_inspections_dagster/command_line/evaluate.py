@@ -24,7 +24,7 @@ from food_inspections_dagster.modeling.splits import Period
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, Recipe, TrainingRows
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
-from food_inspections_dagster.weeks import WEEK, monday, week_range
+from food_inspections_dagster.weeks import monday, week_range
 
 CODE_VERSION = "evaluation"  # nothing of an evaluation is stored
 _COLUMNS = {
@@ -108,8 +108,8 @@ def _print(console: Console, holdout: Holdout, label: str, table: pd.DataFrame) 
     first = everybody.iloc[0]
     console.print(
         f"\n[bold]{label}[/bold]: learnt until {holdout.train_until}, judged on {first['rows']:,} inspections of "
-        f"{first['establishments']:,} establishments until {holdout.test_until}, {first['positives']:,} of them positive; "
-        f"a random order: {first['mean_days_earlier_random']:+.1f} days."
+        f"{first['establishments']:,} establishments until {holdout.test_until}, {first['positives']:,} of them "
+        f"positive; a random order: {first['mean_days_earlier_random']:+.1f} days."
     )
     for kind in ("all", "cohort"):
         for subset in table[table["subset_kind"] == kind]["subset"].unique():
@@ -162,7 +162,9 @@ def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, m
         alone = scored(lambda other, family=family: other == family)
         for words, other in (("left out", without), ("alone", alone)):
             result = paired(
-                other["expected_find"].to_numpy(dtype=float), reference["expected_find"].to_numpy(dtype=float), inspections
+                other["expected_find"].to_numpy(dtype=float),
+                reference["expected_find"].to_numpy(dtype=float),
+                inspections,
             )
             table.add_row(family, str(count) if words == "left out" else "", words, *_differences(result))
     console.print(table)

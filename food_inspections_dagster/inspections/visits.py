@@ -35,7 +35,9 @@ def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) 
     if assignments is not None and len(assignments):
         known = pd.Series(frames.texts(assignments["inspector"]), assignments["inspection_id"].to_numpy(dtype=np.int64))
         named = known[~known.index.duplicated()].reindex(ids)
-        inspector = pa.array(named.where(named.notna(), inspector.to_pandas().to_numpy()), pa.string(), from_pandas=True)
+        inspector = pa.array(
+            named.where(named.notna(), inspector.to_pandas().to_numpy()), pa.string(), from_pandas=True
+        )
     columns = {
         **{name: feature_rows[name] for name in VISIT_COLUMNS[:5]},
         "first_visit": feature_rows[_FIRST_VISIT].to_numpy(dtype=np.float32, na_value=0) > 0,

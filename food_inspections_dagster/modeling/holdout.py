@@ -15,7 +15,7 @@ import pyarrow as pa
 from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
-from food_inspections_dagster.modeling.persistence import load, answers
+from food_inspections_dagster.modeling.persistence import answers, load
 from food_inspections_dagster.modeling.rules import Schedule
 from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
 from food_inspections_dagster.modeling.splits import weeks_needed

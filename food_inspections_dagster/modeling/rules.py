@@ -169,9 +169,7 @@ class Target:
     def __post_init__(self) -> None:
         require(self.label in LABELS, f"The label '{self.label}' is unknown: {nearest(self.label, LABELS)}.")
         for outcome, weight in self.weights.items():
-            require(
-                outcome in OUTCOMES, f"The target of {self.label} names '{outcome}': {nearest(outcome, OUTCOMES)}."
-            )
+            require(outcome in OUTCOMES, f"The target of {self.label} names '{outcome}': {nearest(outcome, OUTCOMES)}.")
             require(weight > 0, f"The weight of {outcome} in the target of {self.label} is {weight}: give 1 or more.")
         require(self.label in self.weights, f"The target of {self.label} leaves {self.label} out: give it a weight.")
 

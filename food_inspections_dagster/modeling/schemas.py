@@ -403,7 +403,9 @@ REMEDY_PRICES = schema(
         "finds_with": column(COUNT, "Finds with it", _NOT_NEGATIVE),
         "days_without": column(NUMBER, "Days by which finds come earlier without it", null=True),
         "days_with": column(NUMBER, "And with it", null=True),
-        "disparity_without": column(NUMBER, "Largest disparity of the judged metrics without it; null where undefined", null=True),
+        "disparity_without": column(
+            NUMBER, "Largest disparity of the judged metrics without it; null where undefined", null=True
+        ),
         "disparity_with": column(NUMBER, "And with it", null=True),
         "sentence": column(TEXT, "The price in words", _NOT_EMPTY),
     },

@@ -83,6 +83,7 @@ def audited_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:
     """Return those of some weeks in which models are fitted, and so selected and audited, ascending."""
     return sorted({week for week in weeks if anchor_of(week, schedule) == week})
 
+
 @dataclass(frozen=True)
 class Period:
     """A test period: weeks on which the model groups of an anchor are judged, ``first`` to ``last``, both included.

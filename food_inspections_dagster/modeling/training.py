@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from food_inspections_dagster import frames
-from food_inspections_dagster.digests import content_hash
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms, metrics
 from food_inspections_dagster.modeling.algorithms import Design, Inputs
@@ -39,12 +38,11 @@ from food_inspections_dagster.modeling.persistence import (
     model_id_of,
     read_card,
 )
-from food_inspections_dagster.modeling.rules import LABELS, OUTCOMES, AlgorithmSpec, Features, Schedule, Target, require
+from food_inspections_dagster.modeling.rules import LABELS, OUTCOMES, AlgorithmSpec, Features, Schedule, Target
 from food_inspections_dagster.modeling.splits import (
     anchor_of,
     anchors_before,
     assert_no_overlap,
-    backtest_anchor_of,
     calibration_window,
     needed_anchors,
     training_window,

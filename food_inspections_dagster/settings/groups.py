@@ -43,4 +43,3 @@ def fault_in(parameters: Mapping[str, Any]) -> Fault | None:
             if reason:
                 return Fault((group, name), reason)
     return None
-

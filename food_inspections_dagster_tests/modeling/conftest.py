@@ -91,4 +91,13 @@ def specs() -> dict[str, AlgorithmSpec]:
         "logistic_regression": AlgorithmSpec("logistic_regression", "logistic_regression", {"C": 0.1}),
         "knn": AlgorithmSpec("knn", "knn", {"n_neighbors": 60, "selected_columns": 5, "components": 3}),
         "baseline": AlgorithmSpec("baseline", "baseline", {"feature": "rate"}),
+        "ridge": AlgorithmSpec("ridge", "ridge", {"alpha": 100.0}),
+        "rank_mean": AlgorithmSpec(
+            "rank_mean",
+            "rank_mean",
+            {"members": {"ridge": {}, "xgboost": {"n_estimators": 30, "min_child_weight": 5.0}}},
+        ),
+        "estimator": AlgorithmSpec(
+            "estimator", "estimator", {"estimator_parameters": {"n_estimators": 20, "min_samples_leaf": 20}}
+        ),
     }

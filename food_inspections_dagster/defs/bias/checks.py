@@ -44,7 +44,9 @@ def rules(audit_rule: AuditRule, schedule: Schedule, labels: Sequence[str]) -> t
         judged = 0
         for label in labels:
             selected = in_use(selected_model, anchors, label)
-            audited = fairness.audited_rows(by_group(backtest_scores, label, "priority"), selected, audit_rule.evaluation_weeks)
+            audited = fairness.audited_rows(
+                by_group(backtest_scores, label, "priority"), selected, audit_rule.evaluation_weeks
+            )
             tables = (table[table["label"] == label] for table in (bias_report, bias_verdicts))
             unsound = fairness.unsound_weeks(*tables, selected, audit_rule.attributes, audited)
             failing |= {week: f"{label}: {words}" for week, words in unsound.items()}

@@ -19,8 +19,8 @@ from food_inspections_dagster.catalog import (
 )
 from food_inspections_dagster.defs.training.recipes import inputs
 from food_inspections_dagster.defs.validation.checks import rules
-from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.inspections.visits import VISIT_COLUMNS, visits
+from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.audition import audition
 from food_inspections_dagster.modeling.backtest import InForce, backtest, in_force
 from food_inspections_dagster.modeling.documents import files_of
@@ -121,7 +121,9 @@ def stages(settings: Settings) -> list[Stage]:
         chosen = table[table["week"].isin(weeks)].reset_index(drop=True)
         charts = {}
         if len(chosen):
-            charts = {weeks[-1]: {"regret": image(regret_by_rule(table, f"Regret of rules of choice up to {weeks[-1]}"))}}
+            charts = {
+                weeks[-1]: {"regret": image(regret_by_rule(table, f"Regret of rules of choice up to {weeks[-1]}"))}
+            }
         return Made({AUDITIONS.asset: chosen}, {AUDITIONS.asset: charts})
 
     return [backtest_scores, evaluation, auditions]

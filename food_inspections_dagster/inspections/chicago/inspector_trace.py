@@ -28,6 +28,4 @@ def inspector_trace(inspection_ids: Any, inspection_dates: Any) -> pa.Array:
     pairs = np.unique(np.column_stack([place, days(inspection_dates).astype(np.int64)]), axis=0)
     active_days = np.bincount(pairs[:, 0], minlength=len(names))
     shared = np.bincount(place, minlength=len(names)) > VISITS_A_DAY * np.maximum(active_days, 1)
-    return pa.array([f"block {name}" for name in names.tolist()], pa.string()).take(
-        pa.array(place, mask=shared[place])
-    )
+    return pa.array([f"block {name}" for name in names.tolist()], pa.string()).take(pa.array(place, mask=shared[place]))

@@ -157,11 +157,10 @@ def fit_many(
         for part in parts:
             reusable = not ALGORITHMS[part.algorithm].continues(resolve(part))  # else its design may be another
             known = (members or {}).get(key(part)) if reusable else None
-            fits.append(
-                known
-                or ALGORITHMS[part.algorithm].fit_many(resolve(part), part.seed, design, inputs, targets)
-            )
-        return design, [algorithm.combine(parameters, design, inputs, of_target) for of_target in zip(*fits, strict=True)]
+            fits.append(known or ALGORITHMS[part.algorithm].fit_many(resolve(part), part.seed, design, inputs, targets))
+        return design, [
+            algorithm.combine(parameters, design, inputs, of_target) for of_target in zip(*fits, strict=True)
+        ]
 
 
 def predict_all(of: Algorithm, fits: Sequence[tuple[Design, Any]], inputs: Inputs) -> list[np.ndarray]:

@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 from sklearn.pipeline import Pipeline
+from sklearn.tree._tree import Tree
 from sklearn.utils.validation import has_fit_parameter
 
 from food_inspections_dagster.errors import FoodInspectionsError
@@ -17,6 +20,9 @@ from food_inspections_dagster.modeling.algorithms.preprocessing import Preproces
 from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
 
+#: scikit-learn's types beyond those that skops trusts by itself. It does not trust trees, for their node numbers are
+#: used unchecked: here they are checked before a fit is used.
+TRUSTED = (Tree, TreePredictor, AdamOptimizer, SGDOptimizer)
 #: Of these a prediction walks trees row by row. The others may use matrix products, in which the last bits of a row
 #: depend on the rows beside it: they are asked for one row at a time (0.1 ms to 0.3 ms each).
 ROW_BY_ROW = (
@@ -92,6 +98,7 @@ class Estimator(Algorithm):
                     "estimator_parameters or the preprocessing."
                 ) from None
             fits.append(Pipeline([("prepare", prepare), ("model", model)]))
+            self._refuse_unsafe(parameters["estimator"], fits[-1])
         return fits
 
     def predict(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
@@ -99,9 +106,7 @@ class Estimator(Algorithm):
         scaled = np.ascontiguousarray(fitted["prepare"].transform(design, inputs))
         if _class_name(fitted["model"]) in ROW_BY_ROW:
             return _score(fitted["model"], scaled)
-        return np.concatenate(
-            [np.empty(0), *(_score(fitted["model"], scaled[i : i + 1]) for i in range(len(scaled)))]
-        )
+        return np.concatenate([np.empty(0), *(_score(fitted["model"], scaled[i : i + 1]) for i in range(len(scaled)))])
 
     def contributions(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
         """Return the score minus that of the same row with one column at its training median.
@@ -125,7 +130,9 @@ class Estimator(Algorithm):
 
     def load(self, data: bytes) -> Pipeline:
         """Read a skops file; of the model only scikit-learn's own types are trusted."""
-        return skops_files.load(data, (Preprocessing, Scaling))
+        fitted = skops_files.load(data, (Preprocessing, Scaling, *TRUSTED))
+        _check_trees(fitted["model"], len(fitted["prepare"].outputs_))
+        return fitted
 
     def fault(self, parameters: Mapping[str, Any]) -> str:
         """Return what is wrong with the class, its parameters or the preprocessing."""
@@ -135,6 +142,13 @@ class Estimator(Algorithm):
             return str(error).rstrip(".")
         tags = model.__sklearn_tags__()
         return preprocessing.fault(parameters, takes_unknown=tags.input_tags.allow_nan)
+
+    def _refuse_unsafe(self, path: str, fitted: Pipeline) -> None:
+        foreign = skops_files.untrusted(self.dump(fitted), (Preprocessing, Scaling, *TRUSTED))
+        if foreign:
+            raise FoodInspectionsError(
+                f"A fit of {path} cannot be stored, for {foreign[0]} is not trusted when it is read: use another class."
+            )
 
 
 def _made(parameters: Mapping[str, Any], seed: int) -> Any:
@@ -193,6 +207,43 @@ def _score(model: Any, scaled: np.ndarray) -> np.ndarray:
         return np.empty(0)
     values = model.predict_proba(scaled)[:, 1] if is_classifier(model) else model.predict(scaled)
     return np.clip(np.asarray(values, dtype=np.float64), 0.0, 1.0)
+
+
+def _check_trees(model: Any, columns: int) -> None:
+    """Raise ``ValueError`` where a tree anywhere in a model leads to a node or column that is not there.
+
+    Children come after their parents, so no path is endless either.
+    """
+    seen: set[int] = set()
+
+    def walk(value: Any, features: int) -> None:
+        if id(value) in seen or isinstance(value, str | bytes | int | float | type(None)):
+            return
+        seen.add(id(value))
+        if isinstance(value, Tree):
+            inner = value.children_left != -1
+            nodes = np.arange(value.node_count)
+            children = np.stack([value.children_left, value.children_right])
+            sound = (children > nodes) & (children < value.node_count) | ~inner
+            known = (value.feature >= 0) & (value.feature < min(features, value.n_features)) | ~inner
+            if value.n_features > columns or not (sound.all() and known.all()):
+                raise ValueError("a tree of its model is damaged")
+        elif isinstance(value, TreePredictor):
+            inner = value.nodes["is_leaf"] == 0
+            nodes = np.arange(len(inner))
+            children = np.stack([value.nodes["left"], value.nodes["right"]]).astype(np.int64)
+            sound = (children > nodes) & (children < len(inner)) | ~inner
+            known = (value.nodes["feature_idx"] >= 0) & (value.nodes["feature_idx"] < columns) | ~inner
+            if not (sound.all() and known.all()) or value.nodes["is_categorical"].any():
+                raise ValueError("a tree of its model is damaged")
+        elif isinstance(value, BaseEstimator):
+            for item in vars(value).values():
+                walk(item, getattr(value, "n_features_in_", features))
+        elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype == object):
+            for item in value.ravel() if isinstance(value, np.ndarray) else value:
+                walk(item, features)
+
+    walk(model, columns)
 
 
 ALGORITHM = Estimator()

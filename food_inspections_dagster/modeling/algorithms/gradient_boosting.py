@@ -20,6 +20,11 @@ class XGBoost(Algorithm):
     Few rounds, few bins, and a fifth of the columns at each split: on the City's rows of 2011 to 2014 (nine fits)
     that ranks as well as 200 rounds of 64 bins did (AUC 0.635 against 0.634 for failures, 0.639 against 0.637 for
     critical violations) in 0.4 of the CPU time.
+
+    With ``continue_from_previous`` a fit adds ``continued_rounds`` trees to those of the fit before, on the newer rows,
+    and begins anew where there would be more than ``max_rounds``. It costs AUC and saves little, so it is off: on six
+    quarters of the City's rows of 2013 and 2014 (critical violations, fitted every 13 weeks) 0.672 with 15 rounds and
+    0.675 with 30, against 0.679 for new fits, in 0.7 and 0.8 of the CPU time.
     """
 
     name: ClassVar[str] = "xgboost"
@@ -37,7 +42,7 @@ class XGBoost(Algorithm):
             "reg_lambda": 20.0,
             "max_bin": 32,
             "continue_from_previous": False,
-            "continued_rounds": 15,
+            "continued_rounds": 30,
             "max_rounds": 240,
         }
     )
@@ -75,7 +80,9 @@ class XGBoost(Algorithm):
         for target, before in zip(targets, previous or [None] * len(targets), strict=True):
             data.set_label(target)
             if goes_on and before is not None and before.num_boosted_rounds() + more <= most:
-                fits.append(xgboost.train(options, data, num_boost_round=more, xgb_model=before))
+                # From its bytes: a booster in memory and the same one read from its file do not go on alike.
+                start = bytearray(self.dump(before))
+                fits.append(xgboost.train(options, data, num_boost_round=more, xgb_model=start))
             else:
                 fits.append(xgboost.train(options, data, num_boost_round=rounds))
         return fits

@@ -60,4 +60,3 @@ def coefficients(pipeline: Pipeline) -> tuple[np.ndarray, Any]:
     """Return the weights, float64 (outputs,), and the intercept."""
     model = pipeline["model"]
     return np.ravel(model.coef_).astype(np.float64), np.float64(np.ravel(model.intercept_)[0])
-

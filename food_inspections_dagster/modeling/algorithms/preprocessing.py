@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import mutual_info_score
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
 
 from food_inspections_dagster.errors import FoodInspectionsError
@@ -155,10 +156,10 @@ class Preprocessing(BaseEstimator):
             # The first wins a tie.
             self.outputs_ = np.sort(np.argsort(-total, kind="stable")[: self.selected_columns])
             scaled = scaled[:, self.outputs_]
-        # Scaled columns have a mean of 0 but for what was cut and rounded, which is left out: so reasons stay stable.
-        self.centre_ = np.zeros(scaled.shape[1], dtype=np.float32)
+        # Scaled columns have a mean of 0, but for what was rounded or cut at deviations.
+        self.centre_: np.ndarray = np.zeros(scaled.shape[1], dtype=np.float32)
         if not self.standardise:
-            self.centre_ = np.nanmean(scaled, axis=0, dtype=np.float64).astype(np.float32)
+            self.centre_ = np.asarray(np.nanmean(scaled, axis=0, dtype=np.float64), dtype=np.float32)
         encoded = {int(columns[0]): columns for columns, _ in self.means_}
         origins = np.unique(self.origin_).tolist()
         self.used_ = np.unique(np.concatenate([encoded.get(o, np.array([o])) for o in origins] or [np.arange(0)]))
@@ -200,7 +201,7 @@ class Preprocessing(BaseEstimator):
             of = width + np.flatnonzero(design.owners[width:] == feature)
             codes = _codes(matrix[:, of])[:, None]
             known = np.unique(codes)
-            encoder = TargetEncoder(categories=[known], target_type="continuous", cv=FOLDS, shuffle=False)
+            encoder = TargetEncoder(categories=[known], target_type="continuous", cv=KFold(FOLDS))
             columns.append(encoder.fit_transform(codes, target).astype(np.float32))
             means = np.full(len(of) + 1, encoder.target_mean_)
             means[known] = encoder.encodings_[0]
@@ -294,9 +295,7 @@ def as_classes(
     return scaled[np.concatenate([positive, negative])], label, weights
 
 
-def resample(
-    scaled: np.ndarray, target: np.ndarray, balance: str, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def resample(scaled: np.ndarray, target: np.ndarray, balance: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and target as they are, or balanced by SMOTE with under-sampling.
 
     Raises:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.rules import AlgorithmSpec
 
@@ -73,8 +74,7 @@ class Algorithm(Protocol):
         """
         before = previous or [None] * len(targets)
         return [
-            self.fit(parameters, seed, design, inputs, target, fit)
-            for target, fit in zip(targets, before, strict=True)
+            self.fit(parameters, seed, design, inputs, target, fit) for target, fit in zip(targets, before, strict=True)
         ]
 
     def predict(self, fitted: Any, design: Design, inputs: Inputs) -> np.ndarray:
@@ -120,4 +120,4 @@ class Algorithm(Protocol):
 
     def combine(self, parameters: Mapping[str, Any], design: Design, inputs: Inputs, fits: Sequence[Any]) -> Any:
         """Return an ensemble's fit from the fits of its ``members`` on the same rows and target, in their order."""
-        raise NotImplementedError(f"{self.name} has no members")
+        raise FoodInspectionsError(f"The algorithm {self.name} has no members to combine: fit it on its rows.")

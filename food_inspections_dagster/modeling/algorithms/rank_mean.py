@@ -94,7 +94,10 @@ class RanksOfMembers(Algorithm):
 
     def predict(self, fitted: RankMean, design: Design, inputs: Inputs) -> np.ndarray:
         """Return the mean rank."""
-        return self._mean(fitted, [self._member(fitted, i).predict(f, design, inputs) for i, f in enumerate(fitted.fits)])
+        total = np.zeros(len(inputs))
+        for name, fit, known, ranks in zip(fitted.names, fitted.fits, fitted.scores, fitted.ranks, strict=True):
+            total += np.interp(algorithms.algorithm(name).predict(fit, design, inputs), known, ranks)
+        return total / len(fitted.fits)
 
     def contributions(self, fitted: RankMean, design: Design, inputs: Inputs) -> np.ndarray:
         """Return the mean of the members' contributions, each in deviations of its scores in training.
@@ -102,8 +105,8 @@ class RanksOfMembers(Algorithm):
         So members that speak of log-odds and members that speak of scores count alike.
         """
         total = np.zeros((len(inputs), len(design.owners)))
-        for i, (fit, scores) in enumerate(zip(fitted.fits, fitted.scores, strict=True)):
-            member = self._member(fitted, i)
+        for name, fit, scores in zip(fitted.names, fitted.fits, fitted.scores, strict=True):
+            member = algorithms.algorithm(name)
             total += member.contributions(fit, design, inputs) / _spread(scores, member.log_odds) / len(fitted.fits)
         return total
 
@@ -112,13 +115,11 @@ class RanksOfMembers(Algorithm):
         members = [
             {
                 "algorithm": name,
-                "file": base64.b64encode(self._member(fitted, i).dump(fit)).decode(),
+                "file": base64.b64encode(algorithms.algorithm(name).dump(fit)).decode(),
                 "scores": scores.tolist(),
                 "ranks": ranks.tolist(),
             }
-            for i, (name, fit, scores, ranks) in enumerate(
-                zip(fitted.names, fitted.fits, fitted.scores, fitted.ranks, strict=True)
-            )
+            for name, fit, scores, ranks in zip(fitted.names, fitted.fits, fitted.scores, fitted.ranks, strict=True)
         ]
         return canonical_json({"members": members})
 
@@ -146,17 +147,6 @@ class RanksOfMembers(Algorithm):
             if fault:
                 return f"its member {name} has {fault}"
         return ""
-
-    @staticmethod
-    def _member(fitted: RankMean, position: int) -> Algorithm:
-        return algorithms.algorithm(fitted.names[position])
-
-    @staticmethod
-    def _mean(fitted: RankMean, scores: Sequence[np.ndarray]) -> np.ndarray:
-        total = np.zeros(len(scores[0]))
-        for score, known, ranks in zip(scores, fitted.scores, fitted.ranks, strict=True):
-            total += np.interp(score, known, ranks)
-        return total / len(scores)
 
 
 def _spread(scores: np.ndarray, log_odds: bool) -> float:

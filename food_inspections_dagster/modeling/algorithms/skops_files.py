@@ -6,6 +6,7 @@ import json
 import zipfile
 from typing import Any
 
+import numpy as np
 import skops.io
 from sklearn.pipeline import Pipeline
 
@@ -16,13 +17,13 @@ TRUSTED = ("numpy.dtype",)
 def dump(pipeline: Pipeline) -> bytes:
     """Return the pipeline as a skops file.
 
-    skops names parts by memory address and zip stores the clock; here parts are named by their content,
-    objects are numbered in order, and the clock stands still. Shared objects become equal ones, which
+    skops names parts by memory address and zip stores the clock; here parts are named by their content, which has no
+    gaps of unwritten memory, objects are numbered in order, and the clock stands still. Shared objects become equal ones, which
     estimators do not mind.
     """
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as archive:
         schema = json.loads(archive.read("schema.json"))
-        parts = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
+        parts = {name: _clean(archive.read(name)) for name in archive.namelist() if name != "schema.json"}
     names = {
         name: hashlib.sha256(part).hexdigest()[:32] + "." + name.rsplit(".", 1)[-1] for name, part in parts.items()
     }
@@ -51,14 +52,35 @@ def dump(pipeline: Pipeline) -> bytes:
     return out.getvalue()
 
 
+def _clean(part: bytes) -> bytes:
+    """Return an array's file with zeros between the fields of its records, where memory holds anything."""
+    if not part.startswith(b"\x93NUMPY") or b"'descr': [" not in part[:128]:
+        return part
+    records = np.load(io.BytesIO(part), allow_pickle=False)
+    clean = np.zeros(records.shape, dtype=records.dtype)
+    for field in records.dtype.names:
+        clean[field] = records[field]
+    out = io.BytesIO()
+    np.save(out, clean, allow_pickle=False)
+    return out.getvalue()
+
+
+def untrusted(data: bytes, types: tuple[Any, ...]) -> list[str]:
+    """Return the types of a skops file that ``load`` would refuse, sorted."""
+    return sorted(set(skops.io.get_untrusted_types(data=data)) - set(_names(types)))
+
+
 def load(data: bytes, types: tuple[Any, ...]) -> Pipeline:
     """Build the pipeline; what names other types than scikit-learn's and ``types`` (types, functions) is refused.
 
     Raises:
         Exception: of skops or zipfile, or TypeError where the file holds something else.
     """
-    trusted = [*TRUSTED, *(f"{item.__module__}.{item.__qualname__}" for item in types)]
-    pipeline = skops.io.loads(data, trusted=trusted)
+    pipeline = skops.io.loads(data, trusted=_names(types))
     if not isinstance(pipeline, Pipeline):
         raise TypeError(f"it holds a {type(pipeline).__name__}, not a Pipeline")
     return pipeline
+
+
+def _names(types: tuple[Any, ...]) -> list[str]:
+    return [*TRUSTED, *(f"{item.__module__}.{item.__qualname__}" for item in types)]

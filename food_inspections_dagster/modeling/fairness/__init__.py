@@ -6,8 +6,8 @@ who later, ``remedies`` puts a list in another order, at a price.
 
 from food_inspections_dagster.modeling.fairness.audits import BiasReport, audit, audit_weeks, with_overall
 from food_inspections_dagster.modeling.fairness.rows import UNKNOWN, on_list, with_attributes
-from food_inspections_dagster.modeling.fairness.standing import groups_outside
 from food_inspections_dagster.modeling.fairness.soundness import audited_rows, unmapped_weeks, unsound_weeks
+from food_inspections_dagster.modeling.fairness.standing import groups_outside
 from food_inspections_dagster.modeling.fairness.words import EVERYBODY, OVERALL, Overall, summary
 
 __all__ = [

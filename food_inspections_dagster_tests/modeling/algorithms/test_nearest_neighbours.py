@@ -1,34 +1,37 @@
 import numpy as np
 import pytest
-from sklearn.feature_selection import SelectKBest, f_classif
 
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import Inputs, nearest_neighbours
-from food_inspections_dagster.modeling.algorithms.nearest_neighbours import ALGORITHM, BestColumns, GridNeighbours
+from food_inspections_dagster.modeling.algorithms.nearest_neighbours import ALGORITHM, GridNeighbours
 from food_inspections_dagster.modeling.rules import AlgorithmSpec
 
 
 def _exact(grid: GridNeighbours, queries: np.ndarray) -> np.ndarray:
     """Shares by whole numbers, one query at a time."""
     points, k = grid.points_.astype(np.int64), grid.n_neighbors
-    positive = np.arange(len(points)) < grid.positives_
+    targets = grid.targets_.astype(np.int64)
     shares = []
     for query in grid._on_grid(queries).astype(np.int64):
         distance = np.square(points - query).sum(axis=1)
         farthest = np.sort(distance)[k - 1]
         inside, edge = distance < farthest, distance == farthest
         left = k - inside.sum()
-        shares.append((positive[inside].sum() + left * positive[edge].sum() / edge.sum()) / k)
+        total = targets[inside].sum() + left * targets[edge].sum() / edge.sum()
+        shares.append(total / (k * grid.denominator_))
     return np.array(shares)
 
 
-@pytest.mark.parametrize(("points", "dimensions", "k"), [(3000, 8, 250), (400, 3, 80), (50, 20, 1), (20, 1, 4)])
-def test_shares_are_exact_also_at_ties(points: int, dimensions: int, k: int) -> None:
+@pytest.mark.parametrize(
+    ("points", "dimensions", "k", "parts"), [(3000, 8, 250, 1), (400, 3, 80, 4), (50, 20, 1, 1), (20, 1, 4, 7)]
+)
+def test_shares_are_exact_also_at_ties(points: int, dimensions: int, k: int, parts: int) -> None:
     rng = np.random.default_rng(dimensions)
     X = np.round(rng.normal(size=(points, dimensions)), 1)  # many at the same place
     X[0] *= 40
-    label = (rng.random(points) < 0.3).astype(np.int8)
+    label = rng.integers(0, parts + 1, points) / np.float32(parts)
     grid = GridNeighbours(k).fit(X, label)
+    assert grid.denominator_ == parts
     queries = np.vstack([rng.normal(size=(70, dimensions)), X[:10], np.full((1, dimensions), 1e9)])
     assert np.array_equal(grid.share(queries), _exact(grid, queries))
     # The order of the training rows decides nothing.
@@ -63,13 +66,42 @@ def test_rows_whose_neighbours_the_sample_misses_are_found_too() -> None:
     assert np.array_equal(grid.share(queries), _exact(grid, queries))
 
 
-def test_the_best_columns_are_those_of_the_f_statistic() -> None:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(3000, 30)).astype(np.float32)
-    y = (X[:, :5].sum(axis=1) + rng.normal(0, 4, 3000) > 2).astype(np.int8)
-    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
-    expected = SelectKBest(f_classif, k=8).fit(scaled, y).get_support(indices=True)
-    assert BestColumns(8).fit(scaled, y).columns_.tolist() == expected.tolist()
+def test_a_target_that_is_no_small_fraction_is_rounded() -> None:
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    target = np.random.default_rng(1).random(300).astype(np.float32)
+    grid = GridNeighbours(20).fit(X, target)
+    assert grid.denominator_ == nearest_neighbours.MAX_DENOMINATOR
+    assert grid.targets_ / grid.denominator_ == pytest.approx(target, abs=0.0005)
+
+
+def test_one_search_serves_all_targets_and_only_the_same_points(
+    specs: dict[str, AlgorithmSpec], inputs: Inputs, label: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = np.random.default_rng(0).random(3600) < 0.3
+    design, fits = algorithms.fit_many(specs["knn"], inputs, np.array([label, other]))
+    searches = []
+    shares = GridNeighbours.shares
+    monkeypatch.setattr(
+        GridNeighbours, "shares", lambda self, X, voters: searches.append(len(voters)) or shares(self, X, voters)
+    )
+    loaded = [ALGORITHM.load(ALGORITHM.dump(fitted)) for fitted in fits]
+    together = ALGORITHM.predict_many(loaded, design, inputs)
+    assert searches == [2]
+    _, alone = algorithms.fit(specs["knn"], inputs.take(slice(0, 3000)), label[:3000])
+    apart = ALGORITHM.predict_many([fits[0], alone], design, inputs)
+    assert searches == [2, 1, 1]
+    assert np.array_equal(together[0], apart[0]) and not np.array_equal(apart[0], apart[1])
+
+
+def test_weights_of_classes_keep_the_rank(specs: dict[str, AlgorithmSpec], inputs: Inputs, label: np.ndarray) -> None:
+    weighted = AlgorithmSpec("knn", "knn", {**specs["knn"].parameters, "balance": "class_weight"})
+    design, fitted = algorithms.fit(specs["knn"], inputs, label)
+    plain = ALGORITHM.predict(fitted, design, inputs)
+    score = ALGORITHM.predict(algorithms.fit(weighted, inputs, label)[1], design, inputs)
+    odds = label.mean() / (1 - label.mean())
+    inside = plain < 1
+    assert score[inside] == pytest.approx((plain / (plain + odds * (1 - plain)))[inside])
+    assert score.mean() > plain.mean() + 0.1
 
 
 def test_contributions_are_the_change_by_substitution(

@@ -1,0 +1,73 @@
+import json
+
+import numpy as np
+import pytest
+
+from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling import algorithms
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Inputs
+from food_inspections_dagster.modeling.own_risk import Typical, neutralised, typical
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features
+
+FEATURES: Features = (
+    ("rate", "numeric"),
+    ("failures", "numeric"),
+    ("sparse", "numeric"),
+    ("unknown", "numeric"),
+    ("kind", "categorical"),
+    ("zip", "categorical"),
+)
+ABOUT = {
+    "rate": "place",
+    "failures": "surroundings",
+    "sparse": "season",
+    "unknown": "inspector",
+    "kind": "place",
+    "zip": "surroundings",
+}
+
+
+@pytest.fixture
+def inputs(rows) -> Inputs:
+    return Inputs.of(rows, FEATURES)
+
+
+def test_only_what_is_about_the_place_is_left(inputs: Inputs) -> None:
+    average = Typical.from_dict(json.loads(json.dumps(typical(inputs).as_dict())))
+    assert average == typical(inputs)
+    some = inputs.take(slice(0, 50))
+    neutral = neutralised(some, average, ABOUT)
+    assert np.array_equal(neutral.numeric[:, 0], some.numeric[:, 0])
+    assert (neutral.numeric[:, 1] == np.float32(inputs.numeric[:, 1].mean(dtype=np.float64))).all()
+    assert (neutral.numeric[:, 2] == np.float32(np.nanmean(inputs.numeric[:, 2].astype(np.float64)))).all()
+    assert np.isnan(neutral.numeric[:, 3]).all()
+    assert np.array_equal(neutral.codes[:, 0], some.codes[:, 0]) and neutral.vocabularies[0] == some.vocabularies[0]
+    words = np.array(inputs.vocabularies[1])[inputs.codes[:, 1]]
+    usual = max(sorted(set(words)), key=lambda word: (words == word).sum())
+    assert neutral.vocabularies[1] == (usual,) and not neutral.codes[:, 1].any()
+    assert np.array_equal(some.numeric, inputs.numeric[:50], equal_nan=True)  # the rows are not changed
+
+
+@pytest.mark.parametrize("name", ["ridge", "logistic_regression", "xgboost", "knn"])
+def test_places_that_differ_only_in_their_surroundings_have_the_same_risk(
+    name: str, inputs: Inputs, rows, specs: dict[str, AlgorithmSpec]
+) -> None:
+    design, fitted = algorithms.fit(specs[name], inputs, rows["failed"].to_numpy(dtype=bool))
+    some = inputs.take(np.repeat([3], 40))
+    numeric = some.numeric.copy()
+    numeric[:, 1], numeric[:, 2] = np.arange(40), np.linspace(-2, 2, 40)
+    other = Inputs(some.features, numeric, some.codes, some.vocabularies)
+    average = typical(inputs)
+    assert len(np.unique(ALGORITHMS[name].predict(fitted, design, other))) > 3
+    assert len(np.unique(ALGORITHMS[name].predict(fitted, design, neutralised(other, average, ABOUT)))) == 1
+    neutral = ALGORITHMS[name].predict(fitted, design, neutralised(inputs, average, ABOUT))
+    assert np.corrcoef(neutral, inputs.numeric[:, 0])[0, 1] > 0.5
+
+
+def test_a_feature_that_is_about_nothing_or_has_no_average_is_refused(inputs: Inputs) -> None:
+    average = typical(inputs)
+    with pytest.raises(FoodInspectionsError, match="The feature rate is about 'weather'"):
+        neutralised(inputs, average, {**ABOUT, "rate": "weather"})
+    numeric = {name: value for name, value in average.numeric.items() if name != "sparse"}
+    with pytest.raises(FoodInspectionsError, match="lacks sparse"):
+        neutralised(inputs, Typical(numeric, average.categorical), ABOUT)
