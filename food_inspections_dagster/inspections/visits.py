@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
@@ -21,8 +22,8 @@ VISIT_COLUMNS = tuple(
 
 
 def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return one row per row of features: week, inspection_id, establishment_id, inspection_date, in_cohort, first_visit,
-    reinspected (whether it ever had a re-inspection before), zip, inspector, facility_type, side, risk.
+    """Return one row per row of features: its keys and date, in_cohort, first_visit, reinspected (whether it ever had a
+    re-inspection before), zip, inspector, facility_type, side, risk.
 
     Args:
         feature_rows: the columns ``VISIT_COLUMNS``.

@@ -159,8 +159,8 @@ class AlgorithmSpec:
 class Target:
     """What is learnt for a label: a weighted mean of outcomes, in [0, 1].
 
-    ``{critical_violation: 3, serious_violation: 1}`` is 1 where both are so, 0.75 for a critical one alone. A target that
-    knows more than the label ranks the label better; what is judged is the label.
+    ``{critical_violation: 3, serious_violation: 1}`` is 1 where both are so, 0.75 for a critical one alone. A target
+    that knows more than the label ranks the label better; what is judged is the label.
     """
 
     label: str

@@ -71,7 +71,7 @@ class Order:
     """
 
     surroundings: float
-    remedy: RemedyRule = RemedyRule()
+    remedy: RemedyRule = field(default_factory=RemedyRule)
     places: int = 0
 
 

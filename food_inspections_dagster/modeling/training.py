@@ -415,7 +415,7 @@ class _Work:
 def _checked(score: np.ndarray, anchor: date) -> np.ndarray:
     if not ((score >= 0) & (score <= 1)).all():
         raise FoodInspectionsError(
-            f"The fit at {anchor} gave a score outside [0, 1]: delete its model's folder and materialise its week again."
+            f"The fit at {anchor} gave a score outside [0, 1]: delete its model's folder and make its week again."
         )
     return score
 

@@ -47,12 +47,12 @@ TABLES = (
     Output(
         LIST_EFFECTS,
         "Who gains and who waits: days by which the visits that found something would have come earlier, by group. "
-        "Grain: one row per label, attribute and group, in the weeks in which models are fitted. Source: the same rows.",
+        "Grain: one row per label, attribute and group, in the weeks in which models are fitted. Source: the same.",
     ),
     Output(
         REMEDY_PRICES,
-        "What quotas and re-ranking would cost in finds and days, and what they would give. Grain: one row per label and "
-        "remedy, in the weeks in which models are fitted. Source: the same rows.",
+        "What quotas and re-ranking would cost in finds and days, and what they would give. Grain: one row per label "
+        "and remedy, in the weeks in which models are fitted. Source: the same.",
     ),
 )
 #: Remedies that are priced, whichever is in force.

@@ -53,7 +53,7 @@ def stages(settings: Settings) -> list[Stage]:
         feature_matrix: pd.DataFrame,
         **models: WeeklyDocuments,
     ) -> Made:
-        """Which model group is in use for each label, and why: compared on the last weeks, none of which it learnt from.
+        """Which model group is in use for each label, and why: compared on weeks that it had not learnt from.
 
         Decided whenever models are fitted; the weeks between carry the decision.
         Grain: one document per week. Source: the scores that each model gave before the weeks were inspected.

@@ -85,9 +85,10 @@ def stages(settings: Settings) -> list[Stage]:
     @stage(
         Output(
             EVALUATIONS,
-            "Every model group on every test period: all metrics, of all inspections and of subsets, within the work of "
-            "one inspector, one zip code and one day too. Grain: one row per label, model group, answer (expected_find or "
-            "own_risk) and subset, in the weeks that end a test period. Source: backtest_scores.",
+            "Every model group on every test period: all metrics, of all inspections and of subsets, within the work "
+            "of one inspector, one zip code and one day too. Grain: one row per label, model group, answer "
+            "(expected_find, own_risk, priority) and subset, in the weeks that end a test period. "
+            "Source: backtest_scores.",
         ),
         Output(
             EVALUATIONS_AT_K,
