@@ -145,6 +145,11 @@ FIXED: dict[str, Entry] = {
 TABLES = {str(entry): entry for entry in FIXED.values() if isinstance(entry, Table)}
 
 
+def table(asset: str) -> Table:
+    """Return the entry of an asset that is a table."""
+    return next(entry for entry in TABLES.values() if entry.asset == asset)
+
+
 def stored_rows(entry: Entry) -> Rows:
     """Return where an entry's rows lie as Parquet.
 

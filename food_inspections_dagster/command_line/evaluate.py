@@ -1,8 +1,9 @@
 """`food-inspections evaluate` and `ablate`: fit once up to a day, and judge on what followed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,7 @@ def _print(console: Console, holdout: Holdout, label: str, table: pd.DataFrame) 
             console.print(shown)
 
 
-def _value(row: Mapping[str, object], name: str) -> str:
+def _value(row: Mapping[str, Any], name: str) -> str:
     value = row[name]
     if value is None or pd.isna(value):
         return "-"
@@ -143,12 +144,12 @@ def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, m
     families = list(dict.fromkeys(feature.family for feature in FEATURES if feature.name in names))
     of_family = {feature.name: feature.family for feature in FEATURES}
 
-    def scored(keep: Callable[[str], bool]) -> pd.DataFrame:
-        features = tuple(feature for feature in whole.features if keep(of_family[feature[0]]))
+    def scored(kept: Sequence[str]) -> pd.DataFrame:
+        features = tuple(feature for feature in whole.features if of_family[feature[0]] in kept)
         recipe = replace(whole, features=features)
         return pd.concat([rows.scores(holdout, [recipe]) for holdout in asked.holdouts], ignore_index=True)
 
-    reference = scored(lambda family: True)
+    reference = scored(families)
     inspections = rows.inspections(reference)
     begins, ends = asked.holdouts[0].train_until, asked.holdouts[-1].test_until
     console.print(
@@ -158,8 +159,8 @@ def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, m
     table = Table("family", "features", "", "AUC", "AUC in zip", "days earlier", box=None, pad_edge=False)
     for family in families:
         count = sum(of_family[name] == family for name in names)
-        without = scored(lambda other, family=family: other != family)
-        alone = scored(lambda other, family=family: other == family)
+        without = scored([other for other in families if other != family])
+        alone = scored([family])
         for words, other in (("left out", without), ("alone", alone)):
             result = paired(
                 other["expected_find"].to_numpy(dtype=float),

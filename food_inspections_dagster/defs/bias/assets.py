@@ -1,11 +1,12 @@
 """selected_model, backtest_scores, feature_matrix -> bias_report, bias_verdicts in Postgres `monitoring`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
 
-from food_inspections_dagster import schemas
+from food_inspections_dagster import catalog, schemas
 from food_inspections_dagster.catalog import (
     BACKTEST_SCORES,
     BIAS_REPORT,
@@ -56,14 +57,18 @@ TABLES = (
     ),
 )
 #: Remedies that are priced, whichever is in force.
-REMEDIES = (("quota", "cohort"), ("quota", "expected_finds"), ("rerank", "cohort"))
+REMEDIES = (
+    RemedyRule("quota", basis="cohort"),
+    RemedyRule("quota", basis="expected_finds"),
+    RemedyRule("rerank", basis="cohort"),
+)
 
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that audits the model in use whenever models are fitted."""
     rule, schedule, labels = settings.bias, settings.models.schedule, settings.models.labels
     selection = settings.selection
-    remedies = [RemedyRule(kind, settings.remedy.attribute, basis) for kind, basis in REMEDIES]
+    remedies = [replace(remedy, attribute=settings.remedy.attribute) for remedy in REMEDIES]
     window = trailing(max(rule.evaluation_weeks, selection.evaluation_weeks))
 
     @stage(
@@ -108,10 +113,8 @@ def stages(settings: Settings) -> list[Stage]:
                 title = f"False positive rate by facility type, {label}, week of {anchors[-1]}"
                 charts[f"disparity_{label}"] = image(disparity_chart(newest, "facility_type", "fpr", rule, title))
         values = {
-            output.entry.asset: schemas.typed(
-                pd.concat(parts[output.entry.asset], ignore_index=True), output.entry.schema
-            )
-            for output in TABLES
+            asset: schemas.typed(pd.concat(tables, ignore_index=True), catalog.table(asset).schema)
+            for asset, tables in parts.items()
         }
         return Made(values, {BIAS_REPORT.asset: {weeks[-1]: charts}})
 

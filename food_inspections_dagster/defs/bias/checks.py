@@ -47,8 +47,8 @@ def rules(audit_rule: AuditRule, schedule: Schedule, labels: Sequence[str]) -> t
             audited = fairness.audited_rows(
                 by_group(backtest_scores, label, "priority"), selected, audit_rule.evaluation_weeks
             )
-            tables = (table[table["label"] == label] for table in (bias_report, bias_verdicts))
-            unsound = fairness.unsound_weeks(*tables, selected, audit_rule.attributes, audited)
+            report, verdicts = (table[table["label"] == label] for table in (bias_report, bias_verdicts))
+            unsound = fairness.unsound_weeks(report, verdicts, selected, audit_rule.attributes, audited)
             failing |= {week: f"{label}: {words}" for week, words in unsound.items()}
             judged += sum(1 for rows in audited.values() if rows)
         astray = sorted(({*bias_report["week"]} | {*bias_verdicts["week"]}) - {*anchors})

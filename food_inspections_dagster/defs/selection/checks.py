@@ -35,7 +35,9 @@ def decision_is_complete(weeks: Sequence[date], selected_model: WeeklyDocuments)
 )
 def better_than_baseline(weeks: Sequence[date], selected_model: WeeklyDocuments) -> Verdict:
     """Fail the newest week where a choice is not shown to be better than the baseline."""
-    sentences, metadata, failing = [], {}, False
+    sentences: list[str] = []
+    metadata: dict[str, float] = {}
+    failing = False
     for label, decision in selected_model.documents[weeks[-1]]["labels"].items():
         comparison, selected = decision["baseline"], decision["selected"]
         if comparison is None:

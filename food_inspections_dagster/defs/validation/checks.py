@@ -27,11 +27,11 @@ def rules(schedule: Schedule) -> tuple[Rule, ...]:
     ) -> Mapping[date, object]:
         """Fail weeks in which a model left out an inspection."""
         inspections = rows_per_week(feature_matrix.iloc[usable_rows(feature_matrix, schedule)], weeks)
-        counts = backtest_scores.groupby(["week", "label", "model_group"]).size()
+        counts = backtest_scores.groupby(["week", "label", "model_group"], as_index=False).size()
         return {
-            week: f"{model_group} for {label}: {count} of {inspections[week]} inspections"
-            for (week, label, model_group), count in counts.items()
-            if count != inspections[week]
+            row.week: f"{row.model_group} for {row.label}: {row.rows} of {inspections[row.week]} inspections"
+            for row in counts.rename(columns={"size": "rows"}).itertuples()
+            if row.rows != inspections[row.week]
         }
 
     return (every_inspection_scored,)
