@@ -10,6 +10,7 @@ from datetime import date
 from food_inspections_dagster import schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections import schemas as domain
+from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster.modeling import schemas as method
 from food_inspections_dagster.schemas import Schema
 
@@ -104,6 +105,11 @@ BIAS_VERDICTS = Table("bias_verdicts", "monitoring", method.BIAS_VERDICTS, ("wee
 SCORES = Table("scores", "predictions", method.SCORES, ("week", "establishment_id"))
 
 
+# City data beside the inspections, by the name of the source. Which of them there are, the settings decide.
+RAW_SOURCES = {name: Rows(f"raw_{name}", RAW, name) for name in SOURCES}
+CLEAN_SOURCES = {name: _clean(source.schema) for name, source in SOURCES.items()}
+
+
 def model(group: str) -> Documents:
     """Return the entry of a model group's asset."""
     return Documents(f"{group}_model", MODELS, "model.json")
@@ -121,6 +127,8 @@ FIXED: dict[str, Entry] = {
         BIAS_REPORT,
         BIAS_VERDICTS,
         SCORES,
+        *RAW_SOURCES.values(),
+        *CLEAN_SOURCES.values(),
     )
 }
 TABLES = {str(entry): entry for entry in FIXED.values() if isinstance(entry, Table)}
