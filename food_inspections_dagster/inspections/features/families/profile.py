@@ -3,30 +3,22 @@
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from food_inspections_dagster.inspections import vocabulary
 from food_inspections_dagster.inspections.features.declarations import DAYS, YES_OR_NO, Family, categorical, numeric
 from food_inspections_dagster.inspections.features.past import Past
 
 RISKS = (1.0, 3.0)
 
 
-def _facility_type(past: Past) -> pa.Array:
-    known = ~past.records.where("facility_type", vocabulary.UNKNOWN)
-    return past.text("facility_type", past.questions.last(known))
-
-
 def _risk(past: Past) -> Any:
-    risk = pc.cast(past.records.table["risk"], pa.float64()).to_numpy()
+    risk = past.records.numbers("risk")
     return past.pick(risk, past.questions.last(~np.isnan(risk)))
 
 
 FAMILY = Family(
     "profile",
     (
-        categorical("known_facility_type", "Kind of facility, as last known", "it is a: {value}", _facility_type),
+        categorical("known_facility_type", "Kind of facility, as last known", "it is a: {value}", lambda past: past.facility_type),
         numeric(
             "known_risk",
             "The City's risk class, as last known (1 high, 3 low)",
