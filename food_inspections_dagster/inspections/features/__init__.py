@@ -1,9 +1,8 @@
 """Features: what was known about an establishment before a day, for training and for scoring alike.
 
-``compute_features`` answers for any (establishment, as-of date); every value comes from records dated
-strictly before that date, because records are sorted by date and only sums up to a position before it are
-ever read; the same holds for business licences and the other sources. An example: as of Monday 2014-06-02, ``failures_1y`` counts the failed inspections dated 2013-06-02
-to 2014-06-01.
+``compute_features`` answers for any (establishment, as-of date). Every value comes from what is dated strictly before
+that date, in every table, because records are sorted by date and only sums up to a position before it are ever read. An
+example: as of Monday 2014-06-02, ``failures_1y`` counts the failed inspections dated 2013-06-02 to 2014-06-01.
 
 ``families`` holds the features, one module a family, each declaring and computing them together; ``registry`` finds
 the families, ``past`` is what they may read, ``matrix`` puts their columns together, ``rules`` judges a matrix.

@@ -103,12 +103,12 @@ class Family:
 
 class _Number(float):
     """A number in a phrase: ``{value:times}`` is *once* or *2 times*, ``{value:days}`` is *1 day* or *2
-    days*, ``{value:yes|no}`` is one of both; any other format is that of a float."""
+    days*, ``{value:yes|no}`` the first if it is above 0; any other format is that of a float."""
 
     def __format__(self, spec: str) -> str:
         if "|" in spec:
             yes, no = spec.split("|")
-            return yes if self else no
+            return yes if self > 0 else no
         if spec == "times" and self == 1:
             return "once"
         if spec.endswith("s"):

@@ -37,7 +37,7 @@ def compute_features(spine: Rows, tables: Tables, off: Collection[str] = ()) -> 
     Raises:
         FoodInspectionsError: if a needed column is missing, or ``off`` names what is no family.
     """
-    past, back = _past(spine, tables)
+    past, back = past_of(spine, tables)
     return to_pandas(pa.table(_columns(past, back, off, {})))
 
 
@@ -81,7 +81,7 @@ def matrix_of(
     rows = to_arrow(rows, registry.ROW_COLUMNS, "inspections")
     rows = rows.sort_by([("week", "ascending"), ("inspection_id", "ascending")])
     spine = pa.table({"establishment_id": rows["establishment_id"], "as_of_date": rows["week"]})
-    past, back = _past(spine, tables)
+    past, back = past_of(spine, tables)
     columns = {
         **{name: rows[name] for name in registry.ROW_COLUMNS},
         "as_of_date": rows["week"],
@@ -92,7 +92,7 @@ def matrix_of(
     return to_pandas(pa.table({name: columns[name] for name in registry.MATRIX_COLUMNS}))
 
 
-def _past(spine: Rows, tables: Tables) -> tuple[Past, Ints]:
+def past_of(spine: Rows, tables: Tables) -> tuple[Past, Ints]:
     """Return the past of each distinct question, and the place of every row of ``spine`` among these."""
     asked = to_arrow(spine, registry.SPINE_COLUMNS, "spine rows")
     records = Records(tables, registry.INSPECTION_COLUMNS)

@@ -218,6 +218,17 @@ class Past:
         return self.shared("facility_type", known)
 
     @property
+    def risk(self) -> pa.Array:
+        """The City's risk class of each place, whole numbers: of its newest record that has one."""
+
+        def known() -> pa.Array:
+            risk = arrow(self.records.table["risk"])
+            at = self.questions.last(pc.is_valid(risk).to_numpy(zero_copy_only=False))
+            return risk.take(pa.array(at, mask=at < 0))
+
+        return self.shared("risk", known)
+
+    @property
     def location(self) -> Location:
         """Where each place is: by its newest record that tells, else by its licence; never by what is foreseen."""
         return self.shared("location", self._location)
@@ -239,6 +250,6 @@ class Past:
         return pc.coalesce(self.text(column, at), self.of_licence(self.licences.table[of_licence]))
 
 
-def ratio(part: Ints, whole: Ints) -> npt.NDArray[np.float64]:
+def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return ``part / whole``, NaN where ``whole`` is 0."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

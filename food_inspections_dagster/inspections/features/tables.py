@@ -1,7 +1,7 @@
 """The clean tables that features read, as one bundle: a source that is absent is an empty table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from food_inspections_dagster.schemas import arrow_types
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
 
-#: What features read of each source, by the name of its clean table.
+#: What features read of each source, and its date, by the name of its clean table.
 SOURCE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "business_licenses": LICENCE_COLUMNS,
@@ -25,7 +25,7 @@ SOURCE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "crimes": ("week", "date", "latitude", "longitude"),
         "weather": ("week", "date", "temperature_max"),
         "police_stations": ("week", "district", "latitude", "longitude"),
-        "inspector_assignments": ("week", "inspection_id", "inspector"),
+        "inspector_assignments": ("week", "inspection_id", "inspector", "inspection_date"),
     }
 )
 
@@ -60,13 +60,16 @@ class Tables:
             return schema.empty_table()
         return to_arrow(rows, schema.names, f"rows of {name}").combine_chunks().cast(schema)
 
-    def before(self, week: date) -> "Tables":
-        """Return the rows of the weeks before ``week``."""
+    def before(self, monday: date) -> "Tables":
+        """Return the rows dated before ``monday``; what has no date was always there."""
 
-        def cut(rows: Rows | None) -> Rows | None:
-            if rows is None:
-                return None
-            kept = pc.less(arrow(rows["week"], pa.date32()), week)
+        def cut(name: str, column: str | None) -> Rows | None:
+            rows = getattr(self, name)
+            if rows is None or column is None:
+                return rows
+            kept = pc.less(arrow(rows[column], pa.date32()), monday)
             return rows.filter(kept) if isinstance(rows, pa.Table) else rows[kept.to_numpy(zero_copy_only=False)]
 
-        return replace(self, **{field.name: cut(getattr(self, field.name)) for field in fields(self)})
+        # Licences that began before the calendar lie in its first week, so dates decide and not weeks.
+        dates = {"inspections": "week", "violations": "week"} | {name: SOURCES[name].date for name in SOURCE_COLUMNS}
+        return replace(self, **{name: cut(name, column) for name, column in dates.items()})

@@ -14,8 +14,8 @@ from food_inspections_dagster.inspections.features.past import Past, Records
 from food_inspections_dagster.inspections.timelines import Mask
 
 # h in kilometres and tau in days, with their words; the means of every pair are features.
-KILOMETRES = {0.3: "in the blocks around it", 1.0: "within about a kilometre", 3.0: "in its part of the city"}
-DAYS = {7: "in the last week or two", 30: "in the last weeks", 120: "in the last months"}
+KILOMETRES = {0.9: "within about a kilometre"}
+DAYS = {60: "in the last months"}
 VALUES: dict[str, tuple[str, Callable[[Records], Mask]]] = {
     "critical": ("found a critical violation", lambda records: records.critical),
     "serious": ("found a serious violation", lambda records: records.serious),

@@ -1,7 +1,10 @@
-"""What routine inspections found at places with the same words in their names, of words and of pairs of neighbours."""
+"""What routine inspections found at places with words of its name beyond what others in their zip codes found.
+
+Words, and pairs of neighbouring words: a chain, a kind of kitchen, a kind of shop.
+"""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,14 +15,16 @@ import pyarrow as pa
 
 from food_inspections_dagster.frames import arrow
 from food_inspections_dagster.inspections.establishments import normalise_words
-from food_inspections_dagster.inspections.features.declarations import SHARE, Family, Feature, numeric
-from food_inspections_dagster.inspections.features.past import Past, Records, ratio
-from food_inspections_dagster.inspections.timelines import Ints, Mask, Questions, Timeline, by_day
+from food_inspections_dagster.inspections.features.declarations import Family, Feature, numeric
+from food_inspections_dagster.inspections.features.past import Past, ratio
+from food_inspections_dagster.inspections.features.surprises import ONE, Surprises
+from food_inspections_dagster.inspections.timelines import Ints, Questions, Timeline, by_day
 
-SMOOTHING = 20  # visits at the city's rate that are added to those of each word
-TARGETS: dict[str, tuple[str, Callable[[Records], Mask]]] = {
-    "critical": ("found a critical violation", lambda records: records.critical),
-    "failed": ("failed", lambda records: records.failed),
+SMOOTHING = 20  # visits as expected that are added to those of each word
+VALUES = {
+    "grave": "critical and serious violations",
+    "critical": "critical violations",
+    "failed": "reasons to fail them",
 }
 _SAYS_NOTHING = re.compile(r"^(.|INC|LLC|LTD|CORP|CORPORATION|CO|COMPANY|THE|OF|AND)$")
 
@@ -42,7 +47,7 @@ class _Words:
     @classmethod
     def of(cls, past: Past) -> "_Words":
         records = past.records
-        visits = np.flatnonzero(records.canvass)
+        visits = np.flatnonzero(Surprises.of(past).visits)
         of_visits = arrow(records.table["dba_name"]).take(pa.array(visits))
         names = pa.concat_arrays([of_visits, past.name]).dictionary_encode()
         lists = [words_of(name) for name in names.dictionary.to_pylist()]
@@ -62,48 +67,41 @@ class _Words:
         questions, back = Questions.distinct(timeline, word[~of_record], past.questions.days[question])
         return cls(questions, back, question, visit)
 
-    def rates(self, past: Past, flag: Mask) -> npt.NDArray[np.float64]:
-        """Return the rate of each word of each question, drawn towards the city's; NaN before the first visit."""
+    def means(self, values: Ints) -> npt.NDArray[np.float64]:
+        """Return the mean of a value of the visits of each word of each question, drawn towards 0."""
         questions = self.questions
-        sums = questions.timeline.cumulative(flag[self.visit])
-        hits, visits = sums[questions.end] - sums[questions.begin], questions.end - questions.begin
-        return ((hits + SMOOTHING * _of_city(past, flag, questions.days)) / (visits + SMOOTHING))[self.back]
+        sums = questions.timeline.cumulative(values[self.visit])
+        total, visits = sums[questions.end] - sums[questions.begin], questions.end - questions.begin
+        return (total / ONE / (visits + SMOOTHING))[self.back]
 
 
-def _of_city(past: Past, flag: Mask, days: Ints) -> npt.NDArray[np.float64]:
-    records = past.records
-    timeline = records.timeline(np.where(records.canvass, 0, -1))
-    end = timeline.before(np.zeros_like(days), days)
-    return ratio(timeline.cumulative(flag)[end], end)
-
-
-def _over_names(past: Past, target: str) -> dict[str, npt.NDArray[np.float64]]:
+def _over_names(past: Past, name: str) -> dict[str, npt.NDArray[np.float64]]:
     words: _Words = past.once("words", lambda: _Words.of(past))
-    rates = words.rates(past, TARGETS[target][1](past.records))
+    of_words = words.means(Surprises.of(past).values[name])
     size = len(past.questions.days)
     highest = np.full(size, -np.inf)
-    np.maximum.at(highest, words.question, rates)
+    np.maximum.at(highest, words.question, of_words)
     # Added up word by word in the order of the name, so that no bit depends on the names beside it.
     counts = np.bincount(words.question, minlength=size)
-    means = ratio(np.bincount(words.question, rates, size), counts)
+    means = ratio(np.bincount(words.question, of_words, size), counts)
     return {"mean": means, "max": np.where(counts > 0, highest, np.nan)}
 
 
-def _value(past: Past, target: str, which: str) -> Any:
-    return past.once(target, lambda: _over_names(past, target))[which]
+def _value(past: Past, name: str, which: str) -> Any:
+    return past.once(name, lambda: _over_names(past, name))[which]
 
 
 def _features() -> Iterator[Feature]:
-    for target, (words, _) in TARGETS.items():
+    for name, found in VALUES.items():
         for which, of_words in {"mean": "mean over its words", "max": "highest of its words"}.items():
             yield numeric(
-                f"name_{target}_{which}",
-                f"Share of routine inspections of places with a word of its name that {words}, drawn towards the "
-                f"city's; {of_words} and pairs of words",
-                f"{{value:.0%}} of routine inspections of places with words of its name {words}",
-                SHARE,
-                partial(_value, target=target, which=which),
+                f"name_beyond_{name}_{which}",
+                f"{found[0].upper()}{found[1:]} at places with a word of its name, less what was expected in their zip "
+                f"codes, {SMOOTHING} visits as expected added; {of_words} and pairs of words",
+                f"{{value:more|less}} {found} are found at places with such a name than at others",
+                (-1.0, 1.0),
+                partial(_value, name=name, which=which),
             )
 
 
-FAMILY = Family("name_words", tuple(_features()), order=100)
+FAMILY = Family("name_words", tuple(_features()), order=66)

@@ -10,11 +10,6 @@ from food_inspections_dagster.inspections.features.past import Past
 RISKS = (1.0, 3.0)
 
 
-def _risk(past: Past) -> Any:
-    risk = past.records.numbers("risk")
-    return past.pick(risk, past.questions.last(~np.isnan(risk)))
-
-
 FAMILY = Family(
     "profile",
     (
@@ -24,7 +19,7 @@ FAMILY = Family(
             "The City's risk class, as last known (1 high, 3 low)",
             "the City's risk class is {value:.0f}",
             RISKS,
-            _risk,
+            lambda past: past.risk.cast("float64").to_numpy(zero_copy_only=False),
         ),
         numeric(
             "is_first_visit",
