@@ -17,25 +17,27 @@ from food_inspections_dagster.inspections.timelines import Ints
 Floats = npt.NDArray[np.float64]
 
 
-def faded(days: Ints, arrivals: Iterable[Floats], taus: Sequence[float], asked: Ints, at: Ints) -> Floats:
+def faded(
+    days: Ints, arrivals: Iterable[Floats], width: int, taus: Sequence[float], asked: Ints, at: Ints
+) -> Floats:
     """Return the faded sums before each asked day at its place, (taus, values, asked).
 
     Args:
         days: the days with records, ascending.
         arrivals: what each of them brings: whole numbers (values, places).
+        width: the number of values.
         taus: in days.
         asked, at: a day and a place per question.
     """
     order = np.argsort(asked, kind="stable")
     # Of each day with records, the questions whose last such day it is.
     firsts = np.searchsorted(asked[order], days, side="right")
-    sums, answers, yesterday = np.zeros(0), np.zeros((len(taus), 0, len(asked))), 0
+    sums, answers, yesterday = np.zeros(0), np.zeros((len(taus), width, len(asked))), 0
     for day, arriving, first, last in zip(
         days.tolist(), arrivals, firsts, np.append(firsts, len(order))[1:], strict=True
     ):
         if not sums.size:
             sums = np.zeros((len(taus), *arriving.shape))
-            answers = np.zeros((len(taus), len(arriving), len(asked)))
         sums *= _fading(yesterday - day, taus)
         sums += arriving
         yesterday = day
@@ -59,8 +61,7 @@ def faded_by_group(
     place = day * size + np.where(groups >= 0, groups, size - 1)
     counted = [np.where(groups >= 0, value, 0) for value in values]
     brought = [np.bincount(place, value, len(dates) * size).reshape(len(dates), size) for value in counted]
-    answers = faded(dates, np.stack(brought, axis=1), taus, asked, np.where(at >= 0, at, size - 1))
-    return answers if len(dates) else np.zeros((len(taus), len(values), len(asked)))
+    return faded(dates, np.stack(brought, axis=1), len(values), taus, asked, np.where(at >= 0, at, size - 1))
 
 
 def means(sums: Floats, city: Floats, prior: float) -> Floats:

@@ -44,8 +44,9 @@ def kernel_means(
     of_visits = cells(records.numbers("latitude")[used], records.numbers("longitude")[used], h / CELLS_PER_H)
     # No visit reaches the cell -1 of places that are nowhere.
     where, at = np.unique(cells(location.latitude, location.longitude, h / CELLS_PER_H), return_inverse=True)
-    near = faded(days, _around(of_visits, day, numbers, len(days), where), taus, asked, at)
-    city = faded(days, in_city[:, :, None], taus, asked, np.zeros_like(at))
+    around = _around(of_visits, day, numbers, len(days), where)
+    near = faded(days, around, len(numbers), taus, asked, at)
+    city = faded(days, in_city[:, :, None], len(numbers), taus, asked, np.zeros_like(at))
     drawn = means(near, city * _ONE, PRIOR * _ONE)
     return {(name, tau): drawn[i, j] for i, tau in enumerate(taus) for j, name in enumerate(values)}
 
