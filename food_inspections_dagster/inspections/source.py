@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.frames import arrow, days, to_arrow, to_pandas
 from food_inspections_dagster.inspections import vocabulary
 from food_inspections_dagster.schemas import MONDAY, Schema, column
 from food_inspections_dagster.weeks import FIRST_WEEK
 
 DATASET = ":dataset"  # of a raw row: the id of the data set that it came from
+COMMUNITY_AREAS = 77
 _DAYS_OF_WEEK = 7
 _BLANKS = r"[\s\x00-\x1f\x7f\x{a0}]+"
 
@@ -70,6 +70,7 @@ class Source:
         date: the field of the row's date, which lies in its week; None where rows have no date.
         reaches_back: weeks before the first week of inspections that still say something about it.
         earlier: whether rows dated before the calendar count; they lie in its first week.
+        fresh_days: how many days may lie between the newest row's week and the newest week; None: any.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Source:
     date: str | None = None
     reaches_back: int = 0
     earlier: bool = False
+    fresh_days: int | None = None
 
     @cached_property
     def schema(self) -> Schema:
@@ -114,22 +116,15 @@ def clean(source: Source, raw: pd.DataFrame) -> Cleaned:
     """Clean raw rows of any weeks.
 
     Args:
-        raw: rows as the portal sent them, every value a text, with ``week`` (Monday) and ``:dataset``; the columns
-            of several forms may stand side by side.
-
-    Raises:
-        FoodInspectionsError: if the columns of no form are there. A bad row never raises, whatever is in it.
+        raw: rows as the portal sent them, every value a text, with ``week`` (Monday); the columns of several forms may
+            stand side by side. Nothing in them raises: what cannot be read is left out.
     """
     if raw.empty:
         return Cleaned(schemas.empty(source.schema), {})
-    form = [one for one in source.forms if source.form_of(raw.columns) and _present(source, one, raw.columns)]
-    if not form:
-        needed = ", ".join(sorted(source.forms[0].columns.values()))
-        raise FoodInspectionsError(f"The raw rows of {source.name} lack columns: check that its data set has {needed}.")
     week = arrow(to_arrow(raw, ["week"], "raw rows")["week"]).cast(pa.date32())
     values: dict[str, pa.Array] = {}
     for name, field in source.fields.items():
-        texts = _texts(raw, [one.columns[name] for one in form if name in one.columns])
+        texts = _texts(raw, [one.columns[name] for one in source.forms if name in one.columns])
         values[name] = texts if name in _COORDINATES else field.read(texts).cast(_type(field))
     if set(_COORDINATES) <= values.keys():
         placed = vocabulary.normalise_coordinates(*(values[name] for name in _COORDINATES))
@@ -164,10 +159,6 @@ _COORDINATES = ("latitude", "longitude")
 
 def _type(field: Field) -> pa.DataType:
     return field.column.dtype.type.pyarrow_dtype
-
-
-def _present(source: Source, form: Form, columns: Collection[str]) -> bool:
-    return {form.columns[name] for name in source.required if name in form.columns} <= set(columns)
 
 
 def _texts(raw: pd.DataFrame, names: list[str]) -> pa.Array:
@@ -207,10 +198,10 @@ def whole(values: pa.Array) -> pa.Array:
     return pc.cast(pc.struct_field(pc.extract_regex(matched, r"(?P<digits>\d+)"), "digits"), pa.int64())
 
 
-def small(values: pa.Array) -> pa.Array:
-    """Read whole numbers from 1 to 32,767."""
+def area_number(values: pa.Array) -> pa.Array:
+    """Read whole numbers from 1 to 77, as community areas are numbered; the portal writes 0 where it knows none."""
     numbers = whole(values)
-    inside = pc.and_(pc.greater_equal(numbers, 1), pc.less(numbers, 2**15))
+    inside = pc.and_(pc.greater_equal(numbers, 1), pc.less_equal(numbers, COMMUNITY_AREAS))
     return pc.cast(pc.if_else(inside, numbers, pa.scalar(None, pa.int64())), pa.int16())
 
 
@@ -252,7 +243,7 @@ ZIP = Field(
 )
 COMMUNITY_AREA = Field(
     column(pa.int16(), "Number of the community area, 1 to 77", schemas.pandera.Check.in_range(1, 77), null=True),
-    small,
+    area_number,
 )
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -196,6 +196,9 @@ class Scores(Section):
     run_weeks: WholeNumber = Field(ge=1, description="Newest weeks that `food-inspections run` scores")
 
 
+FourByFour = Annotated[str, Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")]
+
+
 class Settings(BaseSettings):
     """All settings. Build them with :func:`load_settings`."""
 
@@ -212,6 +215,10 @@ class Settings(BaseSettings):
     bias: AuditRule
     cohort: Cohort
     scores: Scores
+    sources: dict[str, tuple[FourByFour, ...]] = Field(
+        {},
+        description="City data beside the inspections: the data sets of each source; null where the portal has none",
+    )
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, init_settings: Any, **__: Any) -> Any:  # type: ignore[override]

@@ -58,6 +58,7 @@ SOURCE = Source(
         ),
     ),
     date="license_start_date",
+    fresh_days=35,
     reaches_back=110,  # a term lasts two years: who was licensed when the first inspection took place
     earlier=True,
 )  # fmt: skip

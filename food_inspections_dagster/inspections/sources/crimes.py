@@ -30,5 +30,6 @@ SOURCE = Source(
         ),
     ),
     date="date",
+    fresh_days=21,
     reaches_back=13,
 )

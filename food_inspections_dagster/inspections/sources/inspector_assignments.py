@@ -13,4 +13,5 @@ SOURCE = Source(
     },
     forms=(Form(columns=same("inspection_id", "inspector", "inspection_date"), date="inspection_date"),),
     date="inspection_date",
+    fresh_days=21,
 )

@@ -47,5 +47,6 @@ SOURCE = Source(
         ),
     ),
     date="creation_date",
+    fresh_days=21,
     reaches_back=13,
 )  # fmt: skip

@@ -15,5 +15,6 @@ SOURCE = Source(
     },
     forms=(Form(columns=same("date", "temperature_max", "precip_intensity", "wind_speed", "humidity"), date="date"),),
     date="date",
+    fresh_days=14,
     reaches_back=2,
 )
