@@ -180,6 +180,14 @@ class Models(Section):
         return tuple(self.parameters)
 
 
+class Features(Section):
+    """Which features are computed."""
+
+    off: tuple[str, ...] = Field(
+        description="Families of features that are not computed: their columns are null, and no model reads them"
+    )
+
+
 class Cohort(Section):
     """Who is scored: establishments seen active within a window."""
 
@@ -213,6 +221,7 @@ class Settings(BaseSettings):
     models: Models
     selection: SelectionRule
     bias: AuditRule
+    features: Features
     cohort: Cohort
     scores: Scores
     sources: dict[str, tuple[FourByFour, ...]] = Field(
