@@ -10,6 +10,7 @@ from datetime import date
 from food_inspections_dagster import schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections import schemas as domain
+from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster.modeling import schemas as method
 from food_inspections_dagster.schemas import Schema
 
@@ -116,6 +117,11 @@ SCORES = _table("predictions", method.SCORES)
 AREA_NOTES = _table("predictions", method.AREA_NOTES)
 
 
+# City data beside the inspections, by the name of the source. Which of them there are, the settings decide.
+RAW_SOURCES = {name: Rows(f"raw_{name}", RAW, name) for name in SOURCES}
+CLEAN_SOURCES = {name: _clean(source.schema) for name, source in SOURCES.items()}
+
+
 def model(group: str) -> Documents:
     """Return the entry of a model group's asset."""
     return Documents(f"{group}_model", MODELS, "model.json")
@@ -140,6 +146,8 @@ FIXED: dict[str, Entry] = {
         REMEDY_PRICES,
         SCORES,
         AREA_NOTES,
+        *RAW_SOURCES.values(),
+        *CLEAN_SOURCES.values(),
     )
 }
 TABLES = {str(entry): entry for entry in FIXED.values() if isinstance(entry, Table)}

@@ -46,7 +46,7 @@ def run(
     graph = definitions.graph_for(settings)
     portal = PortalClient.from_settings(settings)
     portal.check_identity()
-    portal.listen(lambda done, rows: teller.at("rows fetched", done, rows))
+    portal.listen(lambda what, done, rows: teller.at(f"{what} fetched", done, rows))
     stages = definitions.stages_for(settings, graph, portal)
     stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
     ledger = Ledger(stored.database)

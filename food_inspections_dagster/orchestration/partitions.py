@@ -46,6 +46,28 @@ class Window:
         return any(first <= other <= week + self.last * WEEK for other in others)
 
 
+@dataclass(frozen=True)
+class Calendar:
+    """Which weeks of an asset are to be current, given those of the inspections.
+
+    Attributes:
+        reaches_back: how many weeks before the first one it has as well.
+        first_week: whether the first week of the calendar is among them, which holds what was always there.
+        others: whether any other week is.
+    """
+
+    reaches_back: int = 0
+    first_week: bool = False
+    others: bool = True
+
+    def weeks(self, weeks: Sequence[date]) -> list[date]:
+        """Return its weeks, ascending, none before the calendar begins."""
+        first = max(FIRST_WEEK, weeks[0] - self.reaches_back * WEEK)
+        between = week_range(first, weeks[-1]) if self.reaches_back else list(weeks)
+        return sorted({*(between if self.others else ()), *([FIRST_WEEK] if self.first_week else ())})
+
+
+THE_SAME = Calendar()
 OWN_WEEK = Window(0)
 HISTORY_BEFORE = Window(None, -1)
 HISTORY_THROUGH = Window(None)

@@ -4,7 +4,7 @@ The command line, the sensor and the job of the UI ask it. It plans one batch, e
 again, and so on: a rebuilt week with the same content leaves everything behind it current (early cut-off).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
@@ -130,12 +130,22 @@ def targets(
     selected = set(graph.assets) if until is None else graph.until(until)
     made = set(snapshot.loads.get(SCORES.asset, {}))
     lists = [week for week in weeks if week in made or week in weeks[-list_weeks:]]
-    return {asset: lists if asset == SCORES.asset else weeks for asset in graph.assets if asset in selected}
+    return {
+        asset: lists if asset == SCORES.asset else graph.by_asset[asset].calendar.weeks(weeks)
+        for asset in graph.assets
+        if asset in selected
+    }
 
 
-def source_states(graph: Graph, portal: PortalClient, first: date, last: date) -> SourceStates:
-    """Ask the sources outside what they hold for each week now."""
-    return {one.name: one.source(portal, first, last) for one in graph.stages if one.source is not None}
+def source_states(
+    graph: Graph, portal: PortalClient, first: date, last: date, leave_out: Collection[str] = ()
+) -> SourceStates:
+    """Ask the sources outside what they hold for each week now; stages that are left out count as unchanged."""
+    return {
+        one.name: one.source(portal, first, last)
+        for one in graph.stages
+        if one.source is not None and one.name not in leave_out
+    }
 
 
 def stale(currency: Currency, targets: Targets) -> dict[tuple[str, ...], dict[date, Reason]]:
@@ -232,8 +242,10 @@ def bring_up_to_date(
     report = Report()
     wanted = sorted({week for weeks in targets.values() for week in weeks})
     done: dict[PlannedRun, int] = {}
+    # An optional source is read once: one that counts its rows and cannot give them would be read for ever.
+    read: set[str] = set()
     while wanted:
-        states = source_states(graph, portal, wanted[0], wanted[-1])
+        states = source_states(graph, portal, wanted[0], wanted[-1], leave_out=read)
         batch = next_batch(Currency(graph, ledger.snapshot(), states), targets, only_missing)
         if not batch:
             break
@@ -246,6 +258,7 @@ def bring_up_to_date(
                 )
             announce(run)
             execute(graph, definitions, instance, run, report, listener)
+            read |= {graph.by_asset[asset].name for asset in run.assets if graph.by_asset[asset].optional}
     return report
 
 

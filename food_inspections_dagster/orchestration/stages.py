@@ -21,7 +21,15 @@ from food_inspections_dagster.digests import digest
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.code_version import code_version
 from food_inspections_dagster.orchestration.metadata import OWNERS, column_schema, tell_weeks
-from food_inspections_dagster.orchestration.partitions import OWN_WEEK, SINGLE_RUN, WEEKLY, Window, weeks_of
+from food_inspections_dagster.orchestration.partitions import (
+    OWN_WEEK,
+    SINGLE_RUN,
+    THE_SAME,
+    WEEKLY,
+    Calendar,
+    Window,
+    weeks_of,
+)
 from food_inspections_dagster.orchestration.rules import Judged, Rule, Verdict, store_checks
 from food_inspections_dagster.resources.ledger import Ledger
 
@@ -70,11 +78,13 @@ class Made:
         values: by asset.
         weekly: metadata by asset and week.
         run: metadata of the whole run, by asset.
+        source: what the source outside held for each week as it was read; None where the step is to ask for itself.
     """
 
     values: Mapping[str, Any]
     weekly: Mapping[str, Mapping[date, Mapping[str, Any]]] = field(default_factory=dict)
     run: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: Mapping[date, str] | None = None
 
 
 States = Callable[..., Mapping[date, str]]
@@ -89,6 +99,8 @@ class Stage:
         inputs: by the name of the function's parameter.
         separable: whether each output can be made without the others.
         source: of a stage that reads a source outside, the state of its weeks there.
+        optional: whether the source may be absent; its function then returns what the source held.
+        calendar: which of its weeks are to be current.
     """
 
     name: str
@@ -101,6 +113,8 @@ class Stage:
     source: States | None
     function: Callable[..., Any]
     retry_policy: dg.RetryPolicy | None
+    optional: bool = False
+    calendar: Calendar = THE_SAME
 
     @property
     def units(self) -> list[tuple[str, ...]]:
@@ -128,6 +142,10 @@ def stage(
     separable: bool = False,
     source: States | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    optional: bool = False,
+    calendar: Calendar = THE_SAME,
+    name: str = "",
+    extra: str = "",
 ) -> Callable[[Callable[..., Any]], Stage]:
     """Declare a stage.
 
@@ -135,6 +153,8 @@ def stage(
         outputs: what it makes; of an entry alone, the schema or the function's docstring describes it.
         reads: settings that every output reads.
         rules: of its assets.
+        name: in place of the function's, for functions that a factory makes.
+        extra: what decides beside the function's code, such as a declaration that it closes over.
     """
 
     def declare(function: Callable[..., Any]) -> Stage:
@@ -149,10 +169,14 @@ def stage(
             if output.entry.schema is not None
         }
         declared = [[rule.asset, rule.name, rule.blocking] for rule in rules]
-        version = code_version(function, *(rule.judge for rule in rules), extra=digest([columns, declared]))
+        version = code_version(
+            function,
+            *(rule.judge for rule in rules),
+            extra=digest([columns, declared, extra] if extra else [columns, declared]),
+        )
         of_schemas = [keeps_schema(one.entry) for one in made.values() if one.entry.schema is not None]
         return Stage(
-            function.__name__,
+            name or function.__name__,
             group,
             made,
             inputs or {},
@@ -162,6 +186,8 @@ def stage(
             source,
             function,
             retry_policy,
+            optional,
+            calendar,
         )
 
     return declare
@@ -194,9 +220,12 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
     def step(context: dg.AssetExecutionContext, ledger: dg.ResourceParam[Ledger], **values: Any) -> Iterator[Any]:
         # Dagster counts the results of checks as outputs too.
         weeks, asked = weeks_of(context), stage.outputs.keys() & context.op_execution_context.selected_output_names
-        before = stage.source(values["portal"], weeks[0], weeks[-1]) if stage.source is not None else {}
+        asks = stage.source is not None and not stage.optional
+        before = stage.source(values["portal"], weeks[0], weeks[-1]) if asks else {}
         made = _call(stage, weeks, asked, values)
-        if stage.source is not None:
+        if made.source is not None:
+            ledger.note_source(context.get_step_execution_context(), made.source)
+        elif asks:
             # Asked twice: a row that came while it was read and then went again would leave the state of before.
             after = stage.source(values["portal"], weeks[0], weeks[-1])
             states = {w: s if after.get(w) == s else f"{s}, then {after.get(w)}" for w, s in before.items()}

@@ -20,14 +20,14 @@ import pyarrow.compute as pc
 import requests
 import tenacity
 from dagster import ConfigurableResource, ResourceDependency
-from pydantic import PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.frames import sorted_by, to_pandas
 from food_inspections_dagster.resources.socrata import Body, NotJsonError, PortalSession
 from food_inspections_dagster.resources.soda_rows import parse_rows
 from food_inspections_dagster.settings import Settings
-from food_inspections_dagster.weeks import WEEK, monday, week_range
+from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, monday, week_range
 
 SYSTEM_FIELDS = (":id", ":created_at", ":updated_at", ":version")
 _LONGEST_WAIT_SECONDS = 300.0  # a portal that asks for more is closed for now: say so, and let a later run try
@@ -35,7 +35,8 @@ _LONGEST_BACKOFF_SECONDS = 30.0
 _IDENTITY = ("metadata", "custom_fields", "food_inspections", "identity")  # where our server publishes its name
 _GROUP_ROWS = 50_000  # the most rows that SODA 2.1 gives at once; there are 6,000 days
 _T = TypeVar("_T")
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
+"""Called with what is fetched, such as "rows" or "rows of crimes", the rows so far and the rows to come."""
 
 
 class WeekState(NamedTuple):
@@ -62,24 +63,34 @@ class _Transient(Exception):
 
 
 class PortalClient(ConfigurableResource):
-    """Rows of one dataset of a SODA 2.1 portal, by week.
+    """Rows of one dataset of a SODA 2.1 portal, by week; :meth:`for_dataset` gives the client of another one.
 
     Attributes:
         url: base URL; http for a loopback address only.
         dataset: four-by-four id.
-        date_column: the column whose date decides in which week a row lies.
+        date_column: the column whose date decides in which week a row lies. None: rows have no date, were always
+            there, and so lie in the first week of the calendar.
+        where: a SoQL condition on the rows that count; empty for all.
+        columns: the only columns to fetch beside the system fields; those that the portal lacks are left out. Empty:
+            all.
+        earlier: whether rows dated before the calendar count; they lie in its first week.
         app_token: of the portal; empty for none. Never shown.
         timeout_seconds: longest wait for a connection, and longest silence of the portal, not of an answer as a whole.
             After each failure the silence may be twice as long: a slow machine is slow, not broken.
         page_rows: most rows of one answer.
         retries: how often a failed request is repeated.
         backoff_seconds: pause before the first repetition; it doubles, with jitter.
+        what: what is fetched, for progress.
         data_name: under which its rows are kept; a portal that publishes another identity is refused. Empty: any.
     """
 
     url: str
     dataset: str
-    date_column: str = "inspection_date"
+    date_column: str | None = "inspection_date"
+    where: str = ""
+    columns: list[str] = Field(default_factory=list)
+    earlier: bool = False
+    what: str = "rows"
     app_token: ResourceDependency[SecretStr] = SecretStr("")  # type: ignore[assignment]
     timeout_seconds: float = 60.0
     page_rows: int = 50_000
@@ -90,15 +101,12 @@ class PortalClient(ConfigurableResource):
     _session: PortalSession | None = PrivateAttr(None)
 
     @classmethod
-    def from_settings(
-        cls, settings: Settings, dataset: str | None = None, date_column: str = "inspection_date"
-    ) -> "PortalClient":
-        """Return the client for the portal that the settings name; without ``dataset``, for the inspections."""
+    def from_settings(cls, settings: Settings) -> "PortalClient":
+        """Return the client for the inspections of the portal that the settings name."""
         portal = settings.portal
         return cls(
             url=portal.url,
-            dataset=dataset or portal.dataset,
-            date_column=date_column,
+            dataset=portal.dataset,
             app_token=portal.app_token or SecretStr(""),
             timeout_seconds=portal.timeout_seconds,
             page_rows=portal.page_rows,
@@ -106,6 +114,19 @@ class PortalClient(ConfigurableResource):
             backoff_seconds=portal.backoff_seconds,
             data_name=portal.name or "" if portal.is_loopback else "",
         )
+
+    def for_dataset(self, dataset: str, date_column: str | None, **changed: Any) -> "PortalClient":
+        """Return the client of another dataset of the same portal, with the same session and listener.
+
+        Args:
+            changed: other fields that differ, such as ``where`` or ``retries``.
+        """
+        client = self.model_copy(
+            update={"dataset": dataset, "date_column": date_column, "where": "", "columns": [], "earlier": False}
+            | changed
+        )
+        client._session, client._listener = self._connected(), self._listener
+        return client
 
     def listen(self, progress: Progress) -> None:
         """Call ``progress`` with the rows so far and the rows to come, whenever rows are fetched."""
@@ -129,7 +150,7 @@ class PortalClient(ConfigurableResource):
 
         Args:
             first, last: Mondays, both included.
-            progress: called with the rows so far and the rows to come.
+            progress: in place of the one that listens.
 
         Returns:
             One row per row of the portal, every column text and Arrow-backed as in its answer, and ``week`` (date32);
@@ -143,8 +164,8 @@ class PortalClient(ConfigurableResource):
         counts = self.week_counts(first, last)
         total, done = sum(counts.values()), 0
         progress = progress or self._listener
-        published = list(self.schema())
-        select = _select(published)
+        published = [name for name in self.schema() if not self.columns or name in self.columns]
+        select = _select(published, whole=not self.columns)
         tables = []
         # One request at a time: two at once were no faster on two cores, and are less polite.
         for weeks in _chunks(counts, self.page_rows):
@@ -152,7 +173,7 @@ class PortalClient(ConfigurableResource):
             tables.append(table)
             done += table.num_rows
             if progress:
-                progress(done, max(total, done))
+                progress(self.what, done, max(total, done))
         # A row that has no value of a column does not name it. Every column that the portal publishes is kept, in its
         # order, so that a week has the same columns whatever weeks are fetched with it.
         columns = pa.schema([("week", pa.date32()), *((name, pa.string()) for name in (*SYSTEM_FIELDS, *published))])
@@ -170,16 +191,23 @@ class PortalClient(ConfigurableResource):
         Args:
             first, last: Mondays, both included.
         """
+        states = dict.fromkeys(week_range(first, last), WeekState(0, ""))
+        newest = "count(*) as rows, max(:updated_at) as newest"
+        if self.date_column is None:
+            if FIRST_WEEK in states:
+                whole = self._get(select=newest, **self._filtered(self.where))[0]
+                states[FIRST_WEEK] = WeekState(int(whole["rows"]), whole.get("newest", ""))
+            return states
         rows = self._get(
-            select=f"date_trunc_ymd({self.date_column}) as day, count(*) as rows, max(:updated_at) as newest",
+            select=f"date_trunc_ymd({self.date_column}) as day, {newest}",
             where=self._between(first, last),
             group="day",
             order="day",
             limit=_GROUP_ROWS,
         )
-        states = dict.fromkeys(week_range(first, last), WeekState(0, ""))
         for row in rows:
             week = monday(date.fromisoformat(row["day"][:10]))
+            week = max(week, FIRST_WEEK) if self.earlier else week
             before = states[week]
             states[week] = WeekState(before.rows + int(row["rows"]), max(before.newest, row.get("newest", "")))
         return states
@@ -189,7 +217,9 @@ class PortalClient(ConfigurableResource):
         return {week: state.rows for week, state in self.week_states(first, last).items()}
 
     def undated_rows(self) -> int:
-        """Return the number of rows without a date: no week holds them, so no fetch brings them."""
+        """Return the number of rows without a date that should have one: no week holds them, so no fetch does."""
+        if self.date_column is None:
+            return 0
         return int(self._get(select="count(*) as rows", where=f"{self.date_column} IS NULL")[0]["rows"])
 
     def updated_at(self) -> datetime:
@@ -260,7 +290,7 @@ class PortalClient(ConfigurableResource):
     def _pages(self, select: str, where: str, expected: int) -> Iterator[pa.Table]:
         offset = 0
         while True:
-            rows = self._rows(select=select, where=where, order=":id", limit=self.page_rows, offset=offset)
+            rows = self._rows(select=select, order=":id", limit=self.page_rows, offset=offset, **self._filtered(where))
             yield self._with_weeks(rows)
             offset += rows.num_rows
             # A full page may be the last one; the count says so and saves a request.
@@ -268,26 +298,41 @@ class PortalClient(ConfigurableResource):
                 return
 
     def _between(self, first: date, last: date) -> str:
+        """Return the condition on the rows of some weeks; empty for all rows."""
         column, end = self.date_column, last + WEEK
-        return f"{column} >= '{first}T00:00:00.000' AND {column} < '{end}T00:00:00.000'"
+        parts = [f"({self.where})"] if self.where else []
+        if column is not None:
+            since_ever = self.earlier and first == FIRST_WEEK
+            parts += [] if since_ever else [f"{column} >= '{first}T00:00:00.000'"]
+            parts.append(f"{column} < '{end}T00:00:00.000'")
+        return " AND ".join(parts)
+
+    @staticmethod
+    def _filtered(where: str) -> dict[str, str]:
+        return {"where": where} if where else {}
 
     def _with_weeks(self, rows: pa.Table) -> pa.Table:
         for name in (self.date_column, ":id"):
-            if name not in rows.column_names:
+            if name is not None and name not in rows.column_names:
                 rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+        if rows[":id"].null_count:
+            raise FoodInspectionsError(f"{self.url} sent rows without :id, so nothing was stored.")
+        if self.date_column is None:
+            return rows.add_column(0, "week", pa.array([FIRST_WEEK] * rows.num_rows, pa.date32()))
         try:
             days = pc.cast(pc.utf8_slice_codeunits(rows[self.date_column], 0, 10), pa.date32())
         except pa.ArrowInvalid:
             raise FoodInspectionsError(
                 f"{self.url} sent a {self.date_column} that is no date: its schema has changed, so nothing was stored."
             ) from None
-        if days.null_count or rows[":id"].null_count:
-            raise FoodInspectionsError(
-                f"{self.url} sent rows without :id or {self.date_column}, so nothing was stored."
-            )
+        if days.null_count:
+            raise FoodInspectionsError(f"{self.url} sent rows without {self.date_column}, so nothing was stored.")
         # 1970-01-05 was a Monday.
         numbers = days.cast(pa.int32()).to_numpy()
-        return rows.add_column(0, "week", pa.array(numbers - (numbers - 4) % 7, pa.int32()).cast(pa.date32()))
+        mondays = numbers - (numbers - 4) % 7
+        if self.earlier:
+            mondays = np.maximum(mondays, np.datetime64(FIRST_WEEK, "D").astype(np.int32))
+        return rows.add_column(0, "week", pa.array(mondays, pa.int32()).cast(pa.date32()))
 
     def _rows(self, **clauses: Any) -> pa.Table:
         """Ask for rows; every column is text."""
@@ -310,8 +355,7 @@ class PortalClient(ConfigurableResource):
         return self._ask(ask)
 
     def _ask(self, request: Callable[[PortalSession], _T]) -> _T:
-        if self._session is None:
-            self._session = PortalSession(self.url, self.app_token.get_secret_value())
+        session = self._connected()
         attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.retries + 1),
             retry=tenacity.retry_if_exception_type(_Transient),
@@ -323,14 +367,19 @@ class PortalClient(ConfigurableResource):
             for attempt in attempts:
                 with attempt:
                     silence = self.timeout_seconds * 2 ** (attempt.retry_state.attempt_number - 1)
-                    self._session.wait_at_most(self.timeout_seconds, silence)
-                    return self._once(self._session, request)
+                    session.wait_at_most(self.timeout_seconds, silence)
+                    return self._once(session, request)
         except _Transient as error:
             tries = f"{self.retries + 1} attempts" if self.retries else "one attempt"
             raise FoodInspectionsError(
                 f"{self.url} cannot be read after {tries} ({error}): check the address and the network, or try later."
             ) from None
         raise AssertionError("tenacity ends with a result or an error")
+
+    def _connected(self) -> PortalSession:
+        if self._session is None:
+            self._session = PortalSession(self.url, self.app_token.get_secret_value())
+        return self._session
 
     def _once(self, session: PortalSession, request: Callable[[PortalSession], _T]) -> _T:
         try:
@@ -373,7 +422,7 @@ class PortalClient(ConfigurableResource):
             )
         if status == 404:
             return FoodInspectionsError(
-                f"{self.url} has no dataset {self.dataset}: check portal.url and portal.dataset."
+                f"{self.url} has no dataset {self.dataset}: check portal.url, portal.dataset and sources."
             )
         words = re.sub(r"\s+", " ", str(error))[:300]
         return FoodInspectionsError(f"{self.url} refuses the question about {self.dataset} ({words}).")
@@ -396,9 +445,10 @@ def compare_schema(expected: Mapping[str, str], received: Mapping[str, str]) -> 
     )
 
 
-def _select(columns: Sequence[str]) -> str:
+def _select(columns: Sequence[str], whole: bool) -> str:
     # Computed columns vanish from `*` as soon as there is an $order, so each is named.
-    return ", ".join([":*", "*", *sorted(name for name in columns if name.startswith(":@"))])
+    named = sorted(name for name in columns if name.startswith(":@")) if whole else columns
+    return ", ".join([":*", *(["*"] if whole else []), *named])
 
 
 def _chunks(counts: Mapping[date, int], rows: int) -> Iterator[list[date]]:

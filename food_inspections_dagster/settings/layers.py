@@ -38,6 +38,7 @@ from food_inspections_dagster.settings.tree import (
 COMMAND_LINE = "the command line"
 _PARAMETERS = ("models", "parameters")
 _REFERENCES = ("bias", "references")
+_SOURCES = ("sources",)
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,9 @@ def _setting_of(name: str, known: Mapping[str, Leaf]) -> tuple[Leaf, KeyPath]:
         if is_mapping(leaf.field) and name.upper().startswith(f"{start}__") and all(rest) and len(rest) <= most:
             below: KeyPath = ()
             for word in rest:
-                below = (*below, _known_key(name, word, _keys_of(leaf.path, below)))
+                # What the sources are called is the graph's to know.
+                keys = [word.lower()] if leaf.path == _SOURCES else _keys_of(leaf.path, below)
+                below = (*below, _known_key(name, word, keys))
             return leaf, below
     raise FoodInspectionsError(
         f"The environment variable {name} is no setting: {nearest(name.upper(), [*known, *OTHER_VARIABLES])}."
@@ -339,8 +342,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any], path: KeyPath = (
     merged = dict(below)
     for key, value in above.items():
         here = (*path, key)
-        if value is None and (path == _REFERENCES or (path[:-1] == _PARAMETERS)):
-            merged.pop(key, None)  # null takes a reference or a parameter away
+        if value is None and (path in (_REFERENCES, _SOURCES) or path[:-1] == _PARAMETERS):
+            merged.pop(key, None)  # null takes a reference, a source or a parameter away
         elif isinstance(merged.get(key), Mapping) and isinstance(value, Mapping):
             merged[key] = _merge(merged[key], value, here)
         else:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -200,6 +200,14 @@ class Models(Section):
         return tuple(label for label in LABELS if label in self.targets)
 
 
+class Features(Section):
+    """Which features are computed."""
+
+    off: tuple[str, ...] = Field(
+        description="Families of features that are not computed: their columns are null, and no model reads them"
+    )
+
+
 class Cohort(Section):
     """Who is scored: establishments seen active within a window."""
 
@@ -222,6 +230,9 @@ class Scores(Section):
     )
 
 
+FourByFour = Annotated[str, Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")]
+
+
 class Settings(BaseSettings):
     """All settings. Build them with :func:`load_settings`."""
 
@@ -239,8 +250,13 @@ class Settings(BaseSettings):
     selection: SelectionRule
     bias: AuditRule
     remedy: RemedyRule
+    features: Features
     cohort: Cohort
     scores: Scores
+    sources: dict[str, tuple[FourByFour, ...]] = Field(
+        {},
+        description="City data beside the inspections: the data sets of each source; null where the portal has none",
+    )
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, init_settings: Any, **__: Any) -> Any:  # type: ignore[override]

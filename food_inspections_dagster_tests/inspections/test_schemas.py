@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from food_inspections_dagster.inspections.cleaning import clean
-from food_inspections_dagster.inspections.features import feature_matrix
+from food_inspections_dagster.inspections.features import Tables, feature_matrix
 from food_inspections_dagster.inspections.schemas import FEATURE_MATRIX, INSPECTIONS, SCHEMAS, VIOLATIONS
 
 TEXT = "3. FOOD - Comments: warm | 33. DIRTY - Comments: "
@@ -62,7 +62,7 @@ def test_a_violation_cannot_stand_twice(cleaned):
 
 
 def test_a_feature_of_another_type_range_or_place_is_refused(cleaned):
-    matrix = feature_matrix([date(2013, 1, 28)], cleaned.inspections, cleaned.violations)
+    matrix = feature_matrix([date(2013, 1, 28)], Tables(cleaned.inspections, cleaned.violations))
     FEATURE_MATRIX.validate(matrix)
     for value in (float("inf"), -1.0):
         wrong = matrix.assign(age_days=pd.array([value] * len(matrix), pd.ArrowDtype(pa.float32())))

@@ -77,7 +77,7 @@ def expected_counts():
 
 def test_all_rows_of_the_weeks_come_exactly_as_sent(server):
     seen = []
-    fetched = client(server).fetch_weeks(FIRST, LAST, lambda done, total: seen.append((done, total)))
+    fetched = client(server).fetch_weeks(FIRST, LAST, lambda what, done, total: seen.append((done, total)))
     assert len(fetched) == 400
     assert fetched.dtypes["week"] == pd.ArrowDtype(pa.date32())
     assert all(kind == pd.ArrowDtype(pa.string()) for name, kind in fetched.dtypes.items() if name != "week")

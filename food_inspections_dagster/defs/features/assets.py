@@ -1,22 +1,24 @@
-"""inspections, violations -> feature_matrix in the object store."""
+"""inspections, violations, sources -> feature_matrix in the object store."""
 
 from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
 
-from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS, VIOLATIONS
-from food_inspections_dagster.defs.features.checks import HISTORY, RULES, point_in_time
-from food_inspections_dagster.inspections.features import VIOLATION_COLUMNS
+from food_inspections_dagster.catalog import CLEAN_SOURCES, FEATURE_MATRIX, INSPECTIONS, VIOLATIONS
+from food_inspections_dagster.defs.features.checks import HISTORY, not_constant, point_in_time, row_for_row
+from food_inspections_dagster.inspections.features import SOURCE_COLUMNS, VIOLATION_COLUMNS, Tables, sources_in_use
 from food_inspections_dagster.inspections.features import feature_matrix as compute
 from food_inspections_dagster.orchestration.partitions import HISTORY_BEFORE, HISTORY_THROUGH
-from food_inspections_dagster.orchestration.stages import Input, Stage, stage
+from food_inspections_dagster.orchestration.stages import Input, Made, Stage, stage
 from food_inspections_dagster.settings import Settings
 
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that makes the feature matrix."""
-    window_days = settings.cohort.window_days
+    window_days, off = settings.cohort.window_days, settings.features.off
+    # Sources that no family in use reads, or that have no data set, are no inputs.
+    sources = tuple(name for name in sources_in_use(off) if settings.sources.get(name))
 
     @stage(
         FEATURE_MATRIX,
@@ -24,16 +26,22 @@ def stages(settings: Settings) -> list[Stage]:
         inputs={
             "inspections": Input(INSPECTIONS, HISTORY_THROUGH, HISTORY),
             "violations": Input(VIOLATIONS, HISTORY_BEFORE, VIOLATION_COLUMNS),
+            # What was there before the calendar lies in its first week: with the week itself it is read there too.
+            **{name: Input(CLEAN_SOURCES[name], HISTORY_THROUGH, SOURCE_COLUMNS[name]) for name in sources},
         },
-        reads={"window_days": window_days},
-        rules=(*RULES, point_in_time(window_days)),
+        reads={"window_days": window_days, "off": sorted(off)},
+        rules=(row_for_row, not_constant(off), point_in_time(window_days, off, sources)),
     )
-    def feature_matrix(weeks: Sequence[date], inspections: pd.DataFrame, violations: pd.DataFrame) -> pd.DataFrame:
+    def feature_matrix(weeks: Sequence[date], **tables: pd.DataFrame) -> Made:
         """What was known of an establishment on the Monday of the week, and both labels.
 
-        Grain: one row per inspection made in the week; features from records dated strictly before that Monday,
-        labels from the inspection itself. Source: inspections and violations of all weeks so far.
+        Grain: one row per inspection made in the week; features from what is dated strictly before that Monday,
+        labels from the inspection itself; the columns of families that are switched off are null. Source:
+        inspections, violations and the configured sources of all weeks so far.
         """
-        return compute(weeks, inspections, violations, window_days)
+        seconds: dict[str, float] = {}
+        matrix = compute(weeks, Tables(**tables), window_days, off, seconds)
+        told = {f"seconds_{family}": round(spent, 2) for family, spent in seconds.items()}
+        return Made({FEATURE_MATRIX.asset: matrix}, run={FEATURE_MATRIX.asset: told})
 
     return [feature_matrix]

@@ -36,12 +36,17 @@ def rules(window_days: int) -> tuple[Rule, ...]:
         blocking=True,
     )
     def cohort_complete(
-        weeks: Sequence[date], inspections: pd.DataFrame, selected_model: WeeklyDocuments, scores: pd.DataFrame
+        weeks: Sequence[date],
+        inspections: pd.DataFrame,
+        selected_model: WeeklyDocuments,
+        scores: pd.DataFrame,
+        business_licenses: pd.DataFrame | None = None,
     ) -> Verdict:
         listed = {week: set(rows) for week, rows in scores.groupby("week")["establishment_id"]}
         failing: dict[date, object] = {}
         for week in weeks:
-            active = cohorts.active_establishments(inspections, week + WEEK, window_days)["establishment_id"]
+            cohort = cohorts.active_establishments(inspections, week + WEEK, window_days, business_licenses)
+            active = cohort["establishment_id"]
             wanted = set(active) if selected_model.documents[week]["selected"] else set()
             on_it = listed.get(week, set())
             if wanted != on_it:

@@ -8,6 +8,9 @@ import pandas as pd
 
 from food_inspections_dagster.inspections.features.past import Past, ratio
 
+About = Literal["place", "surroundings", "season", "inspector"]
+"""Whom or what a feature describes: the place itself, what is around it, the time of the year, who inspects."""
+
 Values = Callable[[Past], Any]
 """Computes a feature: from the past of each question, one value per question. NaN and null mean unknown."""
 
@@ -29,7 +32,8 @@ class Feature:
     ``kind`` is ``numeric`` (float32) or ``categorical`` (string); both are null where nothing is known.
     ``bounds`` are the least and the greatest value of a number, None for a category. ``codebook`` names the codebook
     whose codes it counts: such a column is constant before that codebook, and fades after it. ``place`` orders the
-    columns of families of one order, and ``family`` is set by the family that holds it.
+    columns of families of one order. ``family`` is set by the family that holds it, and so is ``about``, whom or what
+    it describes, unless it is given.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Feature:
     codebook: str | None = None
     place: int = 0
     family: str = ""
+    about: About | None = None
 
     def say(self, value: Any) -> str:
         """Return the reason shown to people, such as ``failed 2 times in the last 3 years``."""
@@ -58,9 +63,10 @@ def numeric(
     *,
     codebook: str | None = None,
     place: int = 0,
+    about: About | None = None,
 ) -> Feature:
     """Return a feature that is a number."""
-    return Feature(name, "numeric", description, phrase, values, bounds, codebook, place)
+    return Feature(name, "numeric", description, phrase, values, bounds, codebook, place, about=about)
 
 
 def categorical(name: str, description: str, phrase: str, values: Values) -> Feature:
@@ -84,23 +90,25 @@ class Family:
 
     Families stand in the matrix by ``order``, those of the same order by the ``place`` of their features, then by
     name; the features of a family as it lists them. ``inspection_columns`` are what it reads of ``clean.inspections``
-    beyond ``past.INSPECTION_COLUMNS``.
+    beyond ``past.INSPECTION_COLUMNS``, ``sources`` the other clean tables that it reads.
     """
 
     name: str
     features: tuple[Feature, ...]
     order: int = 1_000
     inspection_columns: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    about: About = "place"
 
 
 class _Number(float):
     """A number in a phrase: ``{value:times}`` is *once* or *2 times*, ``{value:days}`` is *1 day* or *2
-    days*, ``{value:yes|no}`` is one of both; any other format is that of a float."""
+    days*, ``{value:yes|no}`` the first if it is above 0; any other format is that of a float."""
 
     def __format__(self, spec: str) -> str:
         if "|" in spec:
             yes, no = spec.split("|")
-            return yes if self else no
+            return yes if self > 0 else no
         if spec == "times" and self == 1:
             return "once"
         # Nobody counts more than two months in days.

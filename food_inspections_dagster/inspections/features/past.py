@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from food_inspections_dagster.frames import arrow, to_arrow
 from food_inspections_dagster.inspections import vocabulary
+from food_inspections_dagster.inspections.features.tables import Tables
+from food_inspections_dagster.inspections.licences import Licences
 from food_inspections_dagster.inspections.timelines import Ints, Mask, Questions, Timeline, by_day, day_numbers
 
 INSPECTION_COLUMNS = (
@@ -33,11 +34,9 @@ VIOLATION_COLUMNS = ("week", "inspection_id", "code", "codebook")
 class Records:
     """The inspections as arrays in the order of their table, with the flags that several families count."""
 
-    def __init__(
-        self, inspections: pd.DataFrame | pa.Table, violations: pd.DataFrame | pa.Table, columns: tuple[str, ...]
-    ) -> None:
-        self.table = to_arrow(inspections, columns, "inspections").combine_chunks()
-        self.violations = to_arrow(violations, VIOLATION_COLUMNS, "violations")
+    def __init__(self, tables: Tables, columns: tuple[str, ...]) -> None:
+        self.table = to_arrow(tables.inspections, columns, "inspections").combine_chunks()
+        self.violations = to_arrow(tables.violations, VIOLATION_COLUMNS, "violations")
         self.days = day_numbers(self.table["inspection_date"])
         self.ids: Ints = self.table["inspection_id"].to_numpy()
 
@@ -47,6 +46,10 @@ class Records:
     def where(self, column: str, *values: str) -> Mask:
         """Return which records have one of ``values``."""
         return pc.is_in(self.table[column], value_set=pa.array(values, pa.string())).to_numpy()
+
+    def numbers(self, column: str) -> npt.NDArray[np.float64]:
+        """Return a column of numbers, NaN where it is null."""
+        return pc.cast(self.table[column], pa.float64()).to_numpy()
 
     def timeline(self, groups: Ints) -> Timeline:
         """Return the records in the order of ``groups``, one number per record, -1 for none."""
@@ -99,33 +102,61 @@ class Records:
         """Initial inspections with a critical violation."""
         return self.initial & pc.greater(self.table["critical_count"], 0).to_numpy()
 
+    @cached_property
+    def serious(self) -> Mask:
+        """Initial inspections with a serious violation."""
+        return self.initial & pc.greater(self.table["serious_count"], 0).to_numpy()
+
     def violation_count(self, severity: str) -> Ints:
         """Return how many violations of ``critical``, ``serious`` or ``minor`` severity each record lists."""
         return self.table[f"{severity}_count"].to_numpy().astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where each question's establishment is, as last known: NaN and null where it is unknown."""
+
+    latitude: npt.NDArray[np.float64]
+    longitude: npt.NDArray[np.float64]
+    zip: pa.Array
+    address: pa.Array
 
 
 @dataclass(frozen=True, eq=False)
 class Past:
     """What a family may read: the records, and of each question its establishment's records before the day.
 
-    Running sums and last positions are kept, each beside its mask, which so keeps its id.
+    ``terms`` puts the same questions to the licences. Running sums and last positions are kept, each beside its mask,
+    which so keeps its id.
     """
 
     records: Records
     questions: Questions
+    licences: Licences
+    terms: Questions
+    tables: Tables
     _positions: dict[tuple[str, int], tuple[Mask, Ints]] = field(default_factory=dict)
+    _shared: dict[Hashable, Any] = field(default_factory=dict)
     _sums: dict[int, tuple[npt.NDArray[Any], Ints]] = field(default_factory=dict)
     _once: dict[Hashable, Any] = field(default_factory=dict)
 
     def for_next_family(self) -> "Past":
         """Return the same past without running sums: those of all families would fill the memory."""
-        return Past(self.records, self.questions, self._positions)
+        return Past(
+            self.records, self.questions, self.licences, self.terms, self.tables, self._positions, self._shared
+        )
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what ``make`` returns, made once for the features of a family."""
         if key not in self._once:
             self._once[key] = make()
         return self._once[key]
+
+    def shared(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` returns, made once for all families."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
 
     def count(self, what: npt.NDArray[Any], window_days: int | None) -> Ints:
         """Return the sum of a flag or a whole number of each record over the window before each day."""
@@ -162,7 +193,63 @@ class Past:
         """Return texts of the records at positions ``at``, null at -1."""
         return arrow(self.records.table[column]).cast(pa.string()).take(pa.array(at, mask=at < 0))
 
+    @property
+    def licence(self) -> Ints:
+        """Positions of the newest term of each place's own licence that had begun, -1 for none."""
+        return self.shared("licence", lambda: self.terms.last(self.licences.every))
 
-def ratio(part: Ints, whole: Ints) -> npt.NDArray[np.float64]:
+    def of_licence(self, values: pa.Array | pa.ChunkedArray) -> pa.Array:
+        """Return texts of the terms at ``licence``, null where there is none."""
+        return arrow(values).take(pa.array(self.licence, mask=self.licence < 0))
+
+    @property
+    def name(self) -> pa.Array:
+        """The name under which each place does business: of its newest record that has one, else of its licence."""
+        return self.shared("name", lambda: self._known("dba_name", "doing_business_as_name"))
+
+    @property
+    def facility_type(self) -> pa.Array:
+        """The kind of facility: of the newest record that knows it, else of the licence."""
+
+        def known() -> pa.Array:
+            at = self.questions.last(~self.records.where("facility_type", vocabulary.UNKNOWN))
+            return pc.coalesce(self.text("facility_type", at), self.of_licence(self.licences.facility_type))
+
+        return self.shared("facility_type", known)
+
+    @property
+    def risk(self) -> pa.Array:
+        """The City's risk class of each place, whole numbers: of its newest record that has one."""
+
+        def known() -> pa.Array:
+            risk = arrow(self.records.table["risk"])
+            at = self.questions.last(pc.is_valid(risk).to_numpy(zero_copy_only=False))
+            return risk.take(pa.array(at, mask=at < 0))
+
+        return self.shared("risk", known)
+
+    @property
+    def location(self) -> Location:
+        """Where each place is: by its newest record that tells, else by its licence; never by what is foreseen."""
+        return self.shared("location", self._location)
+
+    def _location(self) -> Location:
+        degrees = [self.records.numbers(name) for name in ("latitude", "longitude")]
+        at = self.questions.last(~(np.isnan(degrees[0]) | np.isnan(degrees[1])))
+        licensed = [self.licences.table[name].to_numpy() for name in ("latitude", "longitude")]
+        known = [
+            np.where(at >= 0, self.pick(of_record, at), self.pick(of_licence, self.licence))
+            for of_record, of_licence in zip(degrees, licensed, strict=True)
+        ]
+        unknown = np.isnan(known[0]) | np.isnan(known[1])
+        known = [np.where(unknown, np.nan, axis) for axis in known]
+        return Location(known[0], known[1], self._known("zip", "zip"), self._known("address", "address"))
+
+    def _known(self, column: str, of_licence: str) -> pa.Array:
+        at = self.questions.last(pc.is_valid(self.records.table[column]).to_numpy())
+        return pc.coalesce(self.text(column, at), self.of_licence(self.licences.table[of_licence]))
+
+
+def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return ``part / whole``, NaN where ``whole`` is 0."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

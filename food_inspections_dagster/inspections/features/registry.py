@@ -1,12 +1,14 @@
 """The features of all families, in the order of their columns."""
 
 import pkgutil
+from collections.abc import Collection
 from dataclasses import replace
 from importlib import import_module
 
-from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.inspections.features import families, past
 from food_inspections_dagster.inspections.features.declarations import Family, Feature
+from food_inspections_dagster.inspections.features.tables import SOURCE_COLUMNS
 from food_inspections_dagster.inspections.labels import LABELS
 
 
@@ -31,8 +33,37 @@ def find_families() -> tuple[Family, ...]:
 
 def in_column_order(of: tuple[Family, ...]) -> tuple[Feature, ...]:
     """Return the features of families, as they stand in the matrix."""
-    features = [(family, replace(feature, family=family.name)) for family in of for feature in family.features]
+    features = [
+        (family, replace(feature, family=family.name, about=feature.about or family.about))
+        for family in of
+        for feature in family.features
+    ]
     return tuple(feature for _, feature in sorted(features, key=lambda pair: (pair[0].order, pair[1].place)))
+
+
+def families_in_use(off: Collection[str] = ()) -> tuple[Family, ...]:
+    """Return the families that are not switched off.
+
+    Raises:
+        FoodInspectionsError: if ``off`` names what is no family.
+    """
+    names = [family.name for family in FAMILIES]
+    for name in off:
+        if name not in names:
+            raise FoodInspectionsError(f"The setting features.off names '{name}', no family: {nearest(name, names)}.")
+    return tuple(family for family in FAMILIES if family.name not in off)
+
+
+def features_in_use(off: Collection[str] = ()) -> tuple[Feature, ...]:
+    """Return the features of the families that are not switched off, as they stand in the matrix."""
+    names = {family.name for family in families_in_use(off)}
+    return tuple(feature for feature in FEATURES if feature.family in names)
+
+
+def sources_in_use(off: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the sources that a computation of features reads; the licences tell where places are and who is new."""
+    read = {name for family in families_in_use(off) for name in family.sources} | {"business_licenses"}
+    return tuple(name for name in SOURCE_COLUMNS if name in read)
 
 
 FAMILIES: tuple[Family, ...] = find_families()

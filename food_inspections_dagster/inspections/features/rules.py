@@ -1,6 +1,7 @@
 """Rules that a stored feature matrix must keep; each is a function of tables and returns what breaks it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,8 +14,8 @@ from food_inspections_dagster.inspections import cohorts
 from food_inspections_dagster.inspections.codebooks import CODEBOOK_2010, CODEBOOK_2018, SWITCH_DATE
 from food_inspections_dagster.inspections.features import registry
 from food_inspections_dagster.inspections.features.declarations import Feature
-from food_inspections_dagster.inspections.features.matrix import Rows, matrix_of
-from food_inspections_dagster.inspections.features.past import VIOLATION_COLUMNS
+from food_inspections_dagster.inspections.features.matrix import matrix_of
+from food_inspections_dagster.inspections.features.tables import Rows, Tables
 from food_inspections_dagster.inspections.vocabulary import DECISIONS
 from food_inspections_dagster.weeks import WEEK
 
@@ -31,40 +32,39 @@ _COUNTED_FROM = {CODEBOOK_2018: SWITCH_DATE + 13 * WEEK}
 
 def changed_by_the_future(
     weeks: Iterable[date],
-    inspections: Rows,
-    violations: Rows,
+    tables: Tables,
     stored: Rows,
     window_days: int = cohorts.WINDOW_DAYS,
+    off: Collection[str] = (),
 ) -> dict[date, str]:
     """Return the weeks whose features change when what is dated on or after their Monday does, and which do.
 
-    Each week is computed again from a past that ends before its Monday, and from its own inspections altered in
-    everything but their number, their week and their establishment: result, counts, type of visit, date, name,
+    Each week is computed again from a past that ends before its Monday in every table, and from its own inspections
+    altered in everything but their number, their week and their establishment: result, counts, type of visit, date, name,
     address, place, facility type, risk. In the history they belong to somebody else, so that it is also as if they
     had not been. Only what comes from the inspection itself (``ROW_COLUMNS``) may differ from ``stored``.
 
     Args:
         weeks: Mondays to look at; they cost a computation of the history each.
-        inspections: ``clean.inspections`` with the whole history up to these weeks; what is later is not used.
-        violations: ``clean.violations`` of these inspections.
+        tables: the whole history up to these weeks; what is later is not used.
         stored: the feature matrix with the rows of these weeks.
         window_days: see ``cohorts.in_cohort``.
+        off: see ``compute_features``.
 
     Raises:
         FoodInspectionsError: if a needed column is missing.
     """
     columns = dict.fromkeys([*registry.ROW_COLUMNS, *registry.INSPECTION_COLUMNS])
-    records = to_arrow(inspections, columns, "inspections")
-    cited = to_arrow(violations, VIOLATION_COLUMNS, "violations")
+    records = to_arrow(tables.inspections, columns, "inspections")
     names = (*_KNOWN_BEFORE, *registry.FEATURE_NAMES)
     kept = to_arrow(stored, (*KEYS, *names), "stored rows of features")
     changed: dict[date, str] = {}
     for week in sorted(set(weeks)):
         rows = _altered(records.filter(pc.equal(records["week"], week)))
-        before = records.filter(pc.less(records["week"], week))
-        history = pa.concat_tables([before, _with(rows, "establishment_id", [_SOMEBODY_ELSE] * len(rows))])
-        past_violations = cited.filter(pc.less(cited["week"], week))
-        rebuilt = pa.Table.from_pandas(matrix_of(rows, history, past_violations, window_days), preserve_index=False)
+        past = replace(tables, inspections=records).before(week)
+        elsewhere = _with(rows, "establishment_id", [_SOMEBODY_ELSE] * len(rows))
+        history = replace(past, inspections=pa.concat_tables([past.inspections, elsewhere]))
+        rebuilt = pa.Table.from_pandas(matrix_of(rows, history, window_days, off), preserve_index=False)
         expected = kept.filter(pc.equal(kept["week"], week)).sort_by("inspection_id")
         if not _equal(expected["inspection_id"], rebuilt["inspection_id"]):
             changed[week] = f"{len(expected)} rows are stored and {len(rebuilt)} inspections have features"
@@ -86,12 +86,13 @@ def differing_rows(inspections: Rows, matrix: Rows) -> dict[date, str]:
     return differing
 
 
-def constant_features(matrix: Rows, first: date, last: date) -> list[str]:
+def constant_features(matrix: Rows, first: date, last: date, off: Collection[str] = ()) -> list[str]:
     """Return the numeric features that have one value, or none, in all rows of the weeks ``first`` to ``last``.
 
-    Features that count codes are judged where their codebook was in force long enough only.
+    Features that count codes are judged where their codebook was in force long enough only, and those of families
+    that are ``off`` not at all.
     """
-    numbers = [f for f in registry.FEATURES if f.kind == "numeric" and _in_use(f, first, last)]
+    numbers = [f for f in registry.features_in_use(off) if f.kind == "numeric" and _in_use(f, first, last)]
     table = to_arrow(matrix, ["week", *(feature.name for feature in numbers)], "rows of features")
     inside = pc.and_(pc.greater_equal(table["week"], first), pc.less_equal(table["week"], last))
     table = table.filter(inside)

@@ -1,6 +1,8 @@
-"""Small histories: random records, and clean tables of them."""
+"""Small histories: random records and rows of the sources, and clean tables of them."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -8,6 +10,10 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from food_inspections_dagster.inspections.codebooks import CODEBOOKS
+from food_inspections_dagster.inspections.features import Tables
+from food_inspections_dagster.inspections.sources import SOURCES
+from food_inspections_dagster.schemas import arrow_types
+from food_inspections_dagster.weeks import monday
 
 MONDAYS = [date(2016, 6, 6) + timedelta(days=7 * 11 * k) for k in range(16)]  # across the switch of codebooks
 INSPECTION_TYPES = {
@@ -39,15 +45,44 @@ RECORD = st.fixed_dictionaries(
         "is_reinspection": st.booleans(),
         "results": st.sampled_from(["Pass", "Fail", "Fail", "Pass w/ Conditions", "No Entry", "Out of Business"]),
         "codes": st.lists(st.sampled_from([3, 21, 33, 38]), max_size=4),
+        "inspector": st.sampled_from(["A", "B", None]),
     }
 )
 HISTORY = st.lists(RECORD, max_size=25)
 
+_DAYS = st.builds(lambda week, day: week + timedelta(days=day), st.sampled_from(MONDAYS), st.integers(-3, 9))
+_PLACE = {"latitude": st.sampled_from([41.9, 41.905, None]), "longitude": st.just(-87.65)}
+_ROWS = {
+    "business_licenses": {
+        "license_number": st.sampled_from([1, 2, 9]),
+        "license_start_date": _DAYS,
+        "expiration_date": st.one_of(st.none(), _DAYS),
+        "license_code": st.sampled_from([1006, 1584, 1470, 1475]),
+        "account_number": st.sampled_from([1, 2, None]),
+        "doing_business_as_name": st.sampled_from(["SUBWAY", "GOLDEN DELI", None]),
+        "address": st.sampled_from(["1 N STATE ST", None]),
+        "zip": st.sampled_from(["60601", None]),
+        **_PLACE,
+    },
+    "sanitation_complaints": {"creation_date": _DAYS, **_PLACE},
+    "crimes": {"date": _DAYS, **_PLACE},
+    "weather": {"date": _DAYS, "temperature_max": st.sampled_from([-4.5, 60.1, 91.3])},
+}
+_KEYS = {"weather": lambda row: row["date"]}  # one row a day; what else repeats is the same row twice
+CITY = st.fixed_dictionaries(
+    {name: st.lists(st.fixed_dictionaries(of), max_size=8, unique_by=_KEYS.get(name)) for name, of in _ROWS.items()}
+)
+STATIONS = [{"district": "1", "latitude": 41.85, "longitude": -87.65}, {"district": "2", "latitude": 42.0}]
 
-def tables(records: list[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return clean inspections and violations; code 3 is critical, 21 serious and the others minor, in either
-    codebook."""
-    rows, violations = [], []
+
+def only(city: dict[str, list[dict]], kept: Callable[[date], bool]) -> dict[str, list[dict]]:
+    """Return the rows of each source whose date is to be kept."""
+    return {name: [row for row in rows if kept(row[SOURCES[name].date])] for name, rows in city.items()}
+
+
+def tables(records: list[dict], city: dict[str, list[dict]] | None = None) -> Tables:
+    """Return clean tables; code 3 is critical, 21 serious and the others minor, in either codebook."""
+    rows, violations, assigned = [], [], []
     for i, record in enumerate(records):
         codes = record["codes"]
         decided = record["results"] in ("Pass", "Fail", "Pass w/ Conditions")
@@ -63,7 +98,26 @@ def tables(records: list[dict]) -> tuple[pd.DataFrame, pd.DataFrame]:
         )
         book = CODEBOOKS[day >= date(2018, 7, 1)]
         violations += [{"week": record["week"], "inspection_id": number, "code": c, "codebook": book} for c in codes]
-    return frame(rows, INSPECTION_TYPES), frame(violations, VIOLATION_TYPES)
+        if record.get("inspector"):
+            assigned.append({"inspection_id": number, "inspector": record["inspector"], "inspection_date": day})
+    given = {"police_stations": STATIONS, "inspector_assignments": assigned, **(city or {})}
+    return Tables(
+        frame(rows, INSPECTION_TYPES),
+        frame(violations, VIOLATION_TYPES),
+        **{name: source(name, of) for name, of in given.items()},
+    )
+
+
+def source(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the clean table of a source; what a row leaves out is null, and its key is its content."""
+    declared = SOURCES[name]
+
+    def whole(row: dict[str, Any]) -> dict[str, Any]:
+        day = row[declared.date] if declared.date else date(2010, 1, 4)
+        return {"week": monday(day), "term_id": repr(sorted(row.items(), key=str)), **row}
+
+    types = arrow_types(declared.schema)
+    return frame([dict.fromkeys(types) | whole(row) for row in rows], types)
 
 
 def frame(rows: list[dict], types: dict[str, pa.DataType]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Features against a naive reading of their descriptions, and the rule of time as executable tests."""
 
+from dataclasses import fields, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -9,15 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections.cleaning import clean
-from food_inspections_dagster.inspections.features import FAMILIES, FEATURE_NAMES, SMOOTHING
-from food_inspections_dagster.inspections.features.matrix import compute_features, feature_matrix, seconds_per_family
+from food_inspections_dagster.inspections.features import FAMILIES, FEATURE_NAMES, FEATURES, SMOOTHING, Tables
+from food_inspections_dagster.inspections.features.matrix import HISTORY as HISTORY_SECONDS
+from food_inspections_dagster.inspections.features.matrix import compute_features, feature_matrix
 from food_inspections_dagster.inspections.schemas import FEATURE_MATRIX
 from food_inspections_dagster_tests.inspections.features.histories import (
+    CITY,
     EVERYONE,
     HISTORY,
     MONDAYS,
     content,
+    only,
     spine,
     tables,
 )
@@ -89,11 +94,11 @@ def naive(inspections: pd.DataFrame, violations: pd.DataFrame, entity: str, day:
 @settings(max_examples=25, deadline=None)
 @given(HISTORY)
 def test_features_equal_a_naive_reading(records):
-    inspections, violations = tables(records)
+    given = tables(records)
     pairs = EVERYONE[::7]
-    fast = compute_features(spine(pairs), inspections, violations)
+    fast = compute_features(spine(pairs), given)
     for i, (entity, day) in enumerate(pairs):
-        for name, expected in naive(inspections, violations, entity, day).items():
+        for name, expected in naive(given.inspections, given.violations, entity, day).items():
             value = fast[name].iloc[i]
             if expected is None or pd.isna(expected):
                 assert pd.isna(value), (name, entity, day)
@@ -104,62 +109,62 @@ def test_features_equal_a_naive_reading(records):
 
 
 @settings(max_examples=25, deadline=None)
-@given(HISTORY, HISTORY, st.sampled_from(MONDAYS))
-def test_no_feature_sees_the_future(records, other_future, day):
-    """Change, add or delete whatever is dated on or after the as-of date: every feature keeps its bytes."""
-    past = [record for record in records if record["week"] < day]
+@given(HISTORY, CITY, HISTORY, CITY, st.sampled_from(MONDAYS))
+def test_no_feature_sees_the_future(records, city, other_future, other_city, day):
+    """Change, add or delete whatever is dated on or after the as-of date, in every source: every feature keeps its
+    bytes."""
+    past, past_city = [record for record in records if record["week"] < day], only(city, lambda date: date < day)
     future = [record for record in records if record["week"] >= day]
+    others = [record for record in other_future if record["week"] >= day]
     asked = spine([(entity, day) for entity in ("L1", "L2", "L3", "L9")])
-    before = content(compute_features(asked, *tables(past + future)))
-    for changed in ([], future[::2], [record for record in other_future if record["week"] >= day]):
-        assert content(compute_features(asked, *tables(past + changed))) == before
+    before = content(compute_features(asked, tables(past + future, city)))
+    late = only(other_city, lambda date: date >= day)
+    joined = {name: past_city[name] + late[name] for name in late}
+    for changed, city_then in (([], past_city), (future[::2], joined), (others, joined), (others, city)):
+        assert content(compute_features(asked, tables(past + changed, city_then))) == before
 
 
 @settings(max_examples=25, deadline=None)
-@given(HISTORY.filter(len), st.data())
-def test_a_week_alone_is_the_same_bytes_as_in_a_range(records, data):
-    inspections, violations = tables(records)
+@given(HISTORY.filter(len), CITY, st.data())
+def test_a_week_alone_is_the_same_bytes_as_in_a_range(records, city, data):
     weeks = sorted({record["week"] for record in records})
-    together = feature_matrix(weeks, inspections, violations)
+    together = feature_matrix(weeks, tables(records, city))
     week = data.draw(st.sampled_from(weeks))
-    known = inspections["week"] <= week
-    cited = violations["week"] <= week
-    alone = feature_matrix([week], inspections[known], violations[cited])
+    known = [record | {"inspection_id": i} for i, record in enumerate(records) if record["week"] <= week]
+    alone = feature_matrix([week], tables(known, only(city, lambda date: date < week)))
     mine = together[together["week"] == week].reset_index(drop=True)
     assert content(mine) == content(alone)
 
 
 @settings(max_examples=25, deadline=None)
-@given(HISTORY, st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(records, seed):
-    inspections, violations = tables(records)
+@given(HISTORY, CITY, st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(records, city, seed):
+    given = tables(records, city)
     pairs = list(EVERYONE[::3])
-    expected = compute_features(spine(pairs), inspections, violations)
+    expected = compute_features(spine(pairs), given)
     order = list(range(len(pairs)))
     seed.shuffle(order)
-    mixed = compute_features(
-        spine([pairs[i] for i in order]),
-        inspections.sample(frac=1, random_state=seed.randrange(1000)),
-        violations.sample(frac=1, random_state=seed.randrange(1000)),
-    )
+    names = [field.name for field in fields(given)]
+    shuffled = {name: getattr(given, name).sample(frac=1, random_state=seed.randrange(1000)) for name in names}
+    mixed = compute_features(spine([pairs[i] for i in order]), Tables(**shuffled))
     assert content(mixed) == content(expected.iloc[order].reset_index(drop=True))
 
 
 def test_no_history_and_no_questions():
-    inspections, violations = tables([])
-    unknown = compute_features(spine([("L1", MONDAYS[0])]), inspections, violations).iloc[0]
+    nothing = tables([])
+    unknown = compute_features(spine([("L1", MONDAYS[0])]), nothing).iloc[0]
     assert unknown["is_first_visit"] == 1 and unknown["inspections_ever"] == 0
     assert pd.isna(unknown["fail_rate_ever"]) and pd.isna(unknown["zip_fail_rate_90d"])
-    empty = compute_features(spine([]), inspections, violations)
+    empty = compute_features(spine([]), nothing)
     assert len(empty) == 0 and list(empty.columns) == list(FEATURE_NAMES)
-    matrix = feature_matrix(MONDAYS, inspections, violations)
+    matrix = feature_matrix(MONDAYS, nothing)
     assert len(FEATURE_MATRIX.validate(matrix)) == 0
 
 
 def test_the_real_file_fills_the_matrix(real_raw):
     cleaned = clean(real_raw("inspections_2011_2014"))
     weeks = sorted(set(cleaned.inspections["week"]))
-    matrix = FEATURE_MATRIX.validate(feature_matrix(weeks, cleaned.inspections, cleaned.violations))
+    matrix = FEATURE_MATRIX.validate(feature_matrix(weeks, Tables(cleaned.inspections, cleaned.violations)))
     assert matrix["inspection_id"].tolist() == cleaned.inspections["inspection_id"].tolist()
     assert matrix["as_of_date"].equals(matrix["week"].rename("as_of_date"))
     assert (matrix["inspections_ever"] > 0).equals(matrix["in_cohort"].rename("inspections_ever"))
@@ -167,21 +172,38 @@ def test_the_real_file_fills_the_matrix(real_raw):
     # FACTS, section 9: after a failed canvass 27.6 % fail again, after a pass 15.0 %.
     assert cohort[cohort["last_result"] == "Fail"]["failed"].mean() == pytest.approx(0.276, abs=0.01)
     assert cohort[cohort["last_result"] == "Pass"]["failed"].mean() == pytest.approx(0.150, abs=0.01)
-    one = feature_matrix(weeks[100:101], cleaned.inspections, cleaned.violations)
+    one = feature_matrix(weeks[100:101], Tables(cleaned.inspections, cleaned.violations))
     assert content(one) == content(matrix[matrix["week"] == weeks[100]].reset_index(drop=True))
 
 
 @settings(max_examples=10, deadline=None)
-@given(HISTORY.filter(len))
-def test_arrow_tables_give_the_same_bytes_as_frames(records):
-    frames = tables(records)
+@given(HISTORY.filter(len), CITY)
+def test_arrow_tables_give_the_same_bytes_as_frames(records, city):
+    frames = tables(records, city)
     weeks = {record["week"] for record in records}
-    arrow = [pa.Table.from_pandas(frame, preserve_index=False) for frame in frames]
-    assert content(feature_matrix(weeks, *arrow)) == content(feature_matrix(weeks, *frames))
+    arrow = {f.name: pa.Table.from_pandas(getattr(frames, f.name), preserve_index=False) for f in fields(frames)}
+    assert content(feature_matrix(weeks, Tables(**arrow))) == content(feature_matrix(weeks, frames))
+
+
+@settings(max_examples=10, deadline=None)
+@given(HISTORY.filter(len), CITY)
+def test_a_family_that_is_off_is_null_and_the_others_keep_their_bytes(records, city):
+    given = tables(records, city)
+    everything = compute_features(spine(EVERYONE), given)
+    off = ("conditions", "inspector", "last")
+    without = compute_features(spine(EVERYONE), replace(given, crimes=None, inspector_assignments=None), off)
+    null = [feature.name for feature in FEATURES if feature.family in off]
+    assert without[null].isna().all(axis=None) and without.dtypes.equals(everything.dtypes)
+    assert content(without.drop(columns=null)) == content(everything.drop(columns=null))
+
+
+def test_an_unknown_family_cannot_be_off():
+    with pytest.raises(FoodInspectionsError, match=r"features.off names 'kernel', no family: use kernels"):
+        compute_features(spine([]), tables([]), ["kernel"])
 
 
 def test_the_seconds_of_each_family_can_be_had():
-    inspections, violations = tables([])
-    seconds = seconds_per_family(spine(EVERYONE), inspections, violations)
-    assert list(seconds) == ["history", *(family.name for family in FAMILIES)]
+    seconds: dict[str, float] = {}
+    feature_matrix(MONDAYS, tables([]), seconds=seconds)
+    assert list(seconds) == [HISTORY_SECONDS, *(family.name for family in FAMILIES)]
     assert all(value >= 0 for value in seconds.values())

@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from food_inspections_dagster.inspections.features import Past, Records
-from food_inspections_dagster.inspections.features.past import INSPECTION_COLUMNS, ratio
-from food_inspections_dagster.inspections.timelines import Questions
-from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, tables
+from food_inspections_dagster.inspections.features import Past
+from food_inspections_dagster.inspections.features.matrix import past_of
+from food_inspections_dagster.inspections.features.past import ratio
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, spine, tables
 
 VISITS = [
     {},
@@ -18,10 +18,8 @@ VISITS = [
 @pytest.fixture
 def past() -> Past:
     """The past of L1 as of each of the first four Mondays."""
-    records = Records(*tables([FAILED_CANVASS | visit for visit in VISITS]), INSPECTION_COLUMNS)
-    timeline = records.timeline(np.array([0, 0, 1, 0]))
-    days = np.array(MONDAYS[:4], dtype="datetime64[D]").astype(np.int64)
-    return Past(records, Questions(timeline, np.zeros(4, dtype=np.int64), days))
+    asked = spine([("L1", monday) for monday in MONDAYS[:4]])
+    return past_of(asked, tables([FAILED_CANVASS | visit for visit in VISITS]))[0]
 
 
 def test_a_reinspection_is_no_initial_visit(past):

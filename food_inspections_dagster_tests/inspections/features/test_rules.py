@@ -26,6 +26,7 @@ from food_inspections_dagster.inspections.features.rules import (
 )
 from food_inspections_dagster.inspections.vocabulary import UNKNOWN
 from food_inspections_dagster_tests.inspections.features.histories import (
+    CITY,
     FAILED_CANVASS,
     HISTORY,
     MONDAYS,
@@ -74,12 +75,12 @@ def with_family(monkeypatch: pytest.MonkeyPatch, *features: Any) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(HISTORY.filter(len))
-def test_no_feature_is_changed_by_the_future(records):
-    inspections, violations = tables(records)
+@given(HISTORY.filter(len), CITY)
+def test_no_feature_is_changed_by_the_future(records, city):
+    given = tables(records, city)
     weeks = {record["week"] for record in records}
-    stored = feature_matrix(weeks, inspections, violations)
-    assert changed_by_the_future(weeks, inspections, violations, stored) == {}
+    stored = feature_matrix(weeks, given)
+    assert changed_by_the_future(weeks, given, stored) == {}
 
 
 @pytest.mark.parametrize(
@@ -90,16 +91,16 @@ def test_no_feature_is_changed_by_the_future(records):
     ],
 )  # fmt: skip
 def test_a_feature_that_leaks_a_column_of_the_inspection_itself_is_caught(column, monkeypatch):
-    inspections, violations = tables(RECORDS)
-    text = inspections[column].dtype.pyarrow_dtype == pa.string()
+    given = tables(RECORDS)
+    text = given.inspections[column].dtype.pyarrow_dtype == pa.string()
     feature = (
         categorical("leak", "Leak", "{value}", leaking(column))
         if text
         else numeric("leak", "Leak", "{value}", (0, 1), leaking(column))
     )
     with_family(monkeypatch, feature)
-    stored = feature_matrix(MONDAYS[:6], inspections, violations)
-    assert changed_by_the_future([WEEK, MONDAYS[5]], inspections, violations, stored) == {
+    stored = feature_matrix(MONDAYS[:6], given)
+    assert changed_by_the_future([WEEK, MONDAYS[5]], given, stored) == {
         WEEK: "leak",
         MONDAYS[5]: "leak",
     }
@@ -123,52 +124,52 @@ def failures_in_the_city(past: Past, days_too_late: int) -> Any:
     ],
 )
 def test_a_leak_of_counts_and_of_being_there_is_caught(leak, caught, monkeypatch):
-    inspections, violations = tables(RECORDS)
+    given = tables(RECORDS)
     with_family(monkeypatch, numeric("leak", "Leak", "{value}", (0, 1), leak))
-    stored = feature_matrix(MONDAYS[:6], inspections, violations)
-    assert changed_by_the_future([WEEK], inspections, violations, stored) == ({WEEK: "leak"} if caught else {})
+    stored = feature_matrix(MONDAYS[:6], given)
+    assert changed_by_the_future([WEEK], given, stored) == ({WEEK: "leak"} if caught else {})
 
 
 def test_what_was_stored_otherwise_is_named_by_week():
-    inspections, violations = tables(RECORDS)
-    stored = feature_matrix(MONDAYS[:6], inspections, violations)
+    given = tables(RECORDS)
+    stored = feature_matrix(MONDAYS[:6], given)
     late = stored["week"] == WEEK
     wrong = stored.assign(**{name: stored[name].mask(late, 0.123) for name in FEATURE_NAMES[:7]})
     wrong = wrong.assign(in_cohort=stored["in_cohort"].mask(late, False))
-    assert changed_by_the_future([MONDAYS[2], WEEK], inspections, violations, wrong) == {
+    assert changed_by_the_future([MONDAYS[2], WEEK], given, wrong) == {
         WEEK: "in_cohort, inspections_1y, failures_1y, fail_rate_1y, critical_1y and 3 more"
     }
     lost = stored[~(late & (stored["inspection_id"] == stored.loc[late, "inspection_id"].min()))]
-    assert changed_by_the_future([WEEK], inspections, violations, lost) == {
+    assert changed_by_the_future([WEEK], given, lost) == {
         WEEK: "3 rows are stored and 4 inspections have features"
     }
 
 
 def test_the_columns_of_the_inspection_itself_may_differ():
-    inspections, violations = tables(RECORDS)
-    stored = feature_matrix(MONDAYS[:6], inspections, violations)
+    given = tables(RECORDS)
+    stored = feature_matrix(MONDAYS[:6], given)
     stored["facility_type"] = stored["facility_type"].mask(stored["week"] == WEEK, UNKNOWN)
-    assert changed_by_the_future([WEEK], inspections, violations, stored) == {}
+    assert changed_by_the_future([WEEK], given, stored) == {}
 
 
 def test_rows_that_are_lost_doubled_or_of_others_are_told_by_week():
-    inspections, violations = tables(RECORDS)
-    matrix = feature_matrix(MONDAYS[:6], inspections, violations)
-    assert differing_rows(inspections, matrix) == {}
+    given = tables(RECORDS)
+    matrix = feature_matrix(MONDAYS[:6], given)
+    assert differing_rows(given.inspections, matrix) == {}
     numbers = matrix["inspection_id"]
     doubled = matrix.iloc[[0, *range(len(matrix) - 1)]]
-    assert differing_rows(inspections, doubled) == {
+    assert differing_rows(given.inspections, doubled) == {
         MONDAYS[0]: "4 inspections, 5 rows of features",
         MONDAYS[5]: "4 inspections, 3 rows of features",
     }
     other = matrix.assign(inspection_id=numbers.mask(numbers == numbers[0], 99))
-    assert differing_rows(inspections, other) == {MONDAYS[0]: "4 inspections, 4 rows of features, of other inspections"}
-    assert differing_rows(inspections.iloc[:0], matrix.iloc[:1]) == {MONDAYS[0]: "0 inspections, 1 rows of features"}
+    assert differing_rows(given.inspections, other) == {MONDAYS[0]: "4 inspections, 4 rows of features, of other inspections"}
+    assert differing_rows(given.inspections.iloc[:0], matrix.iloc[:1]) == {MONDAYS[0]: "0 inspections, 1 rows of features"}
 
 
 def test_constant_features_are_named_in_their_weeks_and_their_codebook():
-    inspections, violations = tables(RECORDS)
-    matrix = feature_matrix(MONDAYS[:6], inspections, violations)
+    given = tables(RECORDS)
+    matrix = feature_matrix(MONDAYS[:6], given)
     first, last = MONDAYS[0], MONDAYS[5]
     constant = constant_features(matrix, first, last)
     assert "failures_ever" not in constant and "closures_ever" in constant

@@ -1,4 +1,4 @@
-"""Trailing rates over all inspections but re-inspections of the areas that it lies in, as last known.
+"""Trailing rates over all inspections but re-inspections of the areas that it lies in, as its own address is known.
 
 They carry most of the signal that public data has: inspectors and neighbourhoods differ more than
 establishments remember. A small area is drawn towards the city's rate in the same window.
@@ -19,11 +19,12 @@ from food_inspections_dagster.inspections.features.declarations import (
     COUNT,
     SHARE,
     YEAR_DAYS,
+    About,
     Family,
     Feature,
     numeric,
 )
-from food_inspections_dagster.inspections.features.past import Past, Records, ratio
+from food_inspections_dagster.inspections.features.past import Past, ratio
 from food_inspections_dagster.inspections.timelines import Ints, Questions, encode_together
 
 # Areas whose recent rates an establishment shares, and the windows, in days, that hold enough inspections of
@@ -37,6 +38,7 @@ AREAS: dict[str, tuple[str, tuple[int, ...]]] = {
     "city": ("in the city", (28, 90, 365)),
 }
 CITY = "city"
+_OF_THE_PLACE = ("chain", "facility")  # what it is, not where
 SMOOTHING = 10  # inspections at the city's rate that are added to each area's own
 _CELL_DEGREES = (0.009, 0.012)  # about 1 km north and 1 km east in Chicago
 
@@ -52,11 +54,7 @@ class _Area:
     @classmethod
     def of(cls, past: Past, name: str) -> "_Area":
         records = past.records
-        groups = _groups(records, name)
-        if name == CITY:
-            asked = np.zeros(len(past.questions.days), dtype=np.int64)  # known even before the first visit
-        else:
-            asked = past.pick(groups, past.questions.last(groups >= 0), -1).astype(np.int64)
+        groups, asked = _groups(past, name)
         timeline = records.timeline(np.where(records.initial, groups, -1))
         return cls(name, *Questions.distinct(timeline, asked, past.questions.days))
 
@@ -90,27 +88,28 @@ def _count(past: Past, name: str, days: int) -> Any:
     return np.where(area.questions.groups >= 0, count, np.nan)[area.back]
 
 
-def _groups(records: Records, area: str) -> Ints:
-    """Return the group of each record in an area, -1 where it is unknown."""
-    table = records.table
+def _groups(past: Past, area: str) -> tuple[Ints, Ints]:
+    """Return the groups of the records in an area, and those that the questions' places are in; -1 if unknown."""
+    records, table = past.records, past.records.table
     if area == CITY:
-        return np.zeros(len(records), dtype=np.int64)
+        return np.zeros(len(records), dtype=np.int64), np.zeros(len(past.questions.days), dtype=np.int64)
     if area == "cell":
-        return _cells(table)
-    column = {
-        "zip": lambda: table["zip"],
-        "address": lambda: pc.utf8_upper(table["address"]),
-        "chain": lambda: vocabulary.map_unique(table["dba_name"], chain_name, pa.string()),
-        "facility": lambda: table["facility_type"],
+        location = past.location
+        of_records = _cells(records.numbers("latitude"), records.numbers("longitude"))
+        return of_records, _cells(location.latitude, location.longitude)
+    columns = {
+        "zip": lambda: (table["zip"], past.location.zip),
+        "address": lambda: (pc.utf8_upper(table["address"]), pc.utf8_upper(past.location.address)),
+        "chain": lambda: [vocabulary.map_unique(of, chain_name, pa.string()) for of in (table["dba_name"], past.name)],
+        "facility": lambda: (table["facility_type"], past.facility_type),
     }[area]()
-    (groups,) = encode_together(column)
+    groups, asked = encode_together(*columns)
     if area == "facility":
         groups[records.where("facility_type", vocabulary.UNKNOWN)] = -1
-    return groups
+    return groups, asked
 
 
-def _cells(table: pa.Table) -> Ints:
-    north, east = (pc.cast(table[name], pa.float64()).to_numpy() for name in ("latitude", "longitude"))
+def _cells(north: Any, east: Any) -> Ints:
     known = ~(np.isnan(north) | np.isnan(east))
     cells = np.full(len(known), -1)
     row, column = np.floor(north[known] / _CELL_DEGREES[0]), np.floor((east[known] + 180) / _CELL_DEGREES[1])
@@ -120,6 +119,7 @@ def _cells(table: pa.Table) -> Ints:
 
 def _features() -> Iterator[Feature]:
     for area, (where, windows) in AREAS.items():
+        about: About = "place" if area in _OF_THE_PLACE else "surroundings"
         for days in windows:
             yield numeric(
                 f"{area}_fail_rate_{days}d",
@@ -127,6 +127,7 @@ def _features() -> Iterator[Feature]:
                 f"{{value:.0%}} of inspections {where} failed in the last {days} days",
                 SHARE,
                 partial(_rate, name=area, label="fail", days=days),
+                about=about,
             )
             yield numeric(
                 f"{area}_critical_rate_{days}d",
@@ -135,6 +136,7 @@ def _features() -> Iterator[Feature]:
                 f"{{value:.0%}} of inspections {where} found a critical violation in the last {days} days",
                 SHARE,
                 partial(_rate, name=area, label="critical", days=days),
+                about=about,
             )
         if area != CITY:
             yield numeric(
@@ -143,7 +145,8 @@ def _features() -> Iterator[Feature]:
                 f"{{value:inspections}} {where} in the last {windows[-1]} days",
                 COUNT,
                 partial(_count, name=area, days=windows[-1]),
+                about=about,
             )
 
 
-FAMILY = Family("area", tuple(_features()), order=80)
+FAMILY = Family("area", tuple(_features()), order=80, about="surroundings")

@@ -3,36 +3,23 @@
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from food_inspections_dagster.inspections import vocabulary
 from food_inspections_dagster.inspections.features.declarations import DAYS, YES_OR_NO, Family, categorical, numeric
 from food_inspections_dagster.inspections.features.past import Past
 
 RISKS = (1.0, 3.0)
 
 
-def _facility_type(past: Past) -> pa.Array:
-    known = ~past.records.where("facility_type", vocabulary.UNKNOWN)
-    return past.text("facility_type", past.questions.last(known))
-
-
-def _risk(past: Past) -> Any:
-    risk = pc.cast(past.records.table["risk"], pa.float64()).to_numpy()
-    return past.pick(risk, past.questions.last(~np.isnan(risk)))
-
-
 FAMILY = Family(
     "profile",
     (
-        categorical("known_facility_type", "Kind of facility, as last known", "kind of place: {value}", _facility_type),
+        categorical("known_facility_type", "Kind of facility, as last known", "kind of place: {value}", lambda past: past.facility_type),
         numeric(
             "known_risk",
             "The City's risk class, as last known (1 high, 3 low)",
             "the City puts it in risk class {value:.0f} of 3",
             RISKS,
-            _risk,
+            lambda past: past.risk.cast("float64").to_numpy(zero_copy_only=False),
         ),
         numeric(
             "is_first_visit",

@@ -41,4 +41,5 @@ FAMILY = Family(
         numeric("month", "Month of the as-of date (1-12)", "the month is {value:.0f}", MONTHS, _month),
     ),
     order=70,
+    about="season",
 )

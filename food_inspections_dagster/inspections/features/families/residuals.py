@@ -1,0 +1,114 @@
+"""What its routine inspections found beyond what others found in its zip code at the time (see ``surprises``)."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from food_inspections_dagster.inspections.features.declarations import Family, Feature, numeric
+from food_inspections_dagster.inspections.features.fading import Floats
+from food_inspections_dagster.inspections.features.past import Past
+from food_inspections_dagster.inspections.features.surprises import MOST_MINOR, ONE, Surprises
+
+TAU = 540.0  # days
+PRIOR = 2.0  # visits as expected that are added to its own, which fade
+PRIOR_EVER = 3.0  # and where they do not
+BEYOND = (-1.0, 1.0)
+MINOR = (-float(MOST_MINOR), float(MOST_MINOR))
+
+VALUES = {
+    "grave": ("critical and serious violations", BEYOND),
+    "critical": ("critical violations", BEYOND),
+    "failed": ("reasons to fail it", BEYOND),
+    "minor": ("minor violations", MINOR),
+    "clean": ("nothing minor to cite", BEYOND),
+}
+EVER = ("grave", "critical", "failed")
+LAST = ("failed",)
+
+# exp(-age / TAU) by age in days: one table for all, so that a weight never depends on those computed beside it.
+_WEIGHTS = np.exp(-np.arange(1 << 15) / TAU)
+
+
+class _Own:
+    """The visits of each question's place before its day, in the order of day and id: a row per question and visit."""
+
+    def __init__(self, past: Past) -> None:
+        self.surprises = Surprises.of(past)
+        questions, order = past.questions, past.questions.timeline.order
+        visits = np.flatnonzero(self.surprises.visits[order])
+        first, last = np.searchsorted(visits, questions.begin), np.searchsorted(visits, questions.end)
+        count = last - first
+        self.size = len(count)
+        self.question = np.repeat(np.arange(self.size), count)
+        inside = np.arange(len(self.question)) - np.repeat(np.cumsum(count) - count, count)
+        self.record = order[visits[first[self.question] + inside]]
+        ages = questions.days[self.question] - past.records.days[self.record]
+        self.weight = _WEIGHTS[np.minimum(ages, len(_WEIGHTS) - 1)]
+        self.fading, self.count = self._sum(self.weight), count
+
+    def _sum(self, numbers: Floats) -> Floats:
+        # Added up one after the other, so that no bit depends on the places beside it.
+        return np.bincount(self.question, numbers, self.size)
+
+    def faded(self, name: str) -> Floats:
+        of_visits = self.surprises.values[name][self.record] / ONE
+        return self._sum(of_visits * self.weight) / (self.fading + PRIOR)
+
+    def ever(self, name: str) -> Floats:
+        whole = self._sum(self.surprises.values[name][self.record].astype(np.float64))
+        return whole / ONE / (self.count + PRIOR_EVER)
+
+
+def _own(past: Past) -> _Own:
+    return past.once("own", lambda: _Own(past))
+
+
+def _faded(past: Past, name: str) -> Any:
+    return _own(past).faded(name)
+
+
+def _ever(past: Past, name: str) -> Any:
+    return _own(past).ever(name)
+
+
+def _last(past: Past, name: str) -> Any:
+    surprises = Surprises.of(past)
+    return past.pick(surprises.values[name] / ONE, past.last(surprises.visits), 0.0)
+
+
+def _features() -> Iterator[Feature]:
+    compared = "than others in its zip code at the time"
+    for name, (words, bounds) in VALUES.items():
+        more = f"{{value:its routine inspections found more|its routine inspections found less}} {words} {compared}"
+        what = f"{words[0].upper()}{words[1:]} at its routine inspections"
+        yield numeric(
+            f"beyond_{name}",
+            f"{what}, less what was expected in its zip code; each visit with the weight exp(-days/{TAU:.0f}), and "
+            f"{PRIOR:.0f} as expected added",
+            more,
+            bounds,
+            partial(_faded, name=name),
+        )
+        if name in EVER:
+            yield numeric(
+                f"beyond_{name}_ever",
+                f"{what}, less what was expected in its zip code; mean of all visits, and {PRIOR_EVER:.0f} as expected "
+                "added",
+                more,
+                bounds,
+                partial(_ever, name=name),
+            )
+        if name in LAST:
+            yield numeric(
+                f"beyond_{name}_last",
+                f"{what}, less what was expected in its zip code; the last visit, 0 before the first",
+                f"{{value:its last routine inspection found more|its last routine inspection found less}} {words} "
+                f"{compared}",
+                bounds,
+                partial(_last, name=name),
+            )
+
+
+FAMILY = Family("residuals", tuple(_features()), order=45)
