@@ -63,8 +63,8 @@ def active_establishments(
     """Return the establishments active as of a date (see ``in_cohort``), in the order of ``establishment_id``.
 
     Columns: ``establishment_id``, then each of ``ATTRIBUTES`` as last known (the newest record that has it, else the
-    licence), ``last_inspection_date`` and ``last_result`` (null before the first), all from records dated and terms
-    begun strictly before ``as_of_date``.
+    licence), ``last_inspection_date`` and ``last_result`` (null before the first) and ``visits`` (records so far), all
+    from records dated and terms begun strictly before ``as_of_date``.
     """
     records = to_arrow(inspections, (*_COLUMNS, *ATTRIBUTES), "inspections").combine_chunks()
     licences = Licences.of(business_licenses)
@@ -89,6 +89,7 @@ def active_establishments(
     columns["facility_type"] = pc.fill_null(columns["facility_type"], vocabulary.UNKNOWN)
     columns["last_inspection_date"] = _take(records["inspection_date"], last[active])
     columns["last_result"] = _take(records["results"], last[active])
+    columns["visits"] = pa.array((questions.end - questions.begin)[active])
     return to_pandas(pa.table(columns))
 
 

@@ -173,6 +173,8 @@ _MATRIX = {
     "zip": column(TEXT, "Zip code at this inspection: for filters and audits, no input of a model", _ZIP, null=True),
     "in_cohort": column(FLAG, "Whether the establishment was active as of the date"),
     **_LABELS,
+    # Beside the labels: what targets know more than they do.
+    "serious_count": INSPECTIONS.columns["serious_count"],
     **FEATURE_COLUMNS,
 }
 

@@ -3,26 +3,27 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.inspections.chicago.inspector_trace import inspector_trace
 
-_FIRST_VISIT, _REINSPECTIONS = "is_first_visit", "reinspections_ever"
+_FIRST_VISIT = "is_first_visit"
 #: Columns of the feature matrix that ``visits`` reads.
 VISIT_COLUMNS = tuple(
     dict.fromkeys(
         [
             *("week", "inspection_id", "establishment_id", "inspection_date", "in_cohort", _FIRST_VISIT),
-            *(_REINSPECTIONS, *ATTRIBUTE_COLUMNS),
+            *ATTRIBUTE_COLUMNS,
         ]
     )
 )
 
 
 def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return one row per row of features: its keys and date, in_cohort, first_visit, reinspected (whether it ever had a
-    re-inspection before), zip, inspector, facility_type, side, risk.
+    """Return one row per row of features: its keys and date, in_cohort, first_visit, reinspected (whether it had been
+    inspected before), zip, inspector, facility_type, side, risk.
 
     Args:
         feature_rows: the columns ``VISIT_COLUMNS``.
@@ -34,14 +35,13 @@ def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) 
     inspector = frames.arrow(inspector_trace(feature_rows["inspection_id"], feature_rows["inspection_date"]))
     if assignments is not None and len(assignments):
         known = pd.Series(frames.texts(assignments["inspector"]), assignments["inspection_id"].to_numpy(dtype=np.int64))
-        named = known[~known.index.duplicated()].reindex(ids)
-        inspector = pa.array(
-            named.where(named.notna(), inspector.to_pandas().to_numpy()), pa.string(), from_pandas=True
-        )
+        named = pa.array(known[~known.index.duplicated()].reindex(ids), pa.string(), from_pandas=True)
+        inspector = pc.coalesce(frames.arrow(named), inspector)
+    first = feature_rows[_FIRST_VISIT].to_numpy(dtype=np.float32, na_value=0) > 0
     columns = {
         **{name: feature_rows[name] for name in VISIT_COLUMNS[:5]},
-        "first_visit": feature_rows[_FIRST_VISIT].to_numpy(dtype=np.float32, na_value=0) > 0,
-        "reinspected": feature_rows[_REINSPECTIONS].to_numpy(dtype=np.float32, na_value=0) > 0,
+        "first_visit": first,
+        "reinspected": ~first,
         "zip": feature_rows["zip"],
         "inspector": inspector,
         **{name: attributes[name] for name in attributes.columns if name != "inspection_id"},

@@ -370,6 +370,7 @@ SCORES = schema(
         "license_": column(COUNT, "Licence number", _NOT_NEGATIVE, null=True),
         "last_inspection_date": column(DATE, "Its newest record; null before its first visit", null=True),
         "last_result": column(TEXT, "How that ended; null before its first visit", null=True),
+        "visits": column(COUNT, "Its records so far", _NOT_NEGATIVE),
         "model_group": column(TEXT, "Name of the model group that was selected", _NOT_EMPTY),
         "model_id": column(TEXT, "Content hash of the model", _NOT_EMPTY),
         "as_of_date": column(DATE, "Data cut-off: only records dated before this day were used"),

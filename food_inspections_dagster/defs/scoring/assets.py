@@ -1,72 +1,127 @@
-"""inspections, violations, sources, selected_model -> scores in Postgres `predictions`: the list for the week that begins."""
+"""Clean tables, sources, the model in use -> scores, area_notes in Postgres `predictions`: the lists for the week ahead."""
 
 from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
 from food_inspections_dagster import catalog, schemas
-from food_inspections_dagster.catalog import CLEAN_SOURCES, INSPECTIONS, SCORES, SELECTED_MODEL, VIOLATIONS
+from food_inspections_dagster.catalog import (
+    AREA_NOTES,
+    BACKTEST_SCORES,
+    CLEAN_SOURCES,
+    INSPECTIONS,
+    SCORES,
+    SELECTED_MODEL,
+    VIOLATIONS,
+)
 from food_inspections_dagster.defs.scoring.checks import rules
-from food_inspections_dagster.defs.scoring.lists import list_for
-from food_inspections_dagster.inspections.cohorts import ATTRIBUTES
+from food_inspections_dagster.defs.scoring.lists import ListRule, list_for
+from food_inspections_dagster.defs.selection.assets import SCORE_COLUMNS
+from food_inspections_dagster.inspections.cohorts import ATTRIBUTES, active_establishments
 from food_inspections_dagster.inspections.features import (
     INSPECTION_COLUMNS,
     SOURCE_COLUMNS,
     VIOLATION_COLUMNS,
     Tables,
+    compute_features,
     sources_in_use,
 )
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.modeling.backtest import by_group
 from food_inspections_dagster.modeling.plots import score_histogram
 from food_inspections_dagster.orchestration.metadata import image
-from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH
-from food_inspections_dagster.orchestration.stages import Input, Made, Stage, stage
+from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, trailing
+from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK
 
 HISTORY = tuple(dict.fromkeys([*INSPECTION_COLUMNS, *ATTRIBUTES]))
+TABLES = (
+    Output(
+        SCORES,
+        "The lists for the week that begins when the partition's ends: who to inspect first, how surely, and why. Grain: "
+        "one row per label and establishment active as of the week's end. Source: the models in use in the week, and "
+        "inspections, violations and the configured sources up to its end.",
+    ),
+    Output(
+        AREA_NOTES,
+        "What holds for a whole zip code among the first places of a list. Grain: one row per label and zip code. "
+        "Source: the same.",
+    ),
+)
 
 
 def stages(settings: Settings) -> list[Stage]:
-    """Return the stage that makes the list of each week."""
-    window_days, off = settings.cohort.window_days, settings.features.off
+    """Return the stage that makes the lists of each week."""
+    window_days, off, labels = settings.cohort.window_days, settings.features.off, settings.models.labels
     sources = tuple(name for name in sources_in_use(off) if settings.sources.get(name))
+    selection = settings.selection
+    rule = ListRule(
+        settings.scores.surroundings_weight, settings.remedy, selection.capacity_share, selection.confidence
+    )
 
     @stage(
-        SCORES,
+        *TABLES,
         group="scoring",
         inputs={
             "inspections": Input(INSPECTIONS, HISTORY_THROUGH, HISTORY),
             "violations": Input(VIOLATIONS, HISTORY_THROUGH, VIOLATION_COLUMNS),
             "selected_model": Input(SELECTED_MODEL),
+            "backtest_scores": Input(BACKTEST_SCORES, trailing(selection.evaluation_weeks), SCORE_COLUMNS),
             **{name: Input(CLEAN_SOURCES[name], HISTORY_THROUGH, SOURCE_COLUMNS[name]) for name in sources},
         },
-        reads={"window_days": window_days, "off": sorted(off)},
-        rules=rules(window_days),
+        reads={"window_days": window_days, "off": sorted(off), "labels": labels, "rule": rule},
+        rules=rules(window_days, labels),
     )
-    def scores(
+    def lists(
         weeks: Sequence[date],
         stored: dg.ResourceParam[Stored],
         selected_model: WeeklyDocuments,
+        backtest_scores: pd.DataFrame,
         **tables: pd.DataFrame,
     ) -> Made:
-        """The list for the week that begins when the partition's ends: who to inspect first, how surely, and why.
-
-        Grain: one row per establishment active as of the week's end. Source: the model selected in the week, and
-        inspections, violations and the configured sources up to its end.
-        """
-        lists = []
+        known = Tables(**tables)
+        ranked, notes, charts = [], [], {}
         for week in weeks:
-            decision = selected_model.documents[week]
-            if decision["selected"] is not None:
-                blobs = stored.blobs(catalog.model(decision["selected"]))
-                lists.append(list_for(week, decision, blobs, Tables(**tables), window_days, off))
-        table = pd.concat([schemas.empty(SCORES.schema), *lists], ignore_index=True)[list(SCORES.schema.columns)]
-        newest = table.loc[table["week"] == weeks[-1], "score"].to_numpy(dtype="float64")
-        chart = image(score_histogram(newest, f"Probabilities of the list for {weeks[-1] + WEEK}"))
-        return Made({SCORES.asset: table}, {SCORES.asset: {weeks[-1]: {"probabilities": chart}}})
+            chosen = {
+                label: decision
+                for label, decision in selected_model.documents[week]["labels"].items()
+                if decision["selected"] is not None
+            }
+            if not chosen:
+                continue
+            cohort = active_establishments(known.inspections, week + WEEK, window_days, known.business_licenses)
+            as_of = pd.Series(week + WEEK, cohort.index, dtype=pd.ArrowDtype(pa.date32()))
+            spine = pd.DataFrame({"establishment_id": cohort["establishment_id"], "as_of_date": as_of})
+            features = compute_features(spine, known, off)
+            for label, decision in chosen.items():
+                group = decision["selected"]
+                blobs = stored.blobs(catalog.model(group.split("[")[0]))
+                seen = by_group(backtest_scores, label)[group]
+                last = (seen["week"] <= week) & (seen["week"] > week - selection.evaluation_weeks * WEEK)
+                ranking = list_for(week, decision, blobs, cohort, features, seen[last], rule)
+                ranked.append(ranking.rows.assign(week=week, label=label))
+                notes.append(ranking.notes.assign(week=week, label=label))
+                if week == weeks[-1]:
+                    title = f"Probabilities of {label} on the list for {week + WEEK}"
+                    scores = ranking.rows["expected_find"].to_numpy(dtype="float64")
+                    charts[f"probabilities_{label}"] = image(score_histogram(scores, title))
+        values = {
+            SCORES.asset: _table(ranked, SCORES.schema),
+            AREA_NOTES.asset: _table(
+                [part.rename(columns={"area": "zip", "rows": "places"}) for part in notes], AREA_NOTES.schema
+            ),
+        }
+        return Made(values, {SCORES.asset: {weeks[-1]: charts}})
 
-    return [scores]
+    return [lists]
+
+
+def _table(parts: Sequence[pd.DataFrame], schema: schemas.Schema) -> pd.DataFrame:
+    if not parts:
+        return schemas.empty(schema)
+    return schemas.typed(pd.concat(parts, ignore_index=True), schema)

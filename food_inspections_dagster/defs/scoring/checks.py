@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -13,10 +14,11 @@ from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 from food_inspections_dagster.weeks import WEEK
 
 EXPLAINED_RANKS = 1_000
+RANKS = ("rank", "expected_find_rank", "own_risk_rank")
 
 
-def rules(window_days: int) -> tuple[Rule, ...]:
-    """Return the rules of a list over a cohort."""
+def rules(window_days: int, labels: Sequence[str]) -> tuple[Rule, ...]:
+    """Return the rules of the lists over a cohort, one list for each label."""
 
     @rule(
         SCORES,
@@ -25,9 +27,13 @@ def rules(window_days: int) -> tuple[Rule, ...]:
         blocking=True,
     )
     def ranks(scores: pd.DataFrame) -> Mapping[date, object]:
-        ranks = scores.groupby("week")["rank"].agg(["size", "nunique", "min", "max"])
-        uneven = ranks[(ranks["nunique"] != ranks["size"]) | (ranks["min"] != 1) | (ranks["max"] != ranks["size"])]
-        return dict(zip(uneven.index, uneven["size"], strict=True))
+        uneven: dict[date, object] = {}
+        for name in RANKS:
+            ranks = scores.groupby(["week", "label"])[name].agg(["size", "nunique", "min", "max"]).reset_index()
+            wrong = ranks[(ranks["nunique"] != ranks["size"]) | (ranks["min"] != 1) | (ranks["max"] != ranks["size"])]
+            pairs = zip(wrong["week"], wrong["label"], wrong["size"], strict=True)
+            uneven |= {week: f"{name} of {label}: {size} places" for week, label, size in pairs}
+        return uneven
 
     @rule(
         SCORES,
@@ -42,21 +48,20 @@ def rules(window_days: int) -> tuple[Rule, ...]:
         scores: pd.DataFrame,
         business_licenses: pd.DataFrame | None = None,
     ) -> Verdict:
-        listed = {week: set(rows) for week, rows in scores.groupby("week")["establishment_id"]}
+        listed = {key: set(rows) for key, rows in scores.groupby(["week", "label"])["establishment_id"]}
         failing: dict[date, object] = {}
+        newest: dict[str, Any] = {}
         for week in weeks:
             cohort = cohorts.active_establishments(inspections, week + WEEK, window_days, business_licenses)
-            active = cohort["establishment_id"]
-            wanted = set(active) if selected_model.documents[week]["selected"] else set()
-            on_it = listed.get(week, set())
-            if wanted != on_it:
-                failing[week] = f"{len(wanted - on_it)} missing, {len(on_it - wanted)} too many"
-        newest = weeks[-1]
-        metadata = {
-            "establishments": len(listed.get(newest, ())),
-            "model": selected_model.documents[newest]["selected"] or "none",
-        }
-        return Verdict(failing, metadata=metadata)
+            active = set(cohort["establishment_id"])
+            for label in labels:
+                selected = selected_model.documents[week]["labels"].get(label, {}).get("selected")
+                wanted, on_it = active if selected else set(), listed.get((week, label), set())
+                if wanted != on_it:
+                    failing[week] = f"{label}: {len(wanted - on_it)} missing, {len(on_it - wanted)} too many"
+                newest[label] = selected or "none"
+        newest["establishments"] = max((len(listed.get((weeks[-1], label), ())) for label in labels), default=0)
+        return Verdict(failing, metadata=newest)
 
     @rule(
         SCORES,

@@ -1,44 +1,75 @@
-"""One week's list, from history and the selected model; what `scores` does for each of its weeks."""
+"""One week's list, from history and the model in use; what `scores` does for each of its weeks."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from food_inspections_dagster.inspections.cohorts import active_establishments
-from food_inspections_dagster.inspections.features import FEATURES, Tables, compute_features
+from food_inspections_dagster import frames
+from food_inspections_dagster.inspections.chicago import protected_attributes
+from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.modeling.documents import files_of
+from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.persistence import load
-from food_inspections_dagster.modeling.scoring import rank
+from food_inspections_dagster.modeling.rules import RemedyRule
+from food_inspections_dagster.modeling.scoring import Order, Ranking, Wording, rank
 from food_inspections_dagster.weeks import WEEK
 
-PHRASES = {feature.name: feature.say for feature in FEATURES}
+#: A code that is cited speaks for itself; of other families one feature stands for all.
+_EACH_BY_ITSELF = ("codes", "profile")
+WORDING = Wording(
+    {feature.name: feature.say for feature in FEATURES},
+    {feature.name: feature.about for feature in FEATURES},
+    {feature.name: feature.family for feature in FEATURES if feature.family not in _EACH_BY_ITSELF},
+)
+
+
+@dataclass(frozen=True)
+class ListRule:
+    """How lists are made, whatever the week."""
+
+    surroundings: float
+    remedy: RemedyRule
+    capacity_share: float
+    confidence: float
 
 
 def list_for(
     week: date,
     decision: Mapping[str, Any],
     blobs: Mapping[str, bytes],
-    tables: Tables,
-    window_days: int,
-    off: Collection[str],
-) -> pd.DataFrame:
+    cohort: pd.DataFrame,
+    features: pd.DataFrame,
+    backtest: pd.DataFrame,
+    rule: ListRule,
+) -> Ranking:
     """Return the ranked cohort as of the end of ``week``.
 
     Args:
-        decision: the document of ``selected_model`` for the week, in which a group is selected.
+        decision: the decision for the label, in which a group is selected.
         blobs: the files of the selected model's asset.
-        tables: the history up to the end of the week; what is later is not used.
-        window_days: see ``cohorts.active_establishments``.
-        off: families of features that are not computed.
+        cohort, features: of the establishments that were active as of the end of the week, in one order.
+        backtest: the group's backtest rows of the last weeks, as ``by_group`` gives them: what tells how sure a score
+            is, and how many places a week has.
+        rule: how to put it in order.
     """
-    as_of_date = week + WEEK
-    cohort = active_establishments(tables.inspections, as_of_date, window_days, tables.business_licenses)
-    days = pd.Series(as_of_date, cohort.index, dtype=pd.ArrowDtype(pa.date32()))
-    spine = pd.DataFrame({"establishment_id": cohort["establishment_id"], "as_of_date": days})
-    features = compute_features(spine, tables, off)
     model = load(files_of(decision["files"], blobs))
-    ranked = rank(model, decision["selected"], cohort, features, as_of_date, PHRASES)
-    return ranked.assign(week=pd.Series(week, ranked.index, dtype=pd.ArrowDtype(pa.date32())))
+    intervals = ScoreIntervals.fit(
+        backtest["score"].to_numpy(dtype="float64"),
+        backtest["label"].to_numpy(dtype=bool),
+        frames.codes(backtest["establishment_id"]),
+        confidence=rule.confidence,
+    )
+    weeks = max(1, backtest["week"].nunique())
+    order = Order(rule.surroundings, rule.remedy, round(rule.capacity_share * len(backtest) / weeks))
+    areas = None
+    if rule.remedy.kind != "none":
+        # The audit's attributes are those of an inspection: a place stands for one here.
+        places = cohort.assign(
+            inspection_id=pd.Series(range(len(cohort)), cohort.index, dtype=pd.ArrowDtype(pa.int64()))
+        )
+        areas = frames.texts(protected_attributes(places)[rule.remedy.attribute]).tolist()
+    return rank(model, decision["selected"], cohort, features, week + WEEK, WORDING, order, intervals, areas)

@@ -1,6 +1,7 @@
 """What the settings ask to be fitted: the model groups of an algorithm, and the features that they see."""
 
 from food_inspections_dagster.inspections.features import FEATURES
+from food_inspections_dagster.inspections.features.registry import features_in_use
 from food_inspections_dagster.modeling.rules import Features
 from food_inspections_dagster.modeling.training import Recipe
 from food_inspections_dagster.settings import Settings
@@ -8,7 +9,7 @@ from food_inspections_dagster.settings import Settings
 
 def inputs(settings: Settings) -> Features:
     """Return the features that models see, (name, kind) in the order of the matrix."""
-    return tuple((feature.name, feature.kind) for feature in FEATURES)
+    return tuple((feature.name, feature.kind) for feature in features_in_use(settings.features.off))
 
 
 def recipes(settings: Settings, algorithm: str) -> list[Recipe]:

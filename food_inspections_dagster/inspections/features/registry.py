@@ -76,7 +76,7 @@ INSPECTION_COLUMNS = tuple(
 )
 MATRIX_COLUMNS = (
     "week", "inspection_id", "establishment_id", "as_of_date", "inspection_date", "inspection_type",
-    "is_reinspection", "facility_type", "risk", "zip", "in_cohort", *LABELS, *FEATURE_NAMES,
+    "is_reinspection", "facility_type", "risk", "zip", "in_cohort", *LABELS, "serious_count", *FEATURE_NAMES,
 )  # fmt: skip
 # Of the inspection itself: for filters and audits, no inputs of a model.
 ROW_COLUMNS = tuple(name for name in MATRIX_COLUMNS if name not in (*FEATURE_NAMES, "as_of_date", "in_cohort"))
