@@ -203,7 +203,7 @@ class Models(Section):
 class Features(Section):
     """Which features are computed."""
 
-    off: tuple[str, ...] = Field(
+    switched_off: tuple[str, ...] = Field(
         description="Families of features that are not computed: their columns are null, and no model reads them"
     )
 

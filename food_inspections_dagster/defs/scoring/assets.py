@@ -1,4 +1,4 @@
-"""Clean tables, sources, the model in use -> scores, area_notes in Postgres `predictions`: the lists for the week ahead."""
+"""Clean tables, sources, the model in use -> scores, area_notes in Postgres `predictions`: the lists of a week."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -43,9 +43,9 @@ HISTORY = tuple(dict.fromkeys([*INSPECTION_COLUMNS, *ATTRIBUTES]))
 TABLES = (
     Output(
         SCORES,
-        "The lists for the week that begins when the partition's ends: who to inspect first, how surely, and why. Grain: "
-        "one row per label and establishment active as of the week's end. Source: the models in use in the week, and "
-        "inspections, violations and the configured sources up to its end.",
+        "The lists for the week that begins when the partition's ends: who to inspect first, how surely, and why. "
+        "Grain: one row per label and establishment active as of the week's end. Source: the models in use in the "
+        "week, and inspections, violations and the configured sources up to its end.",
     ),
     Output(
         AREA_NOTES,
@@ -57,7 +57,7 @@ TABLES = (
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that makes the lists of each week."""
-    window_days, off, labels = settings.cohort.window_days, settings.features.off, settings.models.labels
+    window_days, off, labels = settings.cohort.window_days, settings.features.switched_off, settings.models.labels
     sources = tuple(name for name in sources_in_use(off) if settings.sources.get(name))
     selection = settings.selection
     rule = ListRule(

@@ -9,7 +9,7 @@ from food_inspections_dagster.settings import Settings
 
 def inputs(settings: Settings) -> Features:
     """Return the features that models see, (name, kind) in the order of the matrix."""
-    return tuple((feature.name, feature.kind) for feature in features_in_use(settings.features.off))
+    return tuple((feature.name, feature.kind) for feature in features_in_use(settings.features.switched_off))
 
 
 def recipes(settings: Settings, algorithm: str) -> list[Recipe]:

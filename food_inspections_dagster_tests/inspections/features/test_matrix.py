@@ -198,7 +198,7 @@ def test_a_family_that_is_off_is_null_and_the_others_keep_their_bytes(records, c
 
 
 def test_an_unknown_family_cannot_be_off():
-    with pytest.raises(FoodInspectionsError, match=r"features.off names 'kernel', no family: use kernels"):
+    with pytest.raises(FoodInspectionsError, match=r"features.switched_off names 'kernel', no family: use kernels"):
         compute_features(spine([]), tables([]), ["kernel"])
 
 
