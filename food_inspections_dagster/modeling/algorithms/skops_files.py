@@ -18,8 +18,8 @@ def dump(pipeline: Pipeline) -> bytes:
     """Return the pipeline as a skops file.
 
     skops names parts by memory address and zip stores the clock; here parts are named by their content, which has no
-    gaps of unwritten memory, objects are numbered in order, and the clock stands still. Shared objects become equal ones, which
-    estimators do not mind.
+    gaps of unwritten memory, objects are numbered in order, and the clock stands still. Shared objects become equal
+    ones, which estimators do not mind.
     """
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(pipeline))) as archive:
         schema = json.loads(archive.read("schema.json"))
