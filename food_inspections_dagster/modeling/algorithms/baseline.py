@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 
@@ -48,12 +49,13 @@ class Baseline(Algorithm):
     ) -> Pipeline:
         """Fit; the direction of the rank is learnt too."""
         numeric = [name for name, kind in design.features if kind == "numeric"]
-        if parameters["feature"] not in numeric:
+        feature = parameters["feature"]
+        if feature is not None and feature not in numeric:
             raise FoodInspectionsError(
-                f"The baseline ranks by the feature '{parameters['feature']}', which is no numeric feature: "
-                "name one in its parameter 'feature'."
+                f"The baseline ranks by the feature '{feature}', which is no numeric feature: name one in its parameter "
+                "'feature', or none, and it takes the one that ranks the training rows best."
             )
-        column = numeric.index(parameters["feature"])
+        column = _best(inputs.numeric, target) if feature is None else numeric.index(feature)
         matrix = design.matrix(inputs, np.array([column]))
         scaling = Scaling(quantile=None)
         model = linear.fit_logistic(scaling.fit_transform(matrix), target, C=1e6, max_iter=100)
@@ -79,6 +81,18 @@ class Baseline(Algorithm):
 
     def _scaled(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
         return fitted["scale"].transform(design.matrix(inputs, np.array([fitted["rank_by"].column])))
+
+
+def _best(numeric: np.ndarray, target: np.ndarray) -> int:
+    """Return the column that ranks the target best by itself: the first with the largest rank correlation (Spearman)."""
+    goal = rankdata(target) - (len(target) + 1) / 2
+    strength = np.zeros(numeric.shape[1])
+    for column in range(numeric.shape[1]):
+        values = numeric[:, column]
+        ranks = rankdata(np.where(np.isnan(values), np.nanmedian(values) if not np.isnan(values).all() else 0, values))
+        spread = np.square(ranks - ranks.mean()).sum()
+        strength[column] = abs(goal @ (ranks - ranks.mean())) / np.sqrt(spread) if spread else 0.0
+    return int(strength.argmax())
 
 
 ALGORITHM = Baseline()
