@@ -96,10 +96,10 @@ class Source:
         return tuple(name for name, field in self.fields.items() if not field.column.nullable)
 
     def form_of(self, published: Collection[str]) -> Form | None:
-        """Return the first form whose date and required columns are all published; None where none fits."""
+        """Return the first form whose required columns are all published; None where none fits."""
         for form in self.forms:
-            needed = {form.columns[name] for name in self.required if name in form.columns} | {form.date} - {None}
-            if needed <= set(published):
+            needed = {form.columns[name] for name in self.required}
+            if {name for name in needed if not name.startswith(":")} <= set(published):
                 return form
         return None
 
