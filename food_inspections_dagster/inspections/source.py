@@ -7,6 +7,7 @@ what its table cannot do without is left out, and counted by reason.
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -222,9 +223,9 @@ def day(values: pa.Array) -> pa.Array:
     return vocabulary.map_unique(pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(values), 0, 10), _day, pa.date32())
 
 
-def _day(written: str) -> Any:
+def _day(written: str) -> date | None:
     try:
-        return np.datetime64(written, "D").item() if len(written) == 10 else None
+        return date.fromisoformat(written) if len(written) == 10 else None
     except ValueError:
         return None
 
