@@ -24,6 +24,7 @@ class Rows:
 
     Attributes:
         schema: None where rows are kept as they were received.
+        light: whether objects are to be quick to write and read rather than small, as those of a few rows should be.
     """
 
     asset: str
@@ -31,6 +32,7 @@ class Rows:
     folder: str
     schema: Schema | None = None
     file: str = "rows.parquet"
+    light: bool = False
 
     @property
     def prefix(self) -> str:
@@ -92,9 +94,9 @@ def _table(database_schema: str, schema: Schema, mirror: Rows | None = None) -> 
     return Table(str(schema.name), database_schema, schema, tuple(schema.unique or ()), mirror)
 
 
-def _clean(schema: Schema) -> Table:
+def _clean(schema: Schema, light: bool = False) -> Table:
     name = str(schema.name)
-    return _table("clean", schema, Rows(name, PROCESSED, name, schema))
+    return _table("clean", schema, Rows(name, PROCESSED, name, schema, light=light))
 
 
 RAW_INSPECTIONS = Rows("raw_inspections", RAW, "inspections")
@@ -118,8 +120,8 @@ AREA_NOTES = _table("predictions", method.AREA_NOTES)
 
 
 # City data beside the inspections, by the name of the source. Which of them there are, the settings decide.
-RAW_SOURCES = {name: Rows(f"raw_{name}", RAW, name) for name in SOURCES}
-CLEAN_SOURCES = {name: _clean(source.schema) for name, source in SOURCES.items()}
+RAW_SOURCES = {name: Rows(f"raw_{name}", RAW, name, light=True) for name in SOURCES}
+CLEAN_SOURCES = {name: _clean(source.schema, light=True) for name, source in SOURCES.items()}
 
 
 def model(group: str) -> Documents:

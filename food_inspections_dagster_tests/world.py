@@ -21,6 +21,7 @@ import yaml
 from food_inspections_dagster import catalog, definitions
 from food_inspections_dagster.catalog import Documents, Rows, Table
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster.orchestration import planner
 from food_inspections_dagster.orchestration.current import Currency, Reason
 from food_inspections_dagster.orchestration.instance import instance_for
@@ -59,6 +60,8 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "selection": {"evaluation_weeks": 12, "period_weeks": 4, "min_evaluation_rows": 40},
     "bias": {"evaluation_weeks": 12, "min_group_size": 10},
+    # None, unless a test asks for some: each is two assets more.
+    "sources": dict.fromkeys(SOURCES),
 }
 
 

@@ -5,7 +5,7 @@ file lacks of the system fields is derived from its rows, so that the same file 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,29 +18,32 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_portal.city.simulate import Progress, cached_city
+from food_inspections_portal.city.simulate import INSPECTIONS, Progress, cached_city
 from food_inspections_portal.identifiers import number_of, row_ids, row_versions
 from food_inspections_portal.identity import City, data_name_of_files
 
+MULTIPOLYGON = "multipolygon"
 SYSTEM_TYPES = {
     ":id": "row_identifier",
     ":created_at": "fixed_timestamp",
     ":updated_at": "fixed_timestamp",
     ":version": "row_version",
 }
-INSPECTIONS = "4ijn-s7e5"
-SIMULATED_NAME = "Food Inspections (SIMULATED CITY, not real data)"
+SIMULATED = "(SIMULATED CITY, not real data)"
 SIMULATED_ATTRIBUTION = "Made by the simulator of food_inspections_dagster; no row describes a real business"
 
 
 @dataclass(frozen=True)
 class DatasetKind:
-    """What the portal publishes under one id: how it is recognised and how its columns are typed."""
+    """What the portal publishes under one id: how it is recognised and how its columns are typed.
+
+    ``date`` is the column of a row's date, None where rows have none.
+    """
 
     id: str
     name: str
     recognised_by: frozenset[str]
-    date: str
+    date: str | None
     row_identifier: str | None
     types: dict[str, str]
 
@@ -61,7 +64,22 @@ KINDS = (
         frozenset({"service_request_number", "creation_date", "type_of_service_request"}),
         "creation_date",
         None,  # request numbers repeat
-        {"creation_date": "calendar_date", "completion_date": "calendar_date", **_PLACE},
+        {"creation_date": "calendar_date", "completion_date": "calendar_date", "community_area": "number", **_PLACE},
+    ),
+    DatasetKind(
+        "v6vf-nfxy",
+        "311 Service Requests",
+        frozenset({"sr_number", "sr_type", "created_date"}),
+        "created_date",
+        "sr_number",
+        {
+            "created_date": "calendar_date",
+            "closed_date": "calendar_date",
+            "legacy_record": "checkbox",
+            "duplicate": "checkbox",
+            "community_area": "number",
+            **_PLACE,
+        },
     ),
     DatasetKind(
         "ijzp-q8t2",
@@ -84,9 +102,53 @@ KINDS = (
         frozenset({"license_id", "license_number", "license_start_date"}),
         "license_start_date",
         "id",
-        {"license_start_date": "calendar_date", "expiration_date": "calendar_date", **_PLACE},
+        {
+            "license_start_date": "calendar_date",
+            "expiration_date": "calendar_date",
+            "license_code": "number",
+            "license_number": "number",
+            "account_number": "number",
+            **_PLACE,
+        },
+    ),
+    DatasetKind(
+        "z8bn-74gv",
+        "Police Stations",
+        frozenset({"district", "district_name"}),
+        None,
+        "district",
+        dict(_PLACE),
+    ),
+    DatasetKind(
+        "igwz-8jzy",
+        "Boundaries - Community Areas",
+        frozenset({"the_geom", "area_numbe", "community"}),
+        None,
+        "area_numbe",
+        {"the_geom": MULTIPOLYGON},
+    ),
+    # What the City does not publish has ids of our own.
+    DatasetKind(
+        "wthr-0001",
+        "Weather by day",
+        frozenset({"date", "temperature_max"}),
+        "date",
+        "date",
+        {
+            "date": "calendar_date",
+            **dict.fromkeys(("temperature_max", "precip_intensity", "wind_speed", "humidity"), "number"),
+        },
+    ),
+    DatasetKind(
+        "insp-0001",
+        "Inspector assignments",
+        frozenset({"inspection_id", "inspection_date", "inspector"}),
+        "inspection_date",
+        "inspection_id",
+        {"inspection_id": "number", "inspection_date": "calendar_date"},
     ),
 )
+_BY_ID = {kind.id: kind for kind in KINDS}
 
 
 @dataclass(frozen=True)
@@ -125,13 +187,14 @@ class PortalSource:
     identity: str | None = None
 
     @classmethod
-    def simulated(cls, table: pa.Table, identity: str | None = None) -> "PortalSource":
-        """Serve rows of the simulated city, named as such."""
-        return cls((_dataset(KINDS[0], lambda: table, SIMULATED_NAME, SIMULATED_ATTRIBUTION),), identity=identity)
+    def simulated(cls, rows: pa.Table | Mapping[str, pa.Table], identity: str | None = None) -> "PortalSource":
+        """Serve rows of the simulated city, named as such: inspections, or the rows of each data set by its id."""
+        tables = {INSPECTIONS: rows} if isinstance(rows, pa.Table) else rows
+        return cls(tuple(_simulated(name, lambda of=of: of) for name, of in tables.items()), identity=identity)
 
     @classmethod
     def simulated_city(cls, cache_dir: Path, city: City, progress: Progress | None = None) -> "PortalSource":
-        """Serve a simulated city from its file in the cache, which is made if need be; never whole in memory.
+        """Serve a simulated city from its files in the cache, made if need be; never whole in memory.
 
         Args:
             cache_dir: folder of simulated cities.
@@ -141,14 +204,14 @@ class PortalSource:
         Raises:
             FoodInspectionsError: for arguments that make no city, or a cache that cannot be written.
         """
-        path = cached_city(cache_dir, city.complete_weeks, city.seed, city.scale, progress=progress)
+        paths = cached_city(cache_dir, city.complete_weeks, city.seed, city.scale, progress=progress)
 
-        def read() -> pa.RecordBatchReader:
+        def read(path: Path) -> pa.RecordBatchReader:
             file = pq.ParquetFile(path)
             return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches(batch_size=20_000))
 
-        dataset = _dataset(KINDS[0], read, SIMULATED_NAME, SIMULATED_ATTRIBUTION)
-        return cls((dataset,), identity=city.name)
+        datasets = tuple(_simulated(name, partial(read, path)) for name, path in paths.items())
+        return cls(datasets, identity=city.name)
 
     @classmethod
     def of_tables(cls, *tables: pa.Table, identity: str | None = None) -> "PortalSource":
@@ -203,7 +266,8 @@ class PortalSource:
 
 _UNKNOWN = (
     "are those of no known dataset: Food Inspections need inspection_id, inspection_date and results "
-    "(311 complaints, crimes and business licences are known too)"
+    "(311 complaints, crimes, business licences, police stations, community areas, weather by day and inspector "
+    "assignments are known too)"
 )
 
 
@@ -215,6 +279,11 @@ def _dataset(
 ) -> PortalDataset:
     attribution = attribution or "Rows from a file, served by food_inspections_dagster; not the City's portal"
     return PortalDataset(kind.id, name or kind.name, attribution, dict(kind.types), kind.row_identifier, read)
+
+
+def _simulated(dataset: str, read: Callable[[], pa.Table | pa.RecordBatchReader]) -> PortalDataset:
+    kind = _BY_ID[dataset]
+    return _dataset(kind, read, f"{kind.name} {SIMULATED}", SIMULATED_ATTRIBUTION)
 
 
 def _kind(names: list[str]) -> DatasetKind | None:
@@ -330,7 +399,8 @@ def with_system_fields(table: pa.Table, kind: DatasetKind) -> pa.Table:
             table = table.append_column(":id", pa.array(row_ids(numbers)))
         if ":version" not in present:
             table = table.append_column(":version", pa.array(row_versions(numbers)))
-    days = pd.to_datetime(table[kind.date].to_pandas(), errors="coerce", format="%Y-%m-%dT%H:%M:%S.%f")
+    dates = pa.nulls(len(table), pa.string()) if kind.date is None else table[kind.date]
+    days = pd.to_datetime(dates.to_pandas(), errors="coerce", format="%Y-%m-%dT%H:%M:%S.%f")
     after = (days.fillna(pd.Timestamp("2010-01-01")) + pd.Timedelta(days=1)).dt.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     for name in (":created_at", ":updated_at"):
         if name not in present:

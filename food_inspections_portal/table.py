@@ -30,7 +30,7 @@ from food_inspections_portal.soql import (
     compile_query,
     quote,
 )
-from food_inspections_portal.sources import SYSTEM_TYPES, PortalDataset
+from food_inspections_portal.sources import MULTIPOLYGON, SYSTEM_TYPES, PortalDataset
 
 Clock = Callable[[], datetime]
 _PARAMETER = re.compile(r"\$(p\d+)\b")
@@ -292,6 +292,10 @@ def _field_sql(output: Output) -> str:
     missing.
     """
     key = orjson.dumps(output.name).decode().replace("'", "''") + ":"
+    if output.type == MULTIPOLYGON:
+        # A nested value, as the portal writes it; files may hold other notations, which stay texts.
+        text = f"CAST({output.sql} AS VARCHAR)"
+        return f"'{key}' || CASE WHEN json_valid({text}) THEN {text} ELSE CAST(to_json({text}) AS VARCHAR) END"
     value = output.sql if output.type in (LOCATION, CHECKBOX, JSON) else f"CAST(to_json({output.sql}) AS VARCHAR)"
     return f"'{key}' || {value}"
 

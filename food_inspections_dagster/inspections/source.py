@@ -7,6 +7,7 @@ what its table cannot do without is left out, and counted by reason.
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -52,11 +53,21 @@ class Form:
         date: the portal's column whose date decides in which week a row lies; None where rows have no date: what has
             none was always there, in the first week of the calendar.
         where: a SoQL condition on the rows that count; empty for all.
+        among: a portal's column of codes and those that count; portals publish such a column as numbers or as texts.
     """
 
     columns: Mapping[str, str]
     date: str | None
     where: str = ""
+    among: tuple[str, tuple[int, ...]] | None = None
+
+    def condition(self, types: Mapping[str, str]) -> str:
+        """Return the SoQL condition, for a portal with columns of these types."""
+        if self.among is None:
+            return self.where
+        name, codes = self.among
+        listed = ", ".join(str(code) if types.get(name) == "number" else f"'{code}'" for code in codes)
+        return f"{self.where} and {name} in ({listed})" if self.where else f"{name} in ({listed})"
 
 
 @dataclass(frozen=True)
@@ -96,10 +107,10 @@ class Source:
         return tuple(name for name, field in self.fields.items() if not field.column.nullable)
 
     def form_of(self, published: Collection[str]) -> Form | None:
-        """Return the first form whose date and required columns are all published; None where none fits."""
+        """Return the first form whose required columns are all published; None where none fits."""
         for form in self.forms:
-            needed = {form.columns[name] for name in self.required if name in form.columns} | {form.date} - {None}
-            if needed <= set(published):
+            needed = {form.columns[name] for name in self.required}
+            if {name for name in needed if not name.startswith(":")} <= set(published):
                 return form
         return None
 
@@ -222,9 +233,9 @@ def day(values: pa.Array) -> pa.Array:
     return vocabulary.map_unique(pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(values), 0, 10), _day, pa.date32())
 
 
-def _day(written: str) -> Any:
+def _day(written: str) -> date | None:
     try:
-        return np.datetime64(written, "D").item() if len(written) == 10 else None
+        return date.fromisoformat(written) if len(written) == 10 else None
     except ValueError:
         return None
 

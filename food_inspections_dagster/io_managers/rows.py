@@ -19,6 +19,9 @@ from food_inspections_dagster.resources.object_store import ObjectStore
 
 # Statistics and the Arrow schema are a quarter of a small object's bytes; a week is read as a whole.
 _PARQUET: dict[str, Any] = {"compression": "zstd", "write_statistics": False, "store_schema": False}
+# 881 objects of 300 rows and ten columns: 0.4 CPU seconds to write and 0.3 to read, with zstd and dictionaries 1.2 and
+# 0.9, at twice the bytes.
+_LIGHT: dict[str, Any] = {**_PARQUET, "compression": "lz4", "use_dictionary": False}
 
 
 class RowsIOManager(WeeklyIOManager):
@@ -81,13 +84,14 @@ class TablesIOManager(WeeklyIOManager):
 
 def put_weeks(objects: ObjectStore, entry: Rows, rows: pa.Table, bounds: Mapping[date, tuple[int, int]]) -> list[int]:
     """Write the Parquet object of each week; return their bytes."""
+    # No dictionaries for numbers of a few hundred rows: they cost more to build than they save.
+    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    options = _LIGHT if entry.light else {**_PARQUET, "use_dictionary": texts}
 
     def write(item: tuple[date, tuple[int, int]]) -> int:
         week, (start, stop) = item
         sink = io.BytesIO()
-        # No dictionaries for numbers of a few hundred rows: they cost more to build than they save.
-        texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
-        pq.write_table(rows.slice(start, stop - start), sink, use_dictionary=texts, **_PARQUET)
+        pq.write_table(rows.slice(start, stop - start), sink, **options)
         objects.put(entry.path(week), sink.getvalue())
         return len(sink.getbuffer())
 

@@ -65,7 +65,8 @@ class Snapshot(NamedTuple):
 _LOADS = """
     select distinct on (asset, week) load_id, asset, week, rows, content_hash, column_hashes, run_id, code_version,
         settings_digest, input_hash
-    from metadata.partition_loads order by asset, week, load_id desc
+    from metadata.partition_loads where %(assets)s::text[] is null or asset = any(%(assets)s)
+    order by asset, week, load_id desc
 """
 _OPEN = "select asset, unnest(weeks) as week from metadata.open_loads"
 _SINCE = "select asset, week, content_hash from metadata.partition_loads where asset = any(%s) and load_id > %s"
@@ -76,7 +77,8 @@ _CLOSE = """
 """
 _CHECKS = """
     select asset, check_name, first_week, last_week, failing, after_load
-    from metadata.check_results where blocking order by result_id
+    from metadata.check_results where blocking and (%(assets)s::text[] is null or asset = any(%(assets)s))
+    order by result_id
 """
 
 _NEWEST = """
@@ -97,14 +99,19 @@ class Ledger:
         self._snapshots: WeakKeyDictionary[object, Snapshot] = WeakKeyDictionary()
         self._sources: WeakKeyDictionary[object, Mapping[date, str]] = WeakKeyDictionary()
 
-    def snapshot(self) -> Snapshot:
-        """Return the newest load of each week of each asset, and the newest word of each blocking check on it."""
+    def snapshot(self, assets: Sequence[str] | None = None) -> Snapshot:
+        """Return the newest load of each week of each asset, and the newest word of each blocking check on it.
+
+        Args:
+            assets: the only ones to look at: a long history of them all takes a second.
+        """
+        only = {"assets": None if assets is None else list(assets)}
         with self.database.connect() as connection:
             # All three of one moment: a load that ends between two of them would be neither new nor open.
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            rows = connection.execute(_LOADS).fetchall()
+            rows = connection.execute(_LOADS, only).fetchall()
             opened = set(connection.execute(_OPEN).fetchall())
-            results = connection.execute(_CHECKS).fetchall()
+            results = connection.execute(_CHECKS, only).fetchall()
         loads: dict[str, dict[date, Load]] = {}
         for load_id, asset, week, count, content, columns, *rest in rows:
             if (asset, week) not in opened:
@@ -120,7 +127,7 @@ class Ledger:
         return Snapshot(loads, judgements)
 
     def of_step(self, step: object, inputs: Sequence[str] = ()) -> Snapshot:
-        """Return the ledger as it was when a step began to read.
+        """Return what the ledger held of a step's inputs when it began to read.
 
         Taken before the first input is read: what changes afterwards shows as a changed input, never the reverse.
 
@@ -133,7 +140,7 @@ class Ledger:
             with self.database.connect() as connection:
                 for asset in sorted(inputs):
                     connection.execute(f"SELECT pg_advisory_xact_lock_shared({_LOCK})", [asset])
-                self._snapshots[step] = self.snapshot()
+                self._snapshots[step] = self.snapshot(inputs)
         return self._snapshots[step]
 
     def changed_since(self, before: Snapshot, assets: Sequence[str]) -> dict[str, set[date]]:

@@ -38,9 +38,7 @@ RISKS = ("Risk 1 (High)", "Risk 2 (Medium)", "Risk 3 (Low)", "All", None)
 _ZIPS = _rows("zips.csv")
 ZIP_NAMES = [row["zip"] for row in _ZIPS]
 ZIP_SHARE = _column(_ZIPS, "share_percent") / _column(_ZIPS, "share_percent").sum()
-_ZIP_PLACE = np.column_stack(
-    [_column(_ZIPS, name) for name in ("latitude", "longitude", "latitude_sd", "longitude_sd")]
-)
+ZIP_PLACE = np.column_stack([_column(_ZIPS, name) for name in ("latitude", "longitude", "latitude_sd", "longitude_sd")])
 AIRPORT = ZIP_NAMES.index("60666")
 _BOX = ((41.6445, 42.0230), (-87.9144, -87.5250))
 DISTRICTS = 20
@@ -48,7 +46,7 @@ FIRST_LICENSE = 2_000_000
 LICENSE_STEP = 23
 # Districts are strips of neighbouring zips, from the south to the north.
 ZIP_DISTRICT = np.empty(len(_ZIPS), dtype=np.int64)
-ZIP_DISTRICT[np.argsort(_ZIP_PLACE[:, 0] + 0.3 * _ZIP_PLACE[:, 1], kind="stable")] = (
+ZIP_DISTRICT[np.argsort(ZIP_PLACE[:, 0] + 0.3 * ZIP_PLACE[:, 1], kind="stable")] = (
     np.arange(len(_ZIPS)) * DISTRICTS // len(_ZIPS)
 )
 
@@ -66,7 +64,7 @@ _CHAINS = _rows("chains.csv")
 _CHAIN_NAMES = [row["dba_name"] for row in _CHAINS]
 _CHAIN_SHARE = _column(_CHAINS, "share_percent") / 100
 _WORDS = tomllib.loads((_DATA / "names.toml").read_text(encoding="utf-8"))
-_FIRST, _SECOND, _STREETS = _WORDS["first"], _WORDS["second"], _WORDS["streets"]
+FIRST_WORDS, _SECOND, STREETS = _WORDS["first"], _WORDS["second"], _WORDS["streets"]
 _ENDINGS: dict[str, list[str]] = _WORDS["endings"]
 _ODD_CITIES: tuple[tuple[str | None, float], ...] = (
     ("Chicago", 1.3e-3),
@@ -134,7 +132,7 @@ def born(rng: np.random.Generator, count: int, day: int, first_license: int, old
     odd_risk = rng.random(count)
     risk = np.where(odd_risk < 3e-4, 3, np.where(odd_risk < 4e-4, 4, risk))
     zips = rng.choice(len(ZIP_SHARE), count, p=ZIP_SHARE)
-    place = _ZIP_PLACE[zips]
+    place = ZIP_PLACE[zips]
     spread = rng.standard_normal((count, 2))
     latitude = np.clip(place[:, 0] + place[:, 2] * spread[:, 0], *_BOX[0])
     longitude = np.clip(place[:, 1] + place[:, 3] * spread[:, 1], *_BOX[1])
@@ -264,7 +262,7 @@ def _names(bits: int, chain: int, facility: str) -> tuple[str, str | None]:
         if dice % 10 < 2:
             name = f"{name} #{1000 + bits % 48_000}"
     else:
-        first, second = _FIRST[bits % len(_FIRST)], _SECOND[(bits >> 8) % len(_SECOND)]
+        first, second = FIRST_WORDS[bits % len(FIRST_WORDS)], _SECOND[(bits >> 8) % len(_SECOND)]
         endings = _ENDINGS[_ending_group(facility)]
         plain = f"{first} {second}"
         name = f"{plain} {endings[(bits >> 16) % len(endings)]}"
@@ -294,7 +292,7 @@ def _ending_group(facility: str) -> str:
 def _address(bits: int, airport: bool) -> str:
     if airport:
         return "11601 W TOUHY AVE "
-    street = _STREETS[bits % len(_STREETS)]
+    street = STREETS[bits % len(STREETS)]
     number = 1 + (bits >> 8) % 9900
     dice = (bits >> 24) % 1000
     text = f"{number} {street} "

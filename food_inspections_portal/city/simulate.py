@@ -1,7 +1,7 @@
 """The simulated city's rows in the portal's shape: nothing in them is real.
 
-``simulate`` is a pure function of its arguments: the same bytes for the same seed, and a longer simulation
-leaves earlier rows as they are, save for corrections that happen in the weeks added.
+``simulate`` and ``simulate_city`` are pure functions of their arguments: the same bytes for the same seed, and a
+longer simulation leaves earlier rows as they are, save for corrections that happen in the weeks added.
 """
 
 import os
@@ -19,12 +19,13 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.weeks import FIRST_WEEK, monday
 from food_inspections_portal.city import corrections as later
 from food_inspections_portal.city import establishments as places
-from food_inspections_portal.city import violations_text
-from food_inspections_portal.city.visits import RESULTS, TYPES, simulate_visits
+from food_inspections_portal.city import surroundings, violations_text
+from food_inspections_portal.city.visits import RESULTS, TYPES, Visits, area_traits, simulate_visits
 from food_inspections_portal.identifiers import row_ids, row_versions
 
-VERSION = 3  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
+VERSION = 4  # of the simulator: raise it with any change of its rows, because cached cities bear it in their name
 DEFAULT_SEED = 2010
+INSPECTIONS = "4ijn-s7e5"
 Progress = Callable[[str], None]
 
 
@@ -51,6 +52,36 @@ def simulate(
     Raises:
         FoodInspectionsError: for no weeks, a scale that is not positive, or a first week that is no Monday.
     """
+    population, visits = _visits(weeks, weeks, seed, scale, first_week, progress)
+    return _inspections(population, places.texts(population), visits, weeks, first_week)
+
+
+def simulate_city(
+    weeks: int,
+    seed: int = DEFAULT_SEED,
+    scale: float = 1.0,
+    first_week: date = FIRST_WEEK,
+    progress: Progress | None = None,
+) -> dict[str, pa.Table]:
+    """Simulate a city's inspections and everything else that it publishes; return the rows of each data set by id.
+
+    Arguments and errors are those of :func:`simulate`, whose rows are among them.
+    """
+    # A few weeks more, because who opens in them got a licence before.
+    population, visits = _visits(weeks, weeks + surroundings.LOOK_AHEAD, seed, scale, first_week, progress)
+    texts = places.texts(population)
+    area = area_traits(seed, scale, first_week)
+    city = surroundings.Surroundings(weeks, seed, scale, first_week, population, texts, visits, area)
+    return {
+        INSPECTIONS: _inspections(population, texts, visits, weeks, first_week),
+        **surroundings.tables(city),
+    }
+
+
+def _visits(
+    weeks: int, simulated: int, seed: int, scale: float, first_week: date, progress: Progress | None
+) -> tuple[places.Population, Visits]:
+    """Return the establishments of ``simulated`` weeks and the visits of the first ``weeks`` of them."""
     if weeks < 1:
         raise FoodInspectionsError(f"A city cannot be simulated for {weeks} weeks: ask for 1 or more.")
     if not 0 < scale <= 100:
@@ -62,19 +93,25 @@ def simulate(
 
     def tell_week(week: int) -> None:
         nonlocal percent
-        if 100 * week // weeks >= percent + 10:
+        if 100 * week // weeks >= percent + 10 and week < weeks:
             percent = 100 * week // weeks
             tell(f"Simulating {weeks} weeks: {percent} %")
 
-    population, visits = simulate_visits(weeks, seed, scale, first_week, tell_week)
-    count = len(visits)
-    tell(f"Writing the reports of {count:,} simulated inspections")
-    if not count:
+    population, visits = simulate_visits(simulated, seed, scale, first_week, tell_week)
+    visits = visits.before(weeks)
+    tell(f"Writing the reports of {len(visits):,} simulated inspections")
+    if not len(visits):
         raise FoodInspectionsError(f"Scale {scale} leaves no inspections in {weeks} weeks: ask for a larger one.")
+    return population, visits
+
+
+def _inspections(
+    population: places.Population, known: places.Texts, visits: Visits, weeks: int, first_week: date
+) -> pa.Table:
+    count = len(visits)
     texts = violations_text.write(visits.findings, count, visits.new)
     changed = later.corrections(visits.words, visits.week, weeks, texts.is_valid().to_numpy())
     odd = later.oddities(visits.words)
-    known = places.texts(population)
     who = pa.array(visits.establishment)
 
     results = later.corrected_results(visits.result, changed.field == later.RESULT)
@@ -176,33 +213,38 @@ def cached_city(
     scale: float = 1.0,
     first_week: date = FIRST_WEEK,
     progress: Progress | None = None,
-) -> Path:
-    """Return the Parquet file of a simulated city, made if need be; it appears whole or not at all.
+) -> dict[str, Path]:
+    """Return the Parquet file of each data set of a simulated city, made if need be; each appears whole or not at all.
 
     Raises:
         FoodInspectionsError: where the cache cannot be written.
     """
-    name = f"simulated-city-v{VERSION}-{first_week}-{weeks}w-seed{seed}-scale{scale:g}.parquet"
-    path = cache_dir / name
-    if path.exists():
-        return path
-    table = simulate(weeks, seed, scale, first_week, progress)
+    name = f"simulated-city-v{VERSION}-{first_week}-{weeks}w-seed{seed}-scale{scale:g}"
+    paths = {dataset: cache_dir / f"{name}-{dataset}.parquet" for dataset in (INSPECTIONS, *surroundings.DATASETS)}
+    if all(path.exists() for path in paths.values()):
+        return paths
+    tables = simulate_city(weeks, seed, scale, first_week, progress)
     if progress:
-        progress(f"Storing {len(table):,} simulated rows")
+        progress(f"Storing {sum(len(table) for table in tables.values()):,} simulated rows")
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=cache_dir, prefix=name, suffix=".part")
-        os.close(handle)
-        try:
-            pq.write_table(table, temporary, compression="zstd", row_group_size=20_000)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        for dataset, path in paths.items():
+            _store(tables[dataset], path)
     except OSError as error:
         raise FoodInspectionsError(
             f"The simulated city cannot be kept in {cache_dir} ({error.strerror}): free space or name another folder."
         ) from None
-    return path
+    return paths
+
+
+def _store(table: pa.Table, path: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    os.close(handle)
+    try:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=20_000)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def simulated_table(
@@ -212,5 +254,5 @@ def simulated_table(
     scale: float = 1.0,
     first_week: date = FIRST_WEEK,
 ) -> pa.Table:
-    """Return the rows of ``cached_city``."""
-    return pq.read_table(cached_city(cache_dir, weeks, seed, scale, first_week))
+    """Return the inspections of ``cached_city``."""
+    return pq.read_table(cached_city(cache_dir, weeks, seed, scale, first_week)[INSPECTIONS])

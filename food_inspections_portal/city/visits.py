@@ -210,6 +210,7 @@ class Visits:
         kind: position in ``TYPES``.
         result: position in ``RESULTS``.
         new: whether the codebook since July 2018 holds.
+        inspector: number of the inspector.
         number: the inspection's id.
         words: 62-bit numbers that decide on corrections and oddities.
         findings: the violations.
@@ -221,12 +222,23 @@ class Visits:
     kind: np.ndarray
     result: np.ndarray
     new: np.ndarray
+    inspector: np.ndarray
     number: np.ndarray
     words: np.ndarray
     findings: Findings
 
     def __len__(self) -> int:
         return len(self.day)
+
+    def before(self, week: int) -> "Visits":
+        """Return the visits of the weeks before ``week``."""
+        count = int(np.searchsorted(self.week, week))
+        arrays = {name: getattr(self, name)[:count] for name in self.__dataclass_fields__ if name != "findings"}
+        end = int(np.searchsorted(self.findings.inspection, count))
+        of = self.findings
+        return Visits(
+            **arrays, findings=Findings(of.inspection[:end], of.code[:end], of.severity[:end], of.words[:end])
+        )
 
 
 def holidays(year: int) -> frozenset[date]:
@@ -325,6 +337,11 @@ def simulate_visits(
     return city.population, Visits(**merged, findings=every)
 
 
+def area_traits(seed: int, scale: float, first_week: date) -> np.ndarray:
+    """Return how places of each zip code fare for good: logit of a Fail, in the order of the zip codes."""
+    return _City(seed, scale, first_week).area_fixed[:, 0]
+
+
 def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[str, np.ndarray], Findings]:
     monday = city.first_week + timedelta(weeks=week)
     start = 7 * week
@@ -357,7 +374,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
         day = establishment = kind = np.empty(0, dtype=np.int64)
     if not batches:
         empty = np.empty(0, dtype=np.int64)
-        names = ("week", "day", "establishment", "kind", "result", "number", "words")
+        names = ("week", "day", "establishment", "kind", "result", "inspector", "number", "words")
         nothing = dict.fromkeys(names, empty) | {"new": np.empty(0, dtype=bool)}
         return nothing, Findings(empty, empty, empty, empty)
     merged = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
@@ -373,7 +390,7 @@ def _one_week(city: _City, rng: np.random.Generator, week: int) -> tuple[dict[st
     by_visit = np.argsort(moved, kind="stable")
     every = Findings(moved[by_visit], every.code[by_visit], every.severity[by_visit], every.words[by_visit])
     merged = {name: values[order] for name, values in merged.items()}
-    merged["number"] = _numbers(city, rng, merged.pop("inspector"))
+    merged["number"] = _numbers(city, rng, merged["inspector"])
     merged["words"] = rng.integers(0, 2**62, total)
     return merged, every
 

@@ -90,14 +90,16 @@ def no_rows() -> pd.DataFrame:
 def _client(source: Source, dataset: str, portal: PortalClient) -> PortalClient:
     """Return the client of a data set, by the columns under which it publishes the source."""
     patience = {"retries": min(portal.retries, _RETRIES), "what": f"rows of {source.name}"}
-    form = source.form_of(portal.for_dataset(dataset, None, **patience).schema())
+    types = portal.for_dataset(dataset, None, **patience).schema()
+    form = source.form_of(types)
     if form is None:
-        needed = ", ".join(sorted(source.forms[0].columns[name] for name in source.required))
+        forms = (", ".join(sorted(form.columns[name] for name in source.required)) for form in source.forms)
         raise FoodInspectionsError(
-            f"{portal.url} has other columns in {dataset} than {source.name} needs: it must have {needed}."
+            f"{portal.url} has other columns in {dataset} than {source.name} needs: it must have {', or '.join(forms)}."
         )
     columns = sorted({*form.columns.values()} - {":id"})
-    return portal.for_dataset(dataset, form.date, where=form.where, columns=columns, earlier=source.earlier, **patience)
+    where = form.condition(types)
+    return portal.for_dataset(dataset, form.date, where=where, columns=columns, earlier=source.earlier, **patience)
 
 
 def _holds(client: PortalClient, first: date, last: date) -> States:

@@ -54,7 +54,7 @@ SOURCE = Source(
                 "address", "latitude", "longitude", term_id="id", zip="zip_code",
             ),
             date="license_start_date",
-            where=f"license_code in ({', '.join(map(str, CODES))})",
+            among=("license_code", tuple(CODES)),
         ),
     ),
     date="license_start_date",

@@ -1,0 +1,98 @@
+"""Raw rows of any source as its clean table, and what is left out."""
+
+from datetime import date
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from food_inspections_dagster.frames import table
+from food_inspections_dagster.inspections.source import clean
+from food_inspections_dagster.inspections.sources import SOURCES, find_sources
+from food_inspections_dagster.schemas import broken_weeks
+from food_inspections_dagster.weeks import FIRST_WEEK
+
+WEEK = date(2014, 1, 6)
+
+
+def raw(*rows: dict[str, str | None], week: date = WEEK) -> pd.DataFrame:
+    names = sorted({name for row in rows for name in row} | {":id", ":updated_at"})
+    values = {name: [row.get(name) for row in rows] for name in names}
+    values[":id"] = [row.get(":id", f"row-{number}") for number, row in enumerate(rows)]
+    return table({"week": [week] * len(rows), **values}, {"week": pa.date32(), **dict.fromkeys(names, pa.string())})
+
+
+def crime(**changed: str | None) -> dict[str, str | None]:
+    row = {"id": "1", "date": "2014-01-07T21:30:00.000", "primary_type": "BURGLARY", "community_area": "25"}
+    return {**row, "latitude": "41.9", "longitude": "-87.7", **changed}
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_each_source_declares_what_it_cleans(name):
+    source = SOURCES[name]
+    assert set(source.key) <= set(source.required)
+    for form in source.forms:
+        assert set(source.required) <= set(form.columns) <= set(source.fields)
+        assert (form.date is None) == (source.date is None)
+        assert form.date is None or form.columns[source.date] == form.date
+        assert source.form_of({*form.columns.values()}) is form
+    assert source.form_of(["something", "else"]) is None
+    assert all(column.description for column in source.schema.columns.values())
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_nothing_in_a_raw_row_raises_and_the_schema_is_always_kept(name):
+    source = SOURCES[name]
+    columns = {column for form in source.forms for column in form.columns.values()} - {":id"}
+    texts = ("", " ", "0", "-1", "78", "99999999999", "1e3", "NaN", "2014-01-07", "2014-13-40", "\x00", "é" * 300, None)
+    rows = [dict.fromkeys(columns, text) for text in texts]
+    cleaned = clean(source, raw(*rows))
+    assert broken_weeks(source.schema, cleaned.rows) == ({}, "")
+    assert len(cleaned.rows) + sum(cleaned.dropped.values()) == len(rows)
+    assert clean(source, raw({"unknown": "x"})).rows.empty
+    assert clean(source, raw().iloc[:0]).rows.columns.tolist() == list(source.schema.columns)
+
+
+def test_sources_are_those_of_the_modules():
+    assert dict(find_sources()) == dict(SOURCES)
+
+
+def test_rows_are_left_out_by_reason_and_the_newest_of_repeated_ones_stays():
+    rows = raw(
+        crime(id="2", **{":updated_at": "2014-01-08T00:00:00.000Z", "community_area": "1"}),
+        crime(id="2", **{":updated_at": "2014-01-09T00:00:00.000Z", "community_area": "0"}),
+        crime(id="x"),
+        crime(id="3", date="2014-01-13T00:00:00.000"),
+        crime(id="4", date=None),
+        crime(id="1", longitude="-70.0"),
+    )
+    cleaned = clean(SOURCES["crimes"], rows)
+    assert cleaned.dropped == {
+        "date outside of its week": 1, "no usable crime_id": 1, "no usable date": 1, "repeated": 1
+    }  # fmt: skip
+    assert cleaned.rows["crime_id"].tolist() == [1, 2]
+    assert cleaned.rows["date"].tolist() == [date(2014, 1, 7)] * 2
+    assert cleaned.rows["latitude"].isna().tolist() == [True, False]
+    assert cleaned.rows["community_area"].isna().tolist() == [False, True]
+    assert clean(SOURCES["crimes"], rows.iloc[::-1].reset_index(drop=True)).rows.equals(cleaned.rows)
+
+
+def test_complaints_of_both_systems_are_one_table():
+    old = {
+        "creation_date": "2014-01-07T00:00:00.000", "status": "Completed", "service_request_number": "14-1",
+        "what_is_the_nature_of_this_code_violation_": "Garbage in alley", "zip_code": "60614",
+    }  # fmt: skip
+    new = {"created_date": "2014-01-08T09:12:13.000", "status": "Open", "sr_number": "SR14-2", "zip_code": "60614"}
+    rows = clean(SOURCES["sanitation_complaints"], raw(old, new)).rows
+    assert rows["creation_date"].tolist() == [date(2014, 1, 7), date(2014, 1, 8)]
+    assert rows["request_number"].tolist() == ["14-1", "SR14-2"]
+    assert rows["nature"].isna().tolist() == [False, True]
+
+
+def test_licences_that_began_before_the_calendar_lie_in_its_first_week():
+    row = {
+        "id": "1-20081201", "license_number": "1", "license_code": "1006",
+        "license_start_date": "2008-12-01T00:00:00.000",
+    }  # fmt: skip
+    assert clean(SOURCES["business_licenses"], raw(row, week=FIRST_WEEK)).rows["license_number"].tolist() == [1]
+    assert clean(SOURCES["business_licenses"], raw(row)).dropped == {"license_start_date outside of its week": 1}
