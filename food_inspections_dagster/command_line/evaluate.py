@@ -29,13 +29,14 @@ from food_inspections_dagster.weeks import monday, week_range
 
 CODE_VERSION = "evaluation"  # nothing of an evaluation is stored
 _COLUMNS = {
-    "roc_auc": "AUC (95% interval)",
-    "mean_days_earlier": "days earlier",
-    "first_half_share": "first half",
-    "precision_at_k": "precision@25%",
-    "roc_auc_within_zip": "AUC in zip",
-    "roc_auc_within_day": "AUC in day",
-    "roc_auc_within_inspector": "AUC in inspector",
+    "roc_auc": "AUC",
+    "interval": "95%",
+    "mean_days_earlier": "days",
+    "first_half_share": "half",
+    "precision_at_k": "prec",
+    "roc_auc_within_zip": "zip",
+    "roc_auc_within_day": "day",
+    "roc_auc_within_inspector": "insp",
     "calibration_error": "ECE",
 }
 
@@ -112,25 +113,32 @@ def _print(console: Console, holdout: Holdout, label: str, table: pd.DataFrame) 
         f"{first['establishments']:,} establishments until {holdout.test_until}, {first['positives']:,} of them "
         f"positive; a random order: {first['mean_days_earlier_random']:+.1f} days."
     )
+    console.print(
+        "AUC with its 95% interval, and among inspections of one zip, one day, one inspector (as far as known); days by "
+        "which finds come earlier, share of them in the first half, precision of the first 25% of each week; ECE: "
+        "expected calibration error."
+    )
     for kind in ("all", "cohort"):
         for subset in table[table["subset_kind"] == kind]["subset"].unique():
             part = table[(table["subset_kind"] == kind) & (table["subset"] == subset)]
             if kind != "all":
                 console.print(f"\n{escape(str(subset))}: {part.iloc[0]['rows']:,} inspections")
-            shown = Table("model group", "answer", *_COLUMNS.values(), box=None, pad_edge=False)
+            shown = Table(box=None, pad_edge=False)
+            for name in ("model group", "answer", *_COLUMNS.values()):
+                shown.add_column(name, no_wrap=True)
             for row in part.to_dict("records"):
                 shown.add_row(row["model_group"], row["score"], *(_value(row, name) for name in _COLUMNS))
             console.print(shown)
 
 
 def _value(row: Mapping[str, Any], name: str) -> str:
+    if name == "interval":
+        low, high = row["roc_auc_low"], row["roc_auc_high"]
+        return "-" if pd.isna(low) or pd.isna(high) else f"{low:.3f}-{high:.3f}"
     value = row[name]
     if value is None or pd.isna(value):
         return "-"
-    text = f"{value:.2f}" if "days" in name else f"{value:.3f}"
-    if name == "roc_auc" and not pd.isna(row["roc_auc_low"]):
-        return f"{text} ({row['roc_auc_low']:.3f} to {row['roc_auc_high']:.3f})"
-    return text
+    return f"{value:.2f}" if "days" in name else f"{value:.3f}"
 
 
 def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, model_group: str) -> None:
