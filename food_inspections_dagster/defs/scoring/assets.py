@@ -1,4 +1,4 @@
-"""inspections, violations, sources, selected_model -> scores in Postgres `predictions`: the list for the week that begins."""
+"""inspections, violations, sources, selected_model -> scores in Postgres `predictions`: the list for the next week."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -17,9 +17,7 @@ from food_inspections_dagster.inspections.timelines import Ints
 Floats = npt.NDArray[np.float64]
 
 
-def faded(
-    days: Ints, arrivals: Iterable[Floats], width: int, taus: Sequence[float], asked: Ints, at: Ints
-) -> Floats:
+def faded(days: Ints, arrivals: Iterable[Floats], width: int, taus: Sequence[float], asked: Ints, at: Ints) -> Floats:
     """Return the faded sums before each asked day at its place, (taus, values, asked).
 
     Args:

@@ -142,9 +142,7 @@ class Past:
 
     def for_next_family(self) -> "Past":
         """Return the same past without running sums: those of all families would fill the memory."""
-        return Past(
-            self.records, self.questions, self.licences, self.terms, self.tables, self._positions, self._shared
-        )
+        return Past(self.records, self.questions, self.licences, self.terms, self.tables, self._positions, self._shared)
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what ``make`` returns, made once for the features of a family."""

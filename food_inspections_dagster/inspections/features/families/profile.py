@@ -1,11 +1,6 @@
 """What it is, as last known."""
 
-from typing import Any
-
-import numpy as np
-
 from food_inspections_dagster.inspections.features.declarations import DAYS, YES_OR_NO, Family, categorical, numeric
-from food_inspections_dagster.inspections.features.past import Past
 
 RISKS = (1.0, 3.0)
 
@@ -13,7 +8,12 @@ RISKS = (1.0, 3.0)
 FAMILY = Family(
     "profile",
     (
-        categorical("known_facility_type", "Kind of facility, as last known", "it is a: {value}", lambda past: past.facility_type),
+        categorical(
+            "known_facility_type",
+            "Kind of facility, as last known; before its first visit that of its licence",
+            "it is a: {value}",
+            lambda past: past.facility_type,
+        ),
         numeric(
             "known_risk",
             "The City's risk class, as last known (1 high, 3 low)",
