@@ -7,7 +7,7 @@ import sys
 import time
 
 from food_inspections_dagster.inspections.cleaning import clean
-from food_inspections_dagster.inspections.features import feature_matrix
+from food_inspections_dagster.inspections.features import Tables, feature_matrix
 from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.settings import load_settings
 from food_inspections_dagster.weeks import parse_week, week_range
@@ -24,7 +24,9 @@ def main(first: str, last: str) -> None:
     cleaned = clean(raw)
     del raw
     cleaned_at = time.perf_counter()
-    matrix = feature_matrix(weeks, cleaned.inspections, cleaned.violations, settings.cohort.window_days)
+    matrix = feature_matrix(
+        weeks, Tables(cleaned.inspections, cleaned.violations), settings.cohort.window_days, settings.features.off
+    )
     ended = time.perf_counter()
 
     for stage, seconds in (

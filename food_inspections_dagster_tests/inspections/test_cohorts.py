@@ -11,6 +11,7 @@ from food_inspections_dagster.inspections.cohorts import (
     active_establishments,
     in_cohort,
 )
+from food_inspections_dagster_tests.inspections.features.histories import source
 
 AS_OF = date(2013, 2, 4)
 
@@ -81,3 +82,48 @@ def test_membership_in_bulk_is_that_of_each_list(real_raw):
         assert 0 < len(listed) < len(names)
         past = inspections[inspections["inspection_date"] < day]
         assert active_establishments(past, day).equals(active_establishments(inspections, day))
+
+
+TERM = {
+    "license_number": 7, "license_start_date": date(2012, 6, 1), "expiration_date": date(2014, 5, 31),
+    "license_code": 1006, "doing_business_as_name": "NEW CAFE", "address": "1 N STATE ST", "zip": "60601",
+    "latitude": 41.9, "longitude": -87.65,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("term", "new"),
+    [
+        ({}, True),
+        ({"license_start_date": AS_OF}, False),
+        ({"license_start_date": AS_OF - timedelta(days=1)}, True),
+        ({"expiration_date": AS_OF - timedelta(days=1)}, False),
+        ({"expiration_date": AS_OF}, True),
+        ({"expiration_date": None}, True),
+        ({"license_code": 1470}, False),
+    ],
+)
+def test_a_place_with_a_licence_for_food_is_active_before_its_first_visit(history, term, new):
+    licences = source("business_licenses", [TERM | term])
+    listed = active_establishments(history(on("2013-02-03")), AS_OF, business_licenses=licences)
+    assert ("L7" in listed["establishment_id"].tolist()) == new and len(listed) == 1 + new
+    spine = pd.DataFrame({"establishment_id": ["L7", "L30790"], "as_of_date": [AS_OF, AS_OF]})
+    spine["as_of_date"] = spine["as_of_date"].astype(pd.ArrowDtype(pa.date32()))
+    assert in_cohort(spine, history(on("2013-02-03")), business_licenses=licences).to_pylist() == [new, True]
+
+
+def test_a_new_place_is_what_its_newest_term_says_and_has_no_last_visit(history):
+    moved = TERM | {"license_start_date": date(2013, 1, 5), "address": "2 S STATE ST", "license_code": 1584}
+    later = TERM | {"license_start_date": AS_OF, "address": "3 W LAKE ST"}
+    licences = source("business_licenses", [moved, TERM, later])
+    row = active_establishments(history(), AS_OF, business_licenses=licences).iloc[0]
+    assert row[["dba_name", "address", "zip", "facility_type", "license_"]].tolist() == [
+        "NEW CAFE", "2 S STATE ST", "60601", "Daycare", 7,
+    ]  # fmt: skip
+    assert row[["risk", "last_inspection_date", "last_result"]].isna().all()
+
+
+def test_a_place_that_was_found_closed_is_not_new_whatever_its_licence_says(history):
+    licences = source("business_licenses", [TERM | {"license_number": 30790}])
+    closed = history(on("2012-07-03", results="Out of Business"))
+    assert active_establishments(closed, AS_OF, business_licenses=licences).empty

@@ -1,8 +1,10 @@
 """Kernel means: what visits found around a place lately, near ones and recent ones counting most.
 
-The mean of a value over the visits before a day, each with the weight ``exp(-km / h) * exp(-days / tau)``, drawn towards
-the city's mean of the same days by half a visit. Places are cells with a side of ``h / 3``, and a weight at a distance
-is a whole number (2**20 at none), so that a day's sums around a cell are exact in any order (see ``fading``).
+The mean of a value over the visits before a day, each with the weight ``exp(-km / h) * exp(-days / tau)``, drawn
+towards the city's mean of the same days by half a visit.
+
+Places are cells with a side of ``h / 3``, and a weight at a distance is a whole number (2**20 at none), so that a day's
+sums around a cell are exact in any order (see ``fading``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -40,9 +40,9 @@ def changed_by_the_future(
     """Return the weeks whose features change when what is dated on or after their Monday does, and which do.
 
     Each week is computed again from a past that ends before its Monday in every table, and from its own inspections
-    altered in everything but their number, their week and their establishment: result, counts, type of visit, date, name,
-    address, place, facility type, risk. In the history they belong to somebody else, so that it is also as if they
-    had not been. Only what comes from the inspection itself (``ROW_COLUMNS``) may differ from ``stored``.
+    altered in everything but their number, their week and their establishment: result, counts, type of visit, date,
+    name, address, place, facility type, risk. In the history they belong to somebody else, so that it is also as if
+    they had not been. Only what comes from the inspection itself (``ROW_COLUMNS``) may differ from ``stored``.
 
     Args:
         weeks: Mondays to look at; they cost a computation of the history each.

@@ -47,11 +47,11 @@ class Surprises:
 
     @classmethod
     def _of(cls, past: Past) -> "Surprises":
-        records, found = past.records, outcomes(past.records)
+        records, outcome = past.records, outcomes(past.records)
         used = np.flatnonzero(records.canvass)
         (zips,) = encode_together(records.table["zip"])
         mondays = (records.days[used] + 3) // 7 * 7 - 3  # day 0 of 1970 was a Thursday
-        counted = [np.ones(len(used), dtype=np.int64), *(value[used] for value in found.values())]
+        counted = [np.ones(len(used), dtype=np.int64), *(value[used] for value in outcome.values())]
         days, taus = records.days[used], (EXPECTED_TAU,)
         in_zip = faded_by_group(zips[used], days, counted, taus, mondays, zips[used])
         city = np.zeros(len(used), dtype=np.int64)
@@ -61,8 +61,8 @@ class Surprises:
         visits = np.zeros(len(records), dtype=bool)
         visits[used[known]] = True
         values = {}
-        for name, of_visits in zip(found, expected, strict=True):
+        for name, of_visits in zip(outcome, expected, strict=True):
             values[name] = np.zeros(len(records), dtype=np.int64)
-            values[name][used[known]] = np.rint(ONE * (found[name][used] - of_visits)[known]).astype(np.int64)
+            values[name][used[known]] = np.rint(ONE * (outcome[name][used] - of_visits)[known]).astype(np.int64)
         values["grave"] = (3 * values["critical"] + values["serious"] + 2) // 4
         return cls(visits, values)

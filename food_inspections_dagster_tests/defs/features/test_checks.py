@@ -30,6 +30,7 @@ def varying(number, **constant):
 
 
 FEATURE = "fail_rate_3y"
+VARY = not_constant(("inspector", "last"))
 CASES = [
     Case(row_for_row, "the same", rows([(A, 1), (B, 2), (B, 3)], [(A, 1), (B, 3), (B, 2)])),
     Case(row_for_row, "earlier history has no rows", rows([(A, 1), (B, 2)], [(B, 2)]), weeks=[B]),
@@ -37,10 +38,11 @@ CASES = [
     Case(row_for_row, "one doubled", rows([(A, 1), (C, 2)], [(A, 1), (A, 1), (C, 2)]), (A,)),
     Case(row_for_row, "as many of others", rows([(A, 1), (B, 2)], [(A, 1), (B, 9)]), (B,), "of other inspections"),
     Case(row_for_row, "a week without any", rows([(A, 1), (B, 2)], [(A, 1)]), (B,)),
-    Case(not_constant, "all vary", varying(CONSTANT_AFTER_ROWS)),
-    Case(not_constant, "too few rows to say", varying(CONSTANT_AFTER_ROWS - 1, **{FEATURE: 0.5})),
-    Case(not_constant, "one has one value", varying(CONSTANT_AFTER_ROWS, **{FEATURE: 0.5}), (C,), FEATURE),
-    Case(not_constant, "one has none", varying(CONSTANT_AFTER_ROWS, **{FEATURE: np.nan}), (C,), FEATURE),
+    Case(VARY, "all vary", varying(CONSTANT_AFTER_ROWS)),
+    Case(VARY, "too few rows to say", varying(CONSTANT_AFTER_ROWS - 1, **{FEATURE: 0.5})),
+    Case(VARY, "one has one value", varying(CONSTANT_AFTER_ROWS, **{FEATURE: 0.5}), (C,), FEATURE),
+    Case(VARY, "of a family that is off", varying(CONSTANT_AFTER_ROWS, last_minor_count=np.nan)),
+    Case(VARY, "one has none", varying(CONSTANT_AFTER_ROWS, **{FEATURE: np.nan}), (C,), FEATURE),
 ]
 
 

@@ -10,7 +10,15 @@ import pytest
 
 import food_inspections_dagster
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.inspections.features import FEATURE_NAMES, FEATURES, MATRIX_COLUMNS, families
+from food_inspections_dagster.inspections.features import (
+    FEATURE_NAMES,
+    FEATURES,
+    MATRIX_COLUMNS,
+    SOURCE_COLUMNS,
+    families,
+    features_in_use,
+    sources_in_use,
+)
 from food_inspections_dagster.inspections.features.registry import FAMILIES, find_families
 
 PACKAGE = Path(food_inspections_dagster.__file__).parent
@@ -46,7 +54,8 @@ ASK = """
 import datetime, json
 import pandas as pd, pyarrow as pa
 from food_inspections_dagster.inspections import schemas
-from food_inspections_dagster.inspections.features import FEATURES, FEATURE_NAMES, INSPECTION_COLUMNS, Tables, feature_matrix
+from food_inspections_dagster.inspections.features import FEATURES, FEATURE_NAMES, INSPECTION_COLUMNS
+from food_inspections_dagster.inspections.features import Tables, feature_matrix
 from food_inspections_dagster.schemas import arrow_types, empty
 weeks = [datetime.date(2014, 1, 6), datetime.date(2014, 1, 13)]
 types = arrow_types(schemas.INSPECTIONS)
@@ -95,13 +104,27 @@ def test_a_module_without_a_family_and_a_feature_twice_are_named(tmp_path, monke
     monkeypatch.delitem(sys.modules, module)
 
 
+def test_each_feature_says_what_it_is_about():
+    about = {family.name: {f.about for f in FEATURES if f.family == family.name} for family in FAMILIES}
+    assert about["residuals"] == about["name_words"] == about["licences"] == {"place"}
+    assert about["zip_means"] == about["kernels"] == {"surroundings"} and about["inspector"] == {"inspector"}
+    assert about["area"] == {"place", "surroundings"} and about["conditions"] == {"surroundings", "season"}
+
+
+def test_only_sources_that_a_family_in_use_reads_are_read():
+    everything = [family.name for family in FAMILIES]
+    assert sources_in_use() == tuple(SOURCE_COLUMNS)
+    assert sources_in_use(["conditions", "inspector"]) == sources_in_use(everything) == ("business_licenses",)
+    assert {f.family for f in features_in_use(["area"])} == {*everything} - {"area"}
+
+
 def test_the_columns_stand_by_family_results_and_severity_window_by_window():
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
     assert not set(FEATURE_NAMES) & set(MATRIX_COLUMNS[: MATRIX_COLUMNS.index(FEATURE_NAMES[0])])
     order = list(dict.fromkeys(feature.family for feature in FEATURES))
     assert order == [
-        "results", "severity", "visits", "codes", "recency", "last", "profile", "season", "area", "kernels",
-        "name_words", "licences", "conditions", "inspector",
+        "results", "severity", "visits", "codes", "recency", "residuals", "last", "profile", "kinds", "name_words",
+        "licences", "season", "area", "zip_means", "kernels", "also_held", "conditions", "inspector",
     ]  # fmt: skip
     assert FEATURE_NAMES[:9] == (
         "inspections_1y", "failures_1y", "fail_rate_1y", "critical_1y", "serious_1y", "minor_1y", "critical_rate_1y",

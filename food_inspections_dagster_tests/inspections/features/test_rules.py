@@ -140,9 +140,7 @@ def test_what_was_stored_otherwise_is_named_by_week():
         WEEK: "in_cohort, inspections_1y, failures_1y, fail_rate_1y, critical_1y and 3 more"
     }
     lost = stored[~(late & (stored["inspection_id"] == stored.loc[late, "inspection_id"].min()))]
-    assert changed_by_the_future([WEEK], given, lost) == {
-        WEEK: "3 rows are stored and 4 inspections have features"
-    }
+    assert changed_by_the_future([WEEK], given, lost) == {WEEK: "3 rows are stored and 4 inspections have features"}
 
 
 def test_the_columns_of_the_inspection_itself_may_differ():
@@ -154,17 +152,17 @@ def test_the_columns_of_the_inspection_itself_may_differ():
 
 def test_rows_that_are_lost_doubled_or_of_others_are_told_by_week():
     given = tables(RECORDS)
-    matrix = feature_matrix(MONDAYS[:6], given)
-    assert differing_rows(given.inspections, matrix) == {}
+    matrix, inspections = feature_matrix(MONDAYS[:6], given), given.inspections
+    assert differing_rows(inspections, matrix) == {}
     numbers = matrix["inspection_id"]
     doubled = matrix.iloc[[0, *range(len(matrix) - 1)]]
-    assert differing_rows(given.inspections, doubled) == {
+    assert differing_rows(inspections, doubled) == {
         MONDAYS[0]: "4 inspections, 5 rows of features",
         MONDAYS[5]: "4 inspections, 3 rows of features",
     }
     other = matrix.assign(inspection_id=numbers.mask(numbers == numbers[0], 99))
-    assert differing_rows(given.inspections, other) == {MONDAYS[0]: "4 inspections, 4 rows of features, of other inspections"}
-    assert differing_rows(given.inspections.iloc[:0], matrix.iloc[:1]) == {MONDAYS[0]: "0 inspections, 1 rows of features"}
+    assert differing_rows(inspections, other) == {MONDAYS[0]: "4 inspections, 4 rows of features, of other inspections"}
+    assert differing_rows(inspections.iloc[:0], matrix.iloc[:1]) == {MONDAYS[0]: "0 inspections, 1 rows of features"}
 
 
 def test_constant_features_are_named_in_their_weeks_and_their_codebook():

@@ -28,12 +28,12 @@ _AROUND = Around(lambda sides: sides <= _REACH, _REACH)
 
 
 def _near(past: Past, source: str, date: str) -> npt.NDArray[np.float64]:
-    """Return how many rows of a source lay within ``WITHIN_KM`` in the window before each day."""
+    """Return how many rows of a source lay within ``WITHIN_KM`` in the window before each day, NaN before its first."""
     table = past.tables.source(source)
     if not len(table):
         return np.full(len(past.questions.days), np.nan)
     places = [pc.cast(table[name], pa.float64()).to_numpy() for name in ("latitude", "longitude")]
-    here, days = cells(*places, CELL_KM), day_numbers(table[date])
+    here, days = cells(places[0], places[1], CELL_KM), day_numbers(table[date])
     asked, location = past.questions.days, past.location
     there = cells(location.latitude, location.longitude, CELL_KM)
     where, at = np.unique(there, return_inverse=True)
@@ -48,7 +48,7 @@ def _near(past: Past, source: str, date: str) -> npt.NDArray[np.float64]:
         groups, until = np.repeat(around, len(questions)), np.tile(asked[questions], len(around))
         inside = timeline.before(groups, until) - timeline.before(groups, until - WINDOW_DAYS)
         counts[questions] = inside.reshape(len(around), len(questions)).sum(axis=0)
-    return np.where(there >= 0, counts, np.nan)
+    return np.where((there >= 0) & (asked > days.min()), counts, np.nan)
 
 
 def _groups(numbers: Ints, size: int) -> list[Ints]:

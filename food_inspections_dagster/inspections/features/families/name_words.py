@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ _SAYS_NOTHING = re.compile(r"^(.|INC|LLC|LTD|CORP|CORPORATION|CO|COMPANY|THE|OF|
 def words_of(name: str) -> list[str]:
     """Return the words of a name and its pairs of neighbouring words, each once, in their order."""
     words = [word for word in normalise_words(name).split() if not _SAYS_NOTHING.match(word)]
-    return list(dict.fromkeys([*words, *(f"{one} {next_}" for one, next_ in zip(words, words[1:], strict=False))]))
+    return list(dict.fromkeys([*words, *map(" ".join, pairwise(words))]))
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,13 @@ def _value(past: Past, name: str, which: str) -> Any:
 
 
 def _features() -> Iterator[Feature]:
-    for name, found in VALUES.items():
+    for name, what in VALUES.items():
         for which, of_words in {"mean": "mean over its words", "max": "highest of its words"}.items():
             yield numeric(
                 f"name_beyond_{name}_{which}",
-                f"{found[0].upper()}{found[1:]} at places with a word of its name, less what was expected in their zip "
+                f"{what[0].upper()}{what[1:]} at places with a word of its name, less what was expected in their zip "
                 f"codes, {SMOOTHING} visits as expected added; {of_words} and pairs of words",
-                f"{{value:more|less}} {found} are found at places with such a name than at others",
+                f"{{value:more|less}} {what} are found at places with such a name than at others",
                 (-1.0, 1.0),
                 partial(_value, name=name, which=which),
             )

@@ -10,7 +10,7 @@ FAMILY = Family(
     (
         categorical(
             "known_facility_type",
-            "Kind of facility, as last known",
+            "Kind of facility, as last known; before its first visit that of its licence",
             "kind of place: {value}",
             lambda past: past.facility_type,
         ),

@@ -31,7 +31,7 @@ LAST = ("failed",)
 _WEIGHTS = np.exp(-np.arange(1 << 15) / TAU)
 
 
-class _Own:
+class _History:
     """The visits of each question's place before its day, in the order of day and id: a row per question and visit."""
 
     def __init__(self, past: Past) -> None:
@@ -46,11 +46,11 @@ class _Own:
         self.record = order[visits[first[self.question] + inside]]
         ages = questions.days[self.question] - past.records.days[self.record]
         self.weight = _WEIGHTS[np.minimum(ages, len(_WEIGHTS) - 1)]
-        self.fading, self.count = self._sum(self.weight), count
+        self.fading, self.count = self._sum(self.weight), count.astype(np.float64)
 
     def _sum(self, numbers: Floats) -> Floats:
         # Added up one after the other, so that no bit depends on the places beside it.
-        return np.bincount(self.question, numbers, self.size)
+        return np.bincount(self.question, numbers, self.size).astype(np.float64)
 
     def faded(self, name: str) -> Floats:
         of_visits = self.surprises.values[name][self.record] / ONE
@@ -61,16 +61,16 @@ class _Own:
         return whole / ONE / (self.count + PRIOR_EVER)
 
 
-def _own(past: Past) -> _Own:
-    return past.once("own", lambda: _Own(past))
+def _history(past: Past) -> _History:
+    return past.once("history", lambda: _History(past))
 
 
 def _faded(past: Past, name: str) -> Any:
-    return _own(past).faded(name)
+    return _history(past).faded(name)
 
 
 def _ever(past: Past, name: str) -> Any:
-    return _own(past).ever(name)
+    return _history(past).ever(name)
 
 
 def _last(past: Past, name: str) -> Any:

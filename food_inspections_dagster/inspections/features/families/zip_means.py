@@ -28,8 +28,8 @@ def _means(past: Past) -> Floats:
     records = past.records
     zips, asked = encode_together(records.table["zip"], past.location.zip)
     used = np.flatnonzero(records.canvass)
-    found = outcomes(records)
-    counted = [np.ones(len(used), dtype=np.int64), *(found[name][used] for name in VALUES)]
+    outcome = outcomes(records)
+    counted = [np.ones(len(used), dtype=np.int64), *(outcome[name][used] for name in VALUES)]
     days, taus = records.days[used], tuple(DAYS)
     in_zip = faded_by_group(zips[used], days, counted, taus, past.questions.days, asked)
     city = np.zeros(len(used), dtype=np.int64), np.zeros(len(asked), dtype=np.int64)
