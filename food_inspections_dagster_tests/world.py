@@ -179,6 +179,12 @@ class World:
         planner.execute(self.graph, self.stages, self.instance, run, report)
         return report
 
+    def judge(self, weeks: Sequence[date], *assets: str) -> None:
+        """Judge the rules of the store of assets, and keep what they say."""
+        planner.execute(
+            self.graph, self.stages, self.instance, planner.PlannedRun((), tuple(weeks), assets), planner.Report()
+        )
+
     def check(self, asset: str, name: str, weeks: Sequence[date] | None = None) -> dg.AssetCheckEvaluation:
         """Judge one rule of the store by itself, over weeks as they are stored."""
         key = dg.AssetCheckKey(dg.AssetKey(asset), name)

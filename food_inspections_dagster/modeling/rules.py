@@ -375,6 +375,9 @@ class AuditRule(_Rule):
         super().__post_init__()
         self._require_known("attributes", self.attributes, ATTRIBUTES, "attribute")
         self._require_known("judged_metrics", self.judged_metrics, AUDIT_METRICS, "metric")
+        if "ppr" in self.judged_metrics:
+            reason = "'ppr' has no interval, so that no verdict can rest on it: use pprev"
+            raise self._refusal("judged_metrics", self.judged_metrics, reason)
         _require_distinct(self, "attributes", "judged_metrics")
         for attribute in self.references:
             if attribute not in self.attributes:

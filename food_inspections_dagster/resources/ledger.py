@@ -15,7 +15,7 @@ import psycopg
 import pyarrow as pa
 
 from food_inspections_dagster.resources.database import Database
-from food_inspections_dagster.weeks import WEEK
+from food_inspections_dagster.weeks import week_range
 
 
 class Load(NamedTuple):
@@ -121,8 +121,8 @@ class Ledger:
         for asset, check, first, last, failing, after_load in results:
             failed = set(failing)
             of_check = judgements.setdefault(asset, {}).setdefault(check, {})
-            for number in range((last - first).days // 7 + 1):
-                week = first + number * WEEK
+            # A check may name weeks outside of those that it looked at: the other week of a repeated id.
+            for week in failed.union(week_range(first, last)):
                 of_check[week] = Judgement(week in failed, after_load)
         return Snapshot(loads, judgements)
 

@@ -19,6 +19,7 @@ import orjson
 import requests
 from sodapy import Socrata
 
+from food_inspections_dagster.resources.soda_rows import parse_value
 from food_inspections_dagster.settings.names import LOOPBACK
 
 _PIECE_BYTES = 2**20
@@ -41,7 +42,7 @@ class Body:
         Raises:
             ValueError: when it is no JSON.
         """
-        return orjson.loads(self.text)
+        return parse_value(self.text)
 
 
 class PortalSession(Socrata):
@@ -94,7 +95,7 @@ class _Answer(requests.Response):
     def json(self, **options: Any) -> Any:
         if self.ok:
             return Body(self.content, self._fields())
-        message = orjson.loads(self.content)
+        message = parse_value(self.content)
         return message if isinstance(message, dict) else {}
 
     def _fields(self) -> tuple[str, ...] | None:

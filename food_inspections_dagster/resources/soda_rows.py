@@ -38,6 +38,19 @@ def parse_rows(text: bytes, fields: Sequence[str] | None = None) -> pa.Table:
     return _slow(text)
 
 
+def parse_value(text: bytes) -> Any:
+    """Return a JSON value, with U+FFFD for what UTF-8 cannot hold, as :func:`parse_rows` has it.
+
+    Raises:
+        ValueError: when it is no JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        # The metadata repeat values of rows; orjson takes half of a surrogate pair for broken JSON.
+        return json.loads(_whole(json.dumps(json.loads(text.decode(errors="replace")), ensure_ascii=False)))
+
+
 def _fast(text: bytes, fields: Sequence[str]) -> pa.Table | None:
     rows = _split(text)
     if rows is None:

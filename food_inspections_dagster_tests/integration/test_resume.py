@@ -113,6 +113,32 @@ def test_what_a_blocking_check_refuses_is_not_stored_and_is_made_afterwards(worl
     assert world.plan(weeks, "feature_matrix") == []
 
 
+def test_a_check_that_fails_blocks_the_weeks_that_it_names_until_they_are_made_again(world):
+    """Issue 9, 5: a later check over other weeks freed them, and until then every week was made anew."""
+    world.make(FEW, "inspections")
+    world.database.execute(
+        "update clean.inspections set inspection_id = (select min(inspection_id) from clean.inspections "
+        "where week = %(first)s) where inspection_id = (select min(inspection_id) from clean.inspections "
+        "where week = %(last)s)",
+        {"first": FEW[1], "last": FEW[4]},
+    )
+    judged = CLEANED[:1]
+    with pytest.raises(FoodInspectionsError, match=rf"unique_ids of inspections failed: .*{FEW[1]}, {FEW[4]}"):
+        world.judge(FEW[4:5], *judged)
+    blocked = dict.fromkeys((FEW[1], FEW[4]), (Cause.BLOCKED, "unique_ids"))
+    for others in (FEW[2:3], FEW[5:]):
+        world.judge(others, *judged)
+        reasons = world.stale(FEW, "inspections")
+        assert {week: (r.cause, r.detail) for week, r in reasons.pop("inspections").items()} == blocked
+        assert reasons == {}
+    newest = world.ledger.newest_load()
+    world.make(FEW, "inspections")
+    later = world.database.query("select asset, week from metadata.partition_loads where load_id > %s", [newest])
+    loaded = set(later.itertuples(index=False, name=None))
+    assert loaded == {(asset, week) for asset in CLEANED for week in blocked}
+    assert world.plan(FEW, "inspections") == []
+
+
 def test_after_a_full_disk_each_object_is_whole_and_the_next_run_mends_the_rest(world, monkeypatch):
     world.make(FEW, "feature_matrix")
     before, hashes = world.bytes_stored(), world.hashes()

@@ -36,6 +36,7 @@ from food_inspections_dagster.modeling.schemas import CELLS, EVALUATED, EVALUATI
         (lambda: AuditRule(tau_high=0.9), "tau_high is 0.9: it must be greater than 1"),
         (lambda: AuditRule(min_group_size=0), "min_group_size is 0"),
         (lambda: AuditRule(judged_metrics=("fprr",)), "'fprr' is no metric: use fpr"),
+        (lambda: AuditRule(judged_metrics=("fpr", "ppr")), "'ppr' has no interval, .*: use pprev"),
         (lambda: AuditRule(attributes=("sides",)), "'sides' is no attribute: use side"),
         (lambda: AuditRule(attributes=("side",)), "'facility_type' is not among the attributes"),
         (lambda: AuditRule(max_unknown_share=1.5), "max_unknown_share is 1.5"),
@@ -76,6 +77,12 @@ def test_values_are_brought_into_their_types() -> None:
 
 def test_the_names_of_metrics_are_those_of_the_audit() -> None:
     assert set(AUDIT_METRICS) == set(CELLS)
+
+
+def test_every_metric_of_the_audit_with_a_denominator_can_be_judged() -> None:
+    judged = tuple(metric for metric, (_, denominator) in CELLS.items() if denominator)
+    assert AuditRule(judged_metrics=judged).judged_metrics == judged
+    assert set(AUDIT_METRICS) - set(judged) == {"ppr"}
 
 
 def test_rules_become_json_types() -> None:

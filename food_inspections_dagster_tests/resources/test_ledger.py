@@ -86,6 +86,15 @@ def test_the_newest_word_of_a_blocking_check_on_each_week_counts(ledger):
     assert {week: one.failed for week, one in judgements["other"].items()} == {WEEKS[0]: True}
 
 
+def test_a_week_that_is_named_counts_though_it_was_not_looked_at(ledger):
+    ledger.record_checks([judged(WEEKS[2:], [WEEKS[0], WEEKS[2]])], "run-1", 4)
+    assert {week: one.failed for week, one in ledger.snapshot().judgements["things"]["half"].items()} == {
+        WEEKS[0]: True,
+        WEEKS[2]: True,
+        WEEKS[3]: False,
+    }
+
+
 def test_warnings_are_kept_and_never_judge(ledger):
     ledger.record_checks([judged(WEEKS, WEEKS, blocking=False)], "run-1", 0)
     ledger.record_checks([], "run-1", 0)

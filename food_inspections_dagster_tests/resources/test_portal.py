@@ -213,6 +213,16 @@ def test_half_of_a_surrogate_pair_becomes_the_replacement_character(server):
     pd.testing.assert_frame_equal(fetched[others], whole[others])
 
 
+def test_half_of_a_surrogate_pair_in_the_metadata_or_a_refusal_stops_nothing():
+    """Metadata repeat values of rows."""
+    metadata = rb'{"rowsUpdatedAt": 5, "columns": [{"fieldName": "a", "dataTypeName": "text", "largest": "\ud83d"}]}'
+    with odd_portal([(200, {}, metadata), (400, {}, rb'{"message": "no \ud83d"}')]) as url:
+        asked = client(url)
+        assert asked.schema() == {"a": "text"}
+        with pytest.raises(FoodInspectionsError, match="\ufffd"):
+            asked.date_range()
+
+
 def test_a_column_that_nobody_knows_is_kept(server):
     fault(server, kind="changed_schema", add={"inspector": "o'hara"})
     assert set(client(server).fetch_weeks(FIRST, LAST)["inspector"]) == {"o'hara"}

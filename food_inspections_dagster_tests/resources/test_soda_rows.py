@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from food_inspections_dagster.resources import soda_rows
-from food_inspections_dagster.resources.soda_rows import parse_rows
+from food_inspections_dagster.resources.soda_rows import parse_rows, parse_value
 
 ROWS = [
     {"a": "x", "b": 1, "c": 41.5, "d": True, "e": [1, {"k": "é"}], "f": {"z": "1", "a": 'quote "'}},
@@ -57,6 +57,24 @@ def test_names_that_differ_in_case_only_are_two_columns():
 @pytest.mark.parametrize("fields", [None, ("a",)])
 def test_what_utf_8_cannot_hold_becomes_the_replacement_character(json, expected, fields):
     assert parse_rows(b'[{"a":' + json + b"}\n]\n", fields).to_pydict() == {"a": [expected]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (rb'{"rows": [{"\ud83d x": "a\udc00"}], "n": 1.5}', {"rows": [{"\ufffd x": "a\ufffd"}], "n": 1.5}),
+        (rb'["\ud83d\ude00", "\u0000", null]', ["\U0001f600", "\0", None]),
+        (b'"\xff"', "\ufffd"),
+    ],
+)
+def test_a_value_holds_the_replacement_character_too(text, expected):
+    assert parse_value(text) == expected
+
+
+@pytest.mark.parametrize("text", [b"{", b"", b"<html>", rb'"\ud83d'])
+def test_what_is_no_json_is_no_value(text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_value(text)
 
 
 def test_no_rows_are_a_table_without_rows():
