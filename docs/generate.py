@@ -294,15 +294,15 @@ def _settings() -> list[str]:
 
 def _default(path: str, field: Any, base: Mapping[str, Any]) -> str:
     """Return the value in ``conf/base``, by environment where they differ, else the one in the code."""
-    said = []
+    values = []
     for name, content in base.items():
         value: Any = content
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         if value is not None:
-            said.append(code(_plain(value)) + ("" if name == "settings" else f" ({name})"))
-    if said:
-        return ", ".join(said)
+            values.append(code(_plain(value)) + ("" if name == "settings" else f" ({name})"))
+    if values:
+        return ", ".join(values)
     if field.is_required():
         return "none"
     value = field.get_default(call_default_factory=True)
