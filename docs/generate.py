@@ -69,6 +69,7 @@ def dictionary() -> str:
         *_tables(graph),
         *_documents(graph, texts),
         *_ledger(texts),
+        *_questions(),
         *_vocabularies(texts),
         *_checks(graph),
         *_settings(),
@@ -215,6 +216,40 @@ def _ledger(texts: Mapping[str, Any]) -> list[str]:
         parts += [f"### metadata.{name}", grain]
         parts.append(table(("column", "type", "meaning"), [(code(c), kinds[name][c], words[c]) for c in kinds[name]]))
     return parts
+
+
+# Run by the tests of `sql`, as it stands.
+SNIPPET = """
+from food_inspections_dagster.command_line import sql
+from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.ledger import Ledger
+from food_inspections_dagster.resources.object_store import ObjectStore
+from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.settings import load_settings
+
+settings = load_settings()
+stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+question = "select results, count(*) as inspections from processed.inspections group by 1"
+answer = sql.ask(stored, Ledger(stored.database).snapshot(), question)  # a pandas frame
+"""
+
+
+def _questions() -> list[str]:
+    from textwrap import dedent
+
+    from food_inspections_dagster.catalog import TABLES
+    from food_inspections_dagster.command_line.trace import TRACE
+
+    trace = dedent(TRACE).strip().format(**{entry.asset: name for name, entry in TABLES.items()})
+    return [
+        "## Questions",
+        "`food-inspections sql` answers one SELECT over the zones `raw` and `processed` and the tables of Postgres, "
+        "read-only. So does Python:",
+        f"```python\n{SNIPPET.strip()}\n```",
+        "`food-inspections trace` asks Postgres this one question, the way of a score back to the raw objects. "
+        "`%(establishment)s` is the place; `%(week)s` is the list's week, null for the newest:",
+        f"```sql\n{trace}\n```",
+    ]
 
 
 def _vocabularies(texts: Mapping[str, Any]) -> list[str]:
