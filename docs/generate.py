@@ -69,6 +69,7 @@ def dictionary() -> str:
         *_tables(graph),
         *_documents(graph, texts),
         *_ledger(texts),
+        *_questions(),
         *_vocabularies(texts),
         *_checks(graph),
         *_settings(),
@@ -217,6 +218,40 @@ def _ledger(texts: Mapping[str, Any]) -> list[str]:
     return parts
 
 
+# Run by the tests of `sql`, as it stands.
+SNIPPET = """
+from food_inspections_dagster.command_line import sql
+from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.ledger import Ledger
+from food_inspections_dagster.resources.object_store import ObjectStore
+from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.settings import load_settings
+
+settings = load_settings()
+stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+question = "select results, count(*) as inspections from processed.inspections group by 1"
+answer = sql.ask(stored, Ledger(stored.database).snapshot(), question)  # a pandas frame
+"""
+
+
+def _questions() -> list[str]:
+    from textwrap import dedent
+
+    from food_inspections_dagster.catalog import TABLES
+    from food_inspections_dagster.command_line.trace import TRACE
+
+    trace = dedent(TRACE).strip().format(**{entry.asset: name for name, entry in TABLES.items()})
+    return [
+        "## Questions",
+        "`food-inspections sql` answers one SELECT over the zones `raw` and `processed` and the tables of Postgres, "
+        "read-only. So does Python:",
+        f"```python\n{SNIPPET.strip()}\n```",
+        "`food-inspections trace` asks Postgres this one question, the way of a score back to the raw objects. "
+        "`%(establishment)s` is the place; `%(week)s` is the list's week, null for the newest:",
+        f"```sql\n{trace}\n```",
+    ]
+
+
 def _vocabularies(texts: Mapping[str, Any]) -> list[str]:
     from food_inspections_dagster.inspections import vocabulary
     from food_inspections_dagster.inspections.cleaning import REJECTION_REASONS
@@ -294,15 +329,15 @@ def _settings() -> list[str]:
 
 def _default(path: str, field: Any, base: Mapping[str, Any]) -> str:
     """Return the value in ``conf/base``, by environment where they differ, else the one in the code."""
-    said = []
+    values = []
     for name, content in base.items():
         value: Any = content
         for part in path.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         if value is not None:
-            said.append(code(_plain(value)) + ("" if name == "settings" else f" ({name})"))
-    if said:
-        return ", ".join(said)
+            values.append(code(_plain(value)) + ("" if name == "settings" else f" ({name})"))
+    if values:
+        return ", ".join(values)
     if field.is_required():
         return "none"
     value = field.get_default(call_default_factory=True)

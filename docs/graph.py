@@ -89,10 +89,10 @@ def svg(graph: Any) -> str:
 
 def _frames(graph: Any) -> list[Frame]:
     """Return the groups in the order of the data's way, with their assets."""
-    found: dict[str, Frame] = {}
+    frames: dict[str, Frame] = {}
     depth: dict[str, int] = {}
     for stage in graph.stages:
-        frame = found.setdefault(stage.group, Frame(stage.group, []))
+        frame = frames.setdefault(stage.group, Frame(stage.group, []))
         parents = frozenset(source.entry.asset for source in stage.inputs.values())
         for name, output in sorted(stage.outputs.items()):
             entry = output.entry
@@ -103,12 +103,12 @@ def _frames(graph: Any) -> list[Frame]:
             checks = sum(rule.asset == name for rule in stage.rules)
             frame.assets.append(Asset(name, store, place, checks, parents))
             depth[name] = 1 + max((depth[parent] for parent in parents), default=-1)
-    for frame in found.values():
+    for frame in frames.values():
         frame.row = max(depth[asset.name] for asset in frame.assets)
         # Those that others read stand in the middle of the picture's flow, the dead ends before them.
-        read = {parent for other in found.values() for asset in other.assets for parent in asset.parents}
+        read = {parent for other in frames.values() for asset in other.assets for parent in asset.parents}
         frame.assets.sort(key=lambda asset: (asset.name in read, asset.name))
-    return sorted(found.values(), key=lambda frame: (frame.row, frame.name))
+    return sorted(frames.values(), key=lambda frame: (frame.row, frame.name))
 
 
 def _placed(frames: Sequence[Frame]) -> tuple[float, float]:
@@ -217,8 +217,8 @@ def _frame(frame: Frame, colour: tuple[str, str]) -> str:
             _text(asset.x + 28, asset.y + 39, asset.place, 10.5, QUIET),
         ]
         if asset.checks:
-            said = f"{asset.checks} \u2713"
-            parts.append(_text(asset.x + BOX_WIDTH - 8, asset.y + 39, said, 10.5, stroke, 600, "end"))
+            checks = f"{asset.checks} \u2713"
+            parts.append(_text(asset.x + BOX_WIDTH - 8, asset.y + 39, checks, 10.5, stroke, 600, "end"))
     return "\n".join(parts)
 
 

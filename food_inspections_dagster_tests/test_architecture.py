@@ -16,6 +16,7 @@ from food_inspections_dagster.settings import load_settings
 
 PACKAGE = Path(food_inspections_dagster.__file__).parent
 PORTAL = Path(food_inspections_portal.__file__).parent
+ROOT = PACKAGE.parent
 FILES = sorted([*PACKAGE.rglob("*.py"), *PORTAL.rglob("*.py")])
 TREES = {file: ast.parse(file.read_text()) for file in FILES}
 IO_LIBRARIES = {
@@ -214,9 +215,28 @@ def test_sql_stands_in_resources_defs_and_the_command_line_only():
     assert f"{OURS}/resources/ledger.py" in statements
 
 
+# ---------------------------------------------------------------------- tests
+
+TESTS = Path(__file__).parent
+# What belongs to no single module: several of them side by side, or pages and rules of the whole.
+OF_SEVERAL = {
+    *("test_architecture.py", "test_docs.py", "defs/test_every_rule.py", "defs/test_schemas.py"),
+    *("modeling/algorithms/test_algorithms.py", "food_inspections_portal/test_architecture.py"),
+}
+
+
+def test_tests_mirror_the_modules_one_to_one():
+    modules = [file.relative_to(PACKAGE) for file in PACKAGE.rglob("*.py")]
+    modules += [file.relative_to(ROOT) for folder in (PORTAL, ROOT / "installation") for file in folder.rglob("*.py")]
+    wanted = {str(file.with_name(f"test_{file.name}")) for file in modules if not file.name.startswith("__")}
+    written = {str(file.relative_to(TESTS)) for file in TESTS.rglob("test_*.py")}
+    assert written - {file for file in written if file.startswith("integration/")} == wanted | OF_SEVERAL
+
+
 # ---------------------------------------------------------------------- names
 
-IDIOMS = {"found", "own", "held", "said"}  # verbs that say nothing of what they name
+IDIOMS = {"found", "own", "held", "said", "told"}  # verbs that say nothing of what they name
+TOOLS = [file for folder in ("docs", "benchmarks", "installation") for file in (ROOT / folder).rglob("*.py")]
 
 
 def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -232,9 +252,10 @@ def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def test_names_say_what_they_name():
+    trees = {**TREES, **{file: ast.parse(file.read_text()) for file in TOOLS}}
     astray = [
-        f"{file.relative_to(PACKAGE.parent)}:{line} {name}"
-        for file, tree in TREES.items()
+        f"{file.relative_to(ROOT)}:{line} {name}"
+        for file, tree in trees.items()
         for line, name in names(tree)
         if name.strip("_").lower() in IDIOMS
     ]

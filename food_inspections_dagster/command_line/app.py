@@ -20,7 +20,7 @@ from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line import trace as tracing
 from food_inspections_dagster.command_line.evaluate import Asked
 from food_inspections_dagster.command_line.portal import PortalChoice, choose, serving
-from food_inspections_dagster.command_line.progress import Teller, console
+from food_inspections_dagster.command_line.progress import ProgressDisplay, console
 from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
@@ -177,10 +177,10 @@ def dev(
 @contextmanager
 def _serving(choice: PortalChoice, out: Console) -> Iterator[Settings]:
     """Yield the settings that point at the chosen portal, with our server running where one is needed."""
-    teller = Teller(out)
+    progress = ProgressDisplay(out)
     with ExitStack() as stack:
-        with teller.showing("starting the portal"):
-            served = stack.enter_context(serving(choice, load_settings(), _portal_log(), teller.at))
+        with progress.showing("starting the portal"):
+            served = stack.enter_context(serving(choice, load_settings(), _portal_log(), progress.update))
         yield load_settings(_portal(served.url, served.name))
 
 

@@ -114,8 +114,8 @@ def _print(console: Console, holdout: Holdout, label: str, table: pd.DataFrame) 
         f"positive; a random order: {first['mean_days_earlier_random']:+.1f} days."
     )
     console.print(
-        "AUC with its 95% interval, and among inspections of one zip, one day, one inspector (as far as known); days by "
-        "which finds come earlier, share of them in the first half, precision of the first 25% of each week; ECE: "
+        "AUC with its 95% interval, and among inspections of one zip, one day, one inspector (as far as known); days "
+        "by which finds come earlier, share of them in the first half, precision of the first 25% of each week; ECE: "
         "expected calibration error."
     )
     for kind in ("all", "cohort"):

@@ -161,17 +161,17 @@ def _arguments(choice: PortalChoice, cache: Path) -> list[str]:
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, tell: Callable[[str], None]) -> str:
-    told = 0
+    shown = 0
     while True:
         ended = server.poll() is not None  # asked before the log is read, so that the last words are in it
         text = log.read_text()
         lines = text[: text.rfind("\n") + 1].splitlines()
-        for line in lines[told:]:
+        for line in lines[shown:]:
             if line.startswith(READY):
                 return line.removeprefix(READY).split()[0]
             if not line.startswith(ERROR):
                 tell(line)
-        told = len(lines)
+        shown = len(lines)
         if ended:
             words = text.strip().splitlines() or [f"The portal server ended at once: see {log}."]
             raise FoodInspectionsError(words[-1].removeprefix(ERROR))

@@ -41,14 +41,14 @@ def print_stages(console: Console, graph: Graph, snapshot: Snapshot, targets: Ta
         seconds[spent.stage] += spent.seconds
     table = _table("stage", "weeks", "rows", "seconds")
     for stage in graph.stages:
-        told = False
+        timed = False
         for asset in stage.outputs:
             if asset in targets:
                 loads = snapshot.loads.get(asset, {})
                 rows = sum(load.rows for load in loads.values())
                 # What one step makes together is timed once.
-                time = f"{seconds[stage.name]:.1f}" if stage.name in seconds and not told else '"' if told else ""
-                told = told or stage.name in seconds
+                time = f"{seconds[stage.name]:.1f}" if stage.name in seconds and not timed else '"' if timed else ""
+                timed = timed or stage.name in seconds
                 table.add_row(asset, f"{len(loads):,}", f"{rows:,}", time)
     checks = sum(value for step, value in seconds.items() if step.endswith("_checks"))
     table.add_row("checks of what was stored", "", "", f"{checks:.1f}" if checks else "")

@@ -12,7 +12,7 @@ from food_inspections_dagster import definitions
 from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.command_line import report
 from food_inspections_dagster.command_line.portal import answers
-from food_inspections_dagster.command_line.progress import Teller
+from food_inspections_dagster.command_line.progress import ProgressDisplay
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration import planner
 from food_inspections_dagster.orchestration.current import Currency
@@ -42,11 +42,11 @@ def run(
         look_next: the command that opens Dagster's UI on the same data.
     """
     began = time.monotonic()
-    teller = Teller(console)
+    progress = ProgressDisplay(console)
     graph = definitions.graph_for(settings)
     portal = PortalClient.from_settings(settings)
     portal.check_identity()
-    portal.listen(lambda what, done, rows: teller.at(f"{what} fetched", done, rows))
+    portal.listen(lambda what, done, rows: progress.update(f"{what} fetched", done, rows))
     stages = definitions.stages_for(settings, graph, portal)
     stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
     ledger = Ledger(stored.database)
@@ -57,15 +57,15 @@ def run(
     console.print(f"Weeks {weeks[0]} to {weeks[-1]} ({len(weeks)}), data kept under {settings.data_name}")
 
     def announce(batch: planner.PlannedRun) -> None:
-        teller.say(f"Making {batch}")
+        progress.print(f"Making {batch}")
 
     def listen(step: str, moment: str, seconds: float | None) -> None:
         if moment == "end":
-            teller.say(f"  {step:<28} {seconds:6.1f} s")
+            progress.print(f"  {step:<28} {seconds:6.1f} s")
         else:
-            teller.at(step)
+            progress.update(step)
 
-    with instance_for(settings) as instance, teller.showing("planning"):
+    with instance_for(settings) as instance, progress.showing("planning"):
         done = planner.bring_up_to_date(
             graph,
             stages,

@@ -94,8 +94,8 @@ def _tables(statement: str) -> list[str]:
         if name in tables():
             names.append(name)
         elif table.db or name not in local:
-            told = f"'{name}' is no table" if name else f"{table.sql(dialect='duckdb')} is no table but a function"
-            raise FoodInspectionsError(f"{told}: use {', '.join(tables())}.")
+            fault = f"'{name}' is no table" if name else f"{table.sql(dialect='duckdb')} is no table but a function"
+            raise FoodInspectionsError(f"{fault}: use {', '.join(tables())}.")
     return list(dict.fromkeys(names))
 
 

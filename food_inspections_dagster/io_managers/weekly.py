@@ -11,7 +11,7 @@ from dagster import InputContext, IOManager, MetadataValue, OutputContext
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.current import Currency
-from food_inspections_dagster.orchestration.metadata import tell_weeks
+from food_inspections_dagster.orchestration.metadata import add_weekly_metadata
 from food_inspections_dagster.orchestration.stages import Graph, Stage
 from food_inspections_dagster.resources.dagster_storage import CONTENT_HASH
 from food_inspections_dagster.resources.database import WeekLoad, audit_rows
@@ -56,11 +56,11 @@ class WeeklyIOManager(IOManager):
         )
         with self.ledger.opened(asset, weeks, context.run_id) as opened:
             metadata = prepared.write(audit, opened)
-        told = {
+        weekly = {
             load.week: {"dagster/row_count": load.rows, CONTENT_HASH: MetadataValue.text(load.content_hash)}
             for load in prepared.loads
         }
-        tell_weeks(context.step_context, asset, told)
+        add_weekly_metadata(context.step_context, asset, weekly)
         context.add_output_metadata(
             {
                 "run_rows": sum(load.rows for load in prepared.loads),

@@ -267,7 +267,7 @@ MOST_TRIES = 5  # a portal that is being edited changes under a load, but not fo
 
 _RUN_CONFIG = {
     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-    # Somebody waits in front of the screen: a step that failed is told at once, not after a minute of pauses, and
+    # Somebody waits in front of the screen: a step that failed is reported at once, not after a minute of pauses, and
     # running again goes on from there. The client's own retries of each request stay.
     "execution": {"config": {"retries": {"disabled": {}}}},
 }
@@ -306,8 +306,8 @@ def execute(
         elif event.is_step_failure or event.event_type is dg.DagsterEventType.RUN_FAILURE:
             failures.append(event)
         success = success or event.event_type is dg.DagsterEventType.RUN_SUCCESS
-    told = _words([check for check in failed if not check.blocking])
-    report.warnings += [words for words in told if words not in report.warnings]
+    warnings = _words([check for check in failed if not check.blocking])
+    report.warnings += [words for words in warnings if words not in report.warnings]
     if not success:
         blocking = _words([check for check in failed if check.blocking and _of_store(graph, check)])
         raise FoodInspectionsError(

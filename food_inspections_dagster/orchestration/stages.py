@@ -20,7 +20,7 @@ from food_inspections_dagster.catalog import Documents, Entry, Rows, Table
 from food_inspections_dagster.digests import digest
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.code_version import code_version
-from food_inspections_dagster.orchestration.metadata import OWNERS, column_schema, tell_weeks
+from food_inspections_dagster.orchestration.metadata import OWNERS, add_weekly_metadata, column_schema
 from food_inspections_dagster.orchestration.partitions import (
     OWN_WEEK,
     SINGLE_RUN,
@@ -240,7 +240,7 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
                 raise dg.Failure(f"Check {one.sentence} Nothing was stored.", allow_retries=False)
         for asset in stage.outputs:
             if asset in asked:
-                tell_weeks(context.get_step_execution_context(), asset, made.weekly.get(asset, {}))
+                add_weekly_metadata(context.get_step_execution_context(), asset, made.weekly.get(asset, {}))
                 yield dg.Output(made.values[asset], output_name=asset, metadata=made.run.get(asset))
 
     step.__signature__ = _signature(stage)  # type: ignore[attr-defined]

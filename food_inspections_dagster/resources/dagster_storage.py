@@ -120,7 +120,7 @@ def embedded_url(directory: Path, data_name: str) -> str:
     """Return the URL of Dagster's database on the embedded server, which is started; created when absent."""
     server = EmbeddedPostgres(directory)
     server.start()
-    # A lost event is told again by running again. Not waiting for the disk: 3,508 in 3.8 s, not 5.1.
+    # A lost event is written again by the next run. Not waiting for the disk: 3,508 in 3.8 s, not 5.1.
     return server.ensure_database(dagster_database_name(data_name), synchronous_commit=False)
 
 

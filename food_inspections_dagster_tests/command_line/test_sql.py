@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line.sql import Format, ask, show
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster_tests.world import WEEKS
+from food_inspections_dagster_tests.world import ROOT, WEEKS
 
 
 @pytest.fixture
@@ -20,6 +21,14 @@ def answer(made):
 @pytest.mark.parametrize("name", sql.tables())
 def test_every_table_can_be_asked(answer, name):
     assert len(answer(f"select count(*) as n from {name}")) == 1  # noqa: S608
+
+
+def test_the_documented_snippet_gives_an_answer(made):
+    page = (ROOT / "docs/data_dictionary.md").read_text()
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(snippet, names)  # noqa: S102
+    assert names["answer"]["inspections"].sum() == len(made.table("clean.inspections"))
 
 
 def test_the_zones_and_the_tables_hold_the_same(answer):

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import image, rcParams
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.modeling import fairness, metrics, plots
+from food_inspections_dagster.modeling import metrics, plots
 from food_inspections_dagster.modeling.rules import AuditRule, Schedule, ValidationRule
 from food_inspections_dagster.modeling.schemas import BIAS_REPORT, OUTSIDE, REFERENCE, TOO_SMALL, WITHIN
 

@@ -50,7 +50,9 @@ def families_in_use(off: Collection[str] = ()) -> tuple[Family, ...]:
     names = [family.name for family in FAMILIES]
     for name in off:
         if name not in names:
-            raise FoodInspectionsError(f"The setting features.switched_off names '{name}', no family: {nearest(name, names)}.")
+            raise FoodInspectionsError(
+                f"The setting features.switched_off names '{name}', no family: {nearest(name, names)}."
+            )
     return tuple(family for family in FAMILIES if family.name not in off)
 
 

@@ -2,8 +2,8 @@
 
     feature rows ─ Inputs ─ Design (categories kept) ─ the algorithm's own module
 
-A module that holds ``ALGORITHM`` is an algorithm, and no other place names it: to add one, add its module (and
-its parameters, if they differ from its defaults, to ``conf``). The other modules hold what algorithms share.
+A module that holds ``ALGORITHM`` is an algorithm: to add one, add its module, and a line below ``models.parameters`` of
+``conf`` with what differs from its defaults, if anything does. The other modules hold what algorithms share.
 
 Everything that is learnt from data (categories, quantiles, means, components) is learnt from the training rows.
 No class is weighted by default: at a base rate of 20 % weights gain nothing in rank and cost the calibration. A

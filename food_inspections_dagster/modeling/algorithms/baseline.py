@@ -52,8 +52,8 @@ class Baseline(Algorithm):
         feature = parameters["feature"]
         if feature is not None and feature not in numeric:
             raise FoodInspectionsError(
-                f"The baseline ranks by the feature '{feature}', which is no numeric feature: name one in its parameter "
-                "'feature', or none, and it takes the one that ranks the training rows best."
+                f"The baseline ranks by the feature '{feature}', which is no numeric feature: name one in its "
+                "parameter 'feature', or none, and it takes the one that ranks the training rows best."
             )
         column = _best(inputs.numeric, target) if feature is None else numeric.index(feature)
         matrix = design.matrix(inputs, np.array([column]))
@@ -84,7 +84,7 @@ class Baseline(Algorithm):
 
 
 def _best(numeric: np.ndarray, target: np.ndarray) -> int:
-    """Return the column that ranks the target best by itself: the first with the largest rank correlation (Spearman)."""
+    """Return the column that ranks the target best by itself: the first with the largest rank correlation."""
     goal = rankdata(target) - (len(target) + 1) / 2
     strength = np.zeros(numeric.shape[1])
     for column in range(numeric.shape[1]):
