@@ -101,13 +101,13 @@ def stages(settings: Settings) -> list[Stage]:
             }
             report = fairness.audit_weeks(rows, rule, selected)
             made = {
-                BIAS_REPORT: report.table,
-                BIAS_VERDICTS: fairness.with_overall(report),
-                LIST_EFFECTS: list_effects(rows, rule.attributes, selected, selection),
-                REMEDY_PRICES: prices(rows, selected, remedies, rule, selection.period_weeks),
+                BIAS_REPORT.asset: report.table,
+                BIAS_VERDICTS.asset: fairness.with_overall(report),
+                LIST_EFFECTS.asset: list_effects(rows, rule.attributes, selected, selection),
+                REMEDY_PRICES.asset: prices(rows, selected, remedies, rule, selection.period_weeks),
             }
-            for entry, table in made.items():
-                parts[entry.asset].append(table.assign(label=label))
+            for asset, table in made.items():
+                parts[asset].append(table.assign(label=label))
             newest = report.table[report.table["week"] == anchors[-1]] if anchors else report.table
             if len(newest):
                 title = f"False positive rate by facility type, {label}, week of {anchors[-1]}"
