@@ -22,6 +22,7 @@ from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Stage, stage
 from food_inspections_dagster.settings import Settings
+from food_inspections_dagster.weeks import WEEK
 
 SCORE_COLUMNS = (
     *("week", "label", "model_group", "inspection_id", "establishment_id", "inspection_date"),
@@ -32,7 +33,7 @@ SCORE_COLUMNS = (
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that chooses a model group for each label whenever models are fitted."""
     rule, schedule, labels = settings.selection, settings.models.schedule, settings.models.labels
-    audit_rule = settings.bias
+    audit_rule, every = settings.bias, schedule.update_weeks * WEEK
     window = trailing(rule.evaluation_weeks + schedule.update_weeks * (rule.memory + 1))
     entries = [catalog.model(algorithm) for algorithm in settings.models.algorithms]
 
@@ -59,6 +60,10 @@ def stages(settings: Settings) -> list[Stage]:
         Grain: one document per week. Source: the scores that each model gave before the weeks were inspected.
         """
         anchors = needed_anchors(weeks, schedule)
+        # Those of the decisions that are looked back upon too.
+        decided = needed_anchors(
+            [anchor - back * every for anchor in anchors for back in range(rule.memory + 1)], schedule
+        )
         attributes = protected_attributes(feature_matrix)
         decisions: dict[str, dict[date, Decision]] = {}
         for label in labels:
@@ -68,7 +73,8 @@ def stages(settings: Settings) -> list[Stage]:
                 for week, document in of_asset.documents.items():
                     of_label = (entry for entry in models_of(document) if entry["label"] == label)
                     ids.setdefault(week, {}).update({entry["model_group"]: entry["model_id"] for entry in of_label})
-            outside = fairness.groups_outside(by_group(backtest_scores, label, "priority"), attributes, audit_rule)
+            listed = by_group(backtest_scores, label, "priority")
+            outside = fairness.groups_outside(listed, attributes, audit_rule, decided)
             made = select_weeks(backtests, rule, anchors, ids, schedule.update_weeks, outside)
             decisions[label] = {decision.week: decision for decision in made}
         documents = {}
