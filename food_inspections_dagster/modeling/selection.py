@@ -525,8 +525,10 @@ class _Judge:
         window, excluded, _ = self.window(week)
         if chosen is None or incumbent in (None, chosen) or excluded.get(incumbent or "", True):
             return chosen, None
-        gain = self.difference(window, chosen, incumbent)
-        outside = tuple(self.outside(week, group) for group in (chosen, incumbent))
+        gain = self.difference(window, chosen, str(incumbent))
+        # The baseline is a yardstick: a model that surely beats it needs no better audit than it has.
+        yardstick = incumbent == self.rule.baseline
+        outside = (0, 0) if yardstick else (self.outside(week, chosen), self.outside(week, str(incumbent)))
         promotion = promote(chosen, incumbent, "roc_auc", gain, outside, self.rule.confidence)
         return (chosen if promotion.promoted else incumbent), promotion
 
