@@ -1,7 +1,6 @@
 """selected_model, backtest_scores, feature_matrix -> bias_report, bias_verdicts in Postgres `monitoring`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -13,7 +12,6 @@ from food_inspections_dagster.catalog import (
     BIAS_VERDICTS,
     FEATURE_MATRIX,
     LIST_EFFECTS,
-    REMEDY_PRICES,
     SELECTED_MODEL,
 )
 from food_inspections_dagster.defs.bias.checks import in_use, rules
@@ -22,10 +20,8 @@ from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, prot
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.backtest import by_group
-from food_inspections_dagster.modeling.fairness.remedies import prices
 from food_inspections_dagster.modeling.fairness.waiting import list_effects
 from food_inspections_dagster.modeling.plots import disparity_chart
-from food_inspections_dagster.modeling.rules import RemedyRule
 from food_inspections_dagster.modeling.splits import audited_anchors
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import trailing
@@ -50,17 +46,6 @@ TABLES = (
         "Who gains and who waits: days by which the visits that found something would have come earlier, by group. "
         "Grain: one row per label, attribute and group, in the weeks in which models are fitted. Source: the same.",
     ),
-    Output(
-        REMEDY_PRICES,
-        "What quotas and re-ranking would cost in finds and days, and what they would give. Grain: one row per label "
-        "and remedy, in the weeks in which models are fitted. Source: the same.",
-    ),
-)
-#: Remedies that are priced, whichever is in force.
-REMEDIES = (
-    RemedyRule("quota", basis="cohort"),
-    RemedyRule("quota", basis="expected_finds"),
-    RemedyRule("rerank", basis="cohort"),
 )
 
 
@@ -68,7 +53,6 @@ def stages(settings: Settings) -> list[Stage]:
     """Return the stage that audits the model in use whenever models are fitted."""
     rule, schedule, labels = settings.bias, settings.models.schedule, settings.models.labels
     selection = settings.selection
-    remedies = [replace(remedy, attribute=settings.remedy.attribute) for remedy in REMEDIES]
     window = trailing(max(rule.evaluation_weeks, selection.evaluation_weeks))
 
     @stage(
@@ -79,7 +63,7 @@ def stages(settings: Settings) -> list[Stage]:
             "backtest_scores": Input(BACKTEST_SCORES, window, SCORE_COLUMNS),
             "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
         },
-        reads={"rule": rule, "schedule": schedule, "labels": labels, "selection": selection, "remedies": remedies},
+        reads={"rule": rule, "schedule": schedule, "labels": labels, "selection": selection},
         rules=rules(rule, schedule, labels),
     )
     def audit(
@@ -104,7 +88,6 @@ def stages(settings: Settings) -> list[Stage]:
                 BIAS_REPORT.asset: report.table,
                 BIAS_VERDICTS.asset: fairness.with_overall(report),
                 LIST_EFFECTS.asset: list_effects(rows, rule.attributes, selected, selection),
-                REMEDY_PRICES.asset: prices(rows, selected, remedies, rule, selection.period_weeks),
             }
             for asset, table in made.items():
                 parts[asset].append(table.assign(label=label))

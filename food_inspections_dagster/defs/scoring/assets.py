@@ -1,6 +1,7 @@
 """Clean tables, sources, the model in use -> scores, area_notes in Postgres `predictions`: the lists of a week."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -12,7 +13,9 @@ from food_inspections_dagster.catalog import (
     AREA_NOTES,
     BACKTEST_SCORES,
     CLEAN_SOURCES,
+    FEATURE_MATRIX,
     INSPECTIONS,
+    REMEDY_PRICES,
     SCORES,
     SELECTED_MODEL,
     VIOLATIONS,
@@ -20,6 +23,7 @@ from food_inspections_dagster.catalog import (
 from food_inspections_dagster.defs.scoring.checks import rules
 from food_inspections_dagster.defs.scoring.lists import ListRule, list_for
 from food_inspections_dagster.defs.selection.assets import SCORE_COLUMNS
+from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.inspections.cohorts import ATTRIBUTES, active_establishments
 from food_inspections_dagster.inspections.features import (
     INSPECTION_COLUMNS,
@@ -30,8 +34,11 @@ from food_inspections_dagster.inspections.features import (
     sources_in_use,
 )
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.fairness.remedies import prices
 from food_inspections_dagster.modeling.plots import score_histogram
+from food_inspections_dagster.modeling.rules import RemedyRule
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
@@ -52,6 +59,17 @@ TABLES = (
         "What holds for a whole zip code among the first places of a list. Grain: one row per label and zip code. "
         "Source: the same.",
     ),
+    Output(
+        REMEDY_PRICES,
+        "What quotas and re-ranking would cost in finds and days, and what they would give. Grain: one row per label and "
+        "remedy. Source: backtest_scores of the model in use over the evaluation window.",
+    ),
+)
+#: Remedies that are priced, whichever is in force.
+REMEDIES = (
+    RemedyRule("quota", basis="cohort"),
+    RemedyRule("quota", basis="expected_finds"),
+    RemedyRule("rerank", basis="cohort"),
 )
 
 
@@ -60,6 +78,9 @@ def stages(settings: Settings) -> list[Stage]:
     window_days, off, labels = settings.cohort.window_days, settings.features.switched_off, settings.models.labels
     sources = tuple(name for name in sources_in_use(off) if settings.sources.get(name))
     selection = settings.selection
+    window = trailing(selection.evaluation_weeks)
+    audit_rule = replace(settings.bias, evaluation_weeks=selection.evaluation_weeks)
+    remedies = [replace(remedy, attribute=settings.remedy.attribute) for remedy in REMEDIES]
     rule = ListRule(
         settings.scores.surroundings_weight, settings.remedy, selection.capacity_share, selection.confidence
     )
@@ -71,10 +92,11 @@ def stages(settings: Settings) -> list[Stage]:
             "inspections": Input(INSPECTIONS, HISTORY_THROUGH, HISTORY),
             "violations": Input(VIOLATIONS, HISTORY_THROUGH, VIOLATION_COLUMNS),
             "selected_model": Input(SELECTED_MODEL),
-            "backtest_scores": Input(BACKTEST_SCORES, trailing(selection.evaluation_weeks), SCORE_COLUMNS),
+            "backtest_scores": Input(BACKTEST_SCORES, window, SCORE_COLUMNS),
+            "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
             **{name: Input(CLEAN_SOURCES[name], HISTORY_THROUGH, SOURCE_COLUMNS[name]) for name in sources},
         },
-        reads={"window_days": window_days, "off": sorted(off), "labels": labels, "rule": rule},
+        reads={"window_days": window_days, "off": sorted(off), "labels": labels, "rule": rule, "audit": audit_rule},
         rules=rules(window_days, labels),
     )
     def lists(
@@ -82,10 +104,11 @@ def stages(settings: Settings) -> list[Stage]:
         stored: dg.ResourceParam[Stored],
         selected_model: WeeklyDocuments,
         backtest_scores: pd.DataFrame,
+        feature_matrix: pd.DataFrame,
         **tables: pd.DataFrame,
     ) -> Made:
-        known = Tables(**tables)
-        ranked, notes, charts = [], [], {}
+        known, attributes = Tables(**tables), protected_attributes(feature_matrix)
+        ranked, notes, priced, charts = [], [], [], {}
         for week in weeks:
             chosen = {
                 label: decision
@@ -101,9 +124,12 @@ def stages(settings: Settings) -> list[Stage]:
             for label, decision in chosen.items():
                 group = decision["selected"]
                 blobs = stored.blobs(catalog.model(group.split("[")[0]))
-                seen = by_group(backtest_scores, label)[group]
-                last = (seen["week"] <= week) & (seen["week"] > week - selection.evaluation_weeks * WEEK)
-                ranking = list_for(week, decision, blobs, cohort, features, seen[last], rule)
+                judged = backtest_scores[(backtest_scores["week"] <= week) & (backtest_scores["model_group"] == group)]
+                judged = judged[judged["week"] > week - selection.evaluation_weeks * WEEK]
+                ranking = list_for(week, decision, blobs, cohort, features, by_group(judged, label)[group], rule)
+                listed = fairness.with_attributes(by_group(judged, label, "priority")[group], attributes)
+                cost = prices({group: listed}, {week: group}, remedies, audit_rule, selection.period_weeks)
+                priced.append(cost.assign(label=label))
                 ranked.append(ranking.rows.assign(week=week, label=label))
                 notes.append(ranking.notes.assign(week=week, label=label))
                 if week == weeks[-1]:
@@ -112,6 +138,7 @@ def stages(settings: Settings) -> list[Stage]:
                     charts[f"probabilities_{label}"] = image(score_histogram(scores, title))
         values = {
             SCORES.asset: _table(ranked, SCORES.schema),
+            REMEDY_PRICES.asset: _table(priced, REMEDY_PRICES.schema),
             AREA_NOTES.asset: _table(
                 [part.rename(columns={"area": "zip", "rows": "places"}) for part in notes], AREA_NOTES.schema
             ),
