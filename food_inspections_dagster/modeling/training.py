@@ -133,8 +133,8 @@ class TrainingRows:
 
     def target(self, target: Target, span: slice) -> np.ndarray:
         """Return what is learnt of some rows, float32 in [0, 1] (rows,)."""
-        total = sum(weight * self.outcomes[outcome][span] for outcome, weight in target.weights.items())
-        return (total / sum(target.weights.values())).astype(np.float32)
+        parts = [weight * self.outcomes[outcome][span] for outcome, weight in target.weights.items()]
+        return (np.sum(parts, axis=0) / sum(target.weights.values())).astype(np.float32)
 
     def data_hash(self, first: date, last: date) -> str:
         """Return a hash of ids, outcomes and feature values of the rows of these weeks."""

@@ -61,8 +61,8 @@ TABLES = (
     ),
     Output(
         REMEDY_PRICES,
-        "What quotas and re-ranking would cost in finds and days, and what they would give. Grain: one row per label and "
-        "remedy. Source: backtest_scores of the model in use over the evaluation window.",
+        "What quotas and re-ranking would cost in finds and days, and what they would give. Grain: one row per label "
+        "and remedy. Source: backtest_scores of the model in use over the evaluation window.",
     ),
 )
 #: Remedies that are priced, whichever is in force.

@@ -22,7 +22,7 @@ from food_inspections_dagster.weeks import WEEK
 _EACH_BY_ITSELF = ("codes", "profile")
 WORDING = Wording(
     {feature.name: feature.say for feature in FEATURES},
-    {feature.name: feature.about for feature in FEATURES},
+    {feature.name: str(feature.about) for feature in FEATURES},
     {feature.name: feature.family for feature in FEATURES if feature.family not in _EACH_BY_ITSELF},
 )
 

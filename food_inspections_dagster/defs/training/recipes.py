@@ -15,5 +15,5 @@ def inputs(settings: Settings) -> Features:
 def recipes(settings: Settings, algorithm: str) -> list[Recipe]:
     """Return the model groups of an algorithm, each with all targets."""
     features = inputs(settings)
-    about = {feature.name: feature.about for feature in FEATURES}
+    about = {feature.name: str(feature.about) for feature in FEATURES}
     return [Recipe(spec, settings.targets, features, about) for spec in settings.specs(algorithm)]

@@ -27,11 +27,12 @@ def rules(schedule: Schedule) -> tuple[Rule, ...]:
     ) -> Mapping[date, object]:
         """Fail weeks in which a model left out an inspection."""
         inspections = rows_per_week(feature_matrix.iloc[usable_rows(feature_matrix, schedule)], weeks)
-        counts = backtest_scores.groupby(["week", "label", "model_group"], as_index=False).size()
         return {
-            row.week: f"{row.model_group} for {row.label}: {row.rows} of {inspections[row.week]} inspections"
-            for row in counts.rename(columns={"size": "rows"}).itertuples()
-            if row.rows != inspections[row.week]
+            week: f"{model_group} for {label}: {rows[week]} of {inspections[week]} inspections"
+            for (label, model_group), of_group in backtest_scores.groupby(["label", "model_group"])
+            for rows in [rows_per_week(of_group, weeks)]
+            for week in weeks
+            if rows[week] not in (0, inspections[week])
         }
 
     return (every_inspection_scored,)

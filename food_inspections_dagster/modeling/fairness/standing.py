@@ -1,5 +1,6 @@
 """How many groups a model group treats outside the bounds: what a challenger must not make worse."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
@@ -24,14 +25,14 @@ def groups_outside(
         rule: what counts as fair; the window that ends with the week is audited.
         weeks: the weeks that may be asked for.
     """
-    counts: dict[str, dict[date, int]] = {}
+    counts: dict[str, Counter[date]] = {}
 
     def count(week: date, model_group: str) -> int:
         if model_group not in counts:
             rows = {model_group: with_attributes(backtests[model_group], attributes)}
             verdicts = audit_weeks(rows, rule, dict.fromkeys(weeks, model_group)).verdicts
             outside = verdicts[verdicts["verdict"] == OUTSIDE]
-            counts[model_group] = outside.groupby("week").size().to_dict()
-        return counts[model_group].get(week, 0)
+            counts[model_group] = Counter(outside["week"])
+        return counts[model_group][week]
 
     return count
