@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from food_inspections_dagster import frames
-from food_inspections_dagster.catalog import FEATURE_MATRIX
+from food_inspections_dagster.catalog import CLEAN_SOURCES, FEATURE_MATRIX
 from food_inspections_dagster.defs.training.recipes import inputs, recipes
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections.features import FEATURES
@@ -27,6 +27,7 @@ from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import monday, week_range
 
+ASSIGNMENTS = CLEAN_SOURCES["inspector_assignments"]
 CODE_VERSION = "evaluation"  # nothing of an evaluation is stored
 _COLUMNS = {
     "roc_auc": "AUC",
@@ -75,7 +76,9 @@ class Rows:
         matrix = stored.rows(FEATURE_MATRIX, weeks, list(columns))
         self.training = TrainingRows(matrix, features, self.schedule, first, last)
         tested = {week for h in asked.holdouts for week in week_range(monday(h.train_until), monday(h.test_until))}
-        self.visits = visits(matrix[matrix["week"].isin(tested)])
+        known = stored.weeks(ASSIGNMENTS, sorted(tested)) if settings.sources.get(ASSIGNMENTS.asset) else []
+        assignments = stored.rows(ASSIGNMENTS, known) if known else None
+        self.visits = visits(matrix[matrix["week"].isin(tested)], assignments)
 
     def scores(self, holdout: Holdout, of: Sequence[Recipe]) -> pd.DataFrame:
         """Return the scores of a test period."""

@@ -4,10 +4,11 @@ The algorithms are imported at the first use: with scikit-learn and xgboost they
 that only opens Dagster's storage need not spend.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from food_inspections_dagster.errors import nearest
+from food_inspections_dagster.modeling.rules import AlgorithmSpec
 
 
 class Fault(NamedTuple):
@@ -43,3 +44,12 @@ def fault_in(parameters: Mapping[str, Any]) -> Fault | None:
             if reason:
                 return Fault((group, name), reason)
     return None
+
+
+def expand_grid(
+    name: str, grid: Mapping[str, Sequence[object]], fixed: Mapping[str, object], seed: int
+) -> tuple[AlgorithmSpec, ...]:
+    """Return the model groups of a grid; see ``modeling.grids``."""
+    from food_inspections_dagster.modeling.grids import expand
+
+    return expand(name, grid, {key: value for key, value in fixed.items() if key not in grid}, seed)

@@ -25,13 +25,15 @@ from food_inspections_dagster.modeling.rules import (
     WholeNumber,
 )
 from food_inspections_dagster.settings.database_url import DatabaseUrl
-from food_inspections_dagster.settings.groups import fault_in
+from food_inspections_dagster.settings.groups import expand_grid, fault_in
 from food_inspections_dagster.settings.names import EMBEDDED, LOOPBACK, PREFIX
 from food_inspections_portal.identity import slug
 
 Environment = Literal["local", "production"]
 #: Values below models.parameters, by algorithm and parameter.
 Parameters = dict[str, dict[str, bool | int | float | str]]
+#: Values below models.grids.
+Grids = dict[str, dict[str, list[bool | int | float | str]]]
 
 
 class Section(BaseModel):
@@ -181,6 +183,10 @@ class Models(Section):
     parameters: Parameters = Field(
         description="The model groups, and per group what differs from the defaults of its algorithm"
     )
+    grids: Grids = Field(
+        {},
+        description="By algorithm and parameter, values whose every combination is a model group beside the algorithm's",
+    )
 
     @field_validator("targets")
     @classmethod
@@ -318,7 +324,9 @@ class Settings(BaseSettings):
         if fault:
             key = ".".join(("models.parameters", *fault.keys))
             raise FoodInspectionsError(f"The setting {key} is not usable: {fault.reason}.")
-        return [AlgorithmSpec(algorithm, algorithm, parameters[algorithm], self.models.seed)]
+        plain = AlgorithmSpec(algorithm, algorithm, parameters[algorithm], self.models.seed)
+        grid = self.models.grids.get(algorithm)
+        return [plain, *expand_grid(algorithm, grid, parameters[algorithm], self.models.seed)] if grid else [plain]
 
     @property
     def targets(self) -> tuple[Target, ...]:

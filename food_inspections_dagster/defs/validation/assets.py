@@ -13,6 +13,7 @@ from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import (
     AUDITIONS,
     BACKTEST_SCORES,
+    CLEAN_SOURCES,
     EVALUATIONS,
     EVALUATIONS_AT_K,
     FEATURE_MATRIX,
@@ -80,6 +81,8 @@ def stages(settings: Settings) -> list[Stage]:
         return backtest(served, fitted, rows, surroundings)
 
     validation = settings.validation
+    # Who inspected, where a department gives it; else the trace that the numbers of inspections leave.
+    assignments = [name for name in ("inspector_assignments",) if settings.sources.get(name)]
     period = trailing(max(validation.test_durations))
 
     @stage(
@@ -99,13 +102,18 @@ def stages(settings: Settings) -> list[Stage]:
         inputs={
             "backtest_scores": Input(BACKTEST_SCORES, period, EVALUATED_COLUMNS),
             "feature_matrix": Input(FEATURE_MATRIX, period, VISIT_COLUMNS),
+            **{name: Input(CLEAN_SOURCES[name], period) for name in assignments},
         },
         reads={"schedule": schedule, "validation": validation},
     )
     def evaluation(
-        weeks: Sequence[date], backtest_scores: pd.DataFrame, feature_matrix: pd.DataFrame
+        weeks: Sequence[date],
+        backtest_scores: pd.DataFrame,
+        feature_matrix: pd.DataFrame,
+        inspector_assignments: pd.DataFrame | None = None,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return evaluate_weeks(backtest_scores, visits(feature_matrix), weeks, schedule, validation)
+        judged = visits(feature_matrix, inspector_assignments)
+        return evaluate_weeks(backtest_scores, judged, weeks, schedule, validation)
 
     @stage(
         AUDITIONS,
