@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from food_inspections_dagster.catalog import BIAS_VERDICTS, SELECTED_MODEL
+from food_inspections_dagster.catalog import BIAS_VERDICTS, REMEDY_PRICES, SELECTED_MODEL
 from food_inspections_dagster.modeling.fairness import summary
+from food_inspections_dagster.modeling.fairness.waiting import spread
 from food_inspections_dagster.orchestration.current import Cause, Currency
 from food_inspections_dagster.orchestration.planner import Report, Targets, stale
 from food_inspections_dagster.orchestration.rules import names
@@ -26,6 +27,16 @@ _VERDICTS = """
     select * from {bias_verdicts} where label = %(label)s
         and week = (select max(week) from {bias_verdicts} where label = %(label)s and week <= %(week)s)
 """
+_EFFECTS = """
+    select * from {list_effects} where label = %(label)s
+        and week = (select max(week) from {list_effects} where label = %(label)s and week <= %(week)s)
+"""
+# One remedy stands for all on a screen: the others are in the table.
+_PRICES = """
+    select sentence from {remedy_prices}
+    where week = %(week)s and label = %(label)s and kind = 'quota' and basis = 'cohort'
+"""
+_NOTES = "select zip, sentence from {area_notes} where week = %(week)s and label = %(label)s"
 _LIST = """
     select rank, own_risk_rank, expected_find, own_risk, dba_name, address, zip, facility_type, last_result,
         last_inspection_date, reason_1, reason_2, reason_3
@@ -144,8 +155,14 @@ def _print_bias(console: Console, stored: Stored, week: date, label: str) -> Non
     sentences = list(summary(verdicts, verdicts["week"].max()).values()) if len(verdicts) else []
     for sentence in sentences:
         console.print(f"- {escape(sentence)}")
+    for row in stored.query(_EFFECTS, {"week": week, "label": label}).groupby("week", sort=False):
+        waits = spread(row[1], row[0], "side")
+        if waits is not None:
+            console.print(f"- {escape(waits.sentence)}")
+    for price in stored.query(_PRICES, {"week": week, "label": label})["sentence"]:
+        console.print(f"- {escape(price)}")
     if sentences:
-        console.print(f"Each group in words: table {BIAS_VERDICTS}.")
+        console.print(f"Each group in words: table {BIAS_VERDICTS}; all remedies: table {REMEDY_PRICES}.")
     else:
         console.print(escape(" ".join(verdicts["sentence"])))
 
@@ -170,6 +187,12 @@ def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], w
         if reasons:
             # A line each, so that the report fits a screen; the table has them in full.
             console.print(f"     {escape('; '.join(reasons))}", style="dim", no_wrap=True, overflow="ellipsis")
+    notes = stored.query(_NOTES, {"week": week, "label": label}).set_index("zip")["sentence"]
+    areas = [notes[code] for code in dict.fromkeys(rows["zip"].dropna()) if code in notes.index]
+    if areas:
+        console.print("Around them:")
+        for sentence in areas:
+            console.print(f"     {escape(sentence)}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _last(row: Any) -> str:

@@ -185,7 +185,7 @@ class Models(Section):
     )
     grids: Grids = Field(
         {},
-        description="By algorithm and parameter, values whose every combination is a model group beside the algorithm's",
+        description="By algorithm and parameter, values; every combination of them is one more model group",
     )
 
     @field_validator("targets")

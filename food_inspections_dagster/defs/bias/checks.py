@@ -6,6 +6,7 @@ from datetime import date
 import pandas as pd
 
 from food_inspections_dagster.catalog import BIAS_REPORT
+from food_inspections_dagster.inspections.chicago import protected_attributes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.backtest import by_group
@@ -72,4 +73,30 @@ def rules(audit_rule: AuditRule, schedule: Schedule, labels: Sequence[str]) -> t
         metadata = {"groups_outside": len(groups), "groups": "; ".join(groups) or "none"}
         return Verdict({weeks[-1]: words} if groups else {}, words, metadata)
 
-    return groups_add_up, disparity_within_bounds
+    @rule(
+        BIAS_REPORT,
+        guards_against="A group that maps to nothing is a part of the city that nobody audits.",
+        expects=f"every group is in the report, and at most {audit_rule.max_unknown_share:.0%} of the rows have none",
+    )
+    def groups_mapped(
+        weeks: Sequence[date],
+        selected_model: WeeklyDocuments,
+        backtest_scores: pd.DataFrame,
+        feature_matrix: pd.DataFrame,
+        bias_report: pd.DataFrame,
+    ) -> Verdict:
+        anchors, attributes = audited_anchors(weeks, schedule), protected_attributes(feature_matrix)
+        failing: dict[date, object] = {}
+        for label in labels:
+            selected = in_use(selected_model, anchors, label)
+            rows = {
+                group: fairness.with_attributes(of_group, attributes)
+                for group, of_group in by_group(backtest_scores, label, "priority").items()
+                if group in selected.values()
+            }
+            report = bias_report[bias_report["label"] == label]
+            unmapped = fairness.unmapped_weeks(report, rows, selected, audit_rule)
+            failing |= {week: f"{label}: {words}" for week, words in unmapped.items()}
+        return Verdict(failing)
+
+    return groups_add_up, groups_mapped, disparity_within_bounds
