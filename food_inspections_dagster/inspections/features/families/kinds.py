@@ -44,7 +44,7 @@ def _features() -> Iterator[Feature]:
             f"kind_beyond_{name}",
             f"{words[0].upper()}{words[1:]} at places of its kind and risk class, less what was expected in their zip "
             f"codes; each visit with the weight exp(-days/{TAU:.0f}), and {PRIOR:.0f} as expected added",
-            f"{{value:more|less}} {words} are found at places of its kind than at others",
+            f"{{value:more|fewer}} {words} at places of its kind than at others",
             (-1.0, 1.0),
             partial(_mean, name=name),
         )

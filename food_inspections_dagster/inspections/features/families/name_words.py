@@ -99,7 +99,7 @@ def _features() -> Iterator[Feature]:
                 f"name_beyond_{name}_{which}",
                 f"{what[0].upper()}{what[1:]} at places with a word of its name, less what was expected in their zip "
                 f"codes, {SMOOTHING} visits as expected added; {of_words} and pairs of words",
-                f"{{value:more|less}} {what} are found at places with such a name than at others",
+                f"{{value:more|fewer}} {what} at places with such a name than at others",
                 (-1.0, 1.0),
                 partial(_value, name=name, which=which),
             )

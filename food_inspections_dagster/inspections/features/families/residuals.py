@@ -79,9 +79,9 @@ def _last(past: Past, name: str) -> Any:
 
 
 def _features() -> Iterator[Feature]:
-    compared = "than others in its zip code at the time"
+    compared = "than visits around it at the time"
     for name, (words, bounds) in VALUES.items():
-        more = f"{{value:its routine inspections found more|its routine inspections found less}} {words} {compared}"
+        more = f"{{value:past visits found more|past visits found fewer}} {words} {compared}"
         what = f"{words[0].upper()}{words[1:]} at its routine inspections"
         yield numeric(
             f"beyond_{name}",
