@@ -28,6 +28,7 @@ from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import monday, week_range
 
 ASSIGNMENTS = CLEAN_SOURCES["inspector_assignments"]
+CONFIDENCE = 0.95
 CODE_VERSION = "evaluation"  # nothing of an evaluation is stored
 _COLUMNS = {
     "roc_auc": "AUC",
@@ -155,16 +156,15 @@ def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, m
     families = list(dict.fromkeys(feature.family for feature in FEATURES if feature.name in names))
     of_family = {feature.name: feature.family for feature in FEATURES}
 
-    def scored(kept: Sequence[str]) -> pd.DataFrame:
+    def scored(kept: Sequence[str]) -> list[pd.DataFrame]:
         features = tuple(feature for feature in whole.features if of_family[feature[0]] in kept)
         recipe = replace(whole, features=features)
-        return pd.concat([rows.scores(holdout, [recipe]) for holdout in asked.holdouts], ignore_index=True)
+        return [rows.scores(holdout, [recipe]) for holdout in asked.holdouts]
 
     reference = scored(families)
-    inspections = rows.inspections(reference)
     begins, ends = asked.holdouts[0].train_until, asked.holdouts[-1].test_until
     console.print(
-        f"\n[bold]{asked.label}[/bold], {model_group}: {len(reference):,} inspections in {len(asked.holdouts)} test "
+        f"\n[bold]{asked.label}[/bold], {model_group}: {sum(map(len, reference)):,} inspections in {len(asked.holdouts)} test "
         f"periods from {begins} to {ends}; differences to all families together, with 95% intervals."
     )
     table = Table("family", "features", "", "AUC", "AUC in zip", "days earlier", box=None, pad_edge=False)
@@ -173,13 +173,29 @@ def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, m
         without = scored([other for other in families if other != family])
         alone = scored([family])
         for words, other in (("left out", without), ("alone", alone)):
-            result = paired(
-                other["expected_find"].to_numpy(dtype=float),
-                reference["expected_find"].to_numpy(dtype=float),
-                inspections,
-            )
-            table.add_row(family, str(count) if words == "left out" else "", words, *_differences(result))
+            compared = _differences(_paired(other, reference, rows))
+            table.add_row(family, str(count) if words == "left out" else "", words, *compared)
     console.print(table)
+
+
+def _scores(rows: pd.DataFrame) -> np.ndarray:
+    return rows["expected_find"].to_numpy(dtype=np.float64)
+
+
+def _paired(other: Sequence[pd.DataFrame], reference: Sequence[pd.DataFrame], rows: Rows) -> Paired:
+    """Compare two scores of the same test periods: AUCs over all rows, days earlier within each period."""
+    pooled = [pd.concat(parts, ignore_index=True) for parts in (other, reference)]
+    result = paired(_scores(pooled[0]), _scores(pooled[1]), rows.inspections(pooled[1]))
+    by_period = [
+        paired(_scores(one), _scores(two), rows.inspections(two)).mean_days_earlier
+        for one, two in zip(other, reference, strict=True)
+    ]
+    values = [estimate.value for estimate in by_period if estimate.value is not None]
+    errors = [estimate.standard_error for estimate in by_period if estimate.standard_error is not None]
+    if len(values) < len(by_period):
+        return replace(result, mean_days_earlier=Estimate(None))
+    error = float(np.sqrt(np.square(errors).sum()) / len(values)) if len(errors) == len(values) else np.nan
+    return replace(result, mean_days_earlier=Estimate.of(float(np.mean(values)), error, CONFIDENCE))
 
 
 def _differences(result: Paired) -> list[str]:
