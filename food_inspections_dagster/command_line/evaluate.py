@@ -164,7 +164,8 @@ def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, m
     reference = scored(families)
     begins, ends = asked.holdouts[0].train_until, asked.holdouts[-1].test_until
     console.print(
-        f"\n[bold]{asked.label}[/bold], {model_group}: {sum(map(len, reference)):,} inspections in {len(asked.holdouts)} test "
+        f"\n[bold]{asked.label}[/bold], {model_group}: {sum(map(len, reference)):,} inspections in "
+        f"{len(asked.holdouts)} test "
         f"periods from {begins} to {ends}; differences to all families together, with 95% intervals."
     )
     table = Table("family", "features", "", "AUC", "AUC in zip", "days earlier", box=None, pad_edge=False)
