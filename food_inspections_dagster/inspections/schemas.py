@@ -171,6 +171,12 @@ _MATRIX = {
         null=True,
     ),
     "zip": column(TEXT, "Zip code at this inspection: for filters and audits, no input of a model", _ZIP, null=True),
+    "community_area": column(TEXT, "Community area of the place as known that Monday: for audits", null=True),
+    "chain_or_single": column(
+        TEXT,
+        "chain where its name stands at several addresses, else single, as known that Monday: for audits",
+        null=True,
+    ),
     "in_cohort": column(FLAG, "Whether the establishment was active as of the date"),
     **_LABELS,
     # Beside the labels: what targets know more than they do.

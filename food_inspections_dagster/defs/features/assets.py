@@ -18,7 +18,8 @@ def stages(settings: Settings) -> list[Stage]:
     """Return the stage that makes the feature matrix."""
     window_days, off = settings.cohort.window_days, settings.features.switched_off
     # Sources that no family in use reads, or that have no data set, are no inputs.
-    sources = tuple(name for name in sources_in_use(off) if settings.sources.get(name))
+    read = (*sources_in_use(off), "community_areas")
+    sources = tuple(name for name in read if settings.sources.get(name))
 
     @stage(
         FEATURE_MATRIX,

@@ -67,9 +67,12 @@ def list_for(
     order = Order(rule.surroundings, rule.remedy, round(rule.capacity_share * len(backtest) / weeks))
     areas = None
     if rule.remedy.kind != "none":
-        # The audit's attributes are those of an inspection: a place stands for one here.
+        # The audit's attributes are those of an inspection: a place stands for one here, of no known area or chain.
+        unknown = pd.Series(None, cohort.index, dtype=pd.ArrowDtype(pa.string()))
         places = cohort.assign(
-            inspection_id=pd.Series(range(len(cohort)), cohort.index, dtype=pd.ArrowDtype(pa.int64()))
+            inspection_id=pd.Series(range(len(cohort)), cohort.index, dtype=pd.ArrowDtype(pa.int64())),
+            community_area=unknown,
+            chain_or_single=unknown,
         )
         areas = frames.texts(protected_attributes(places)[rule.remedy.attribute]).tolist()
     return rank(model, decision["selected"], cohort, features, week + WEEK, WORDING, order, intervals, areas)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,35 +33,27 @@ SIDES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 SIDE_OF_ZIP: Mapping[str, str] = MappingProxyType({z: side for side, zips in SIDES.items() for z in zips})
 RISKS: Mapping[int, str] = MappingProxyType({1: "Risk 1 (High)", 2: "Risk 2 (Medium)", 3: "Risk 3 (Low)"})
 
-#: The columns of ``protected_attributes``, those that its caller may add, and those of feature rows that it reads.
-PROTECTED_ATTRIBUTES = ("facility_type", "side", "risk")
+#: The columns of ``protected_attributes``, and those of feature rows that it reads.
 GIVEN_ATTRIBUTES = ("community_area", "chain_or_single")
-ATTRIBUTE_COLUMNS = ("inspection_id", "facility_type", "zip", "risk")
+PROTECTED_ATTRIBUTES = ("facility_type", "side", "risk", *GIVEN_ATTRIBUTES)
+ATTRIBUTE_COLUMNS = ("inspection_id", "facility_type", "zip", "risk", *GIVEN_ATTRIBUTES)
 
 
-def protected_attributes(
-    feature_rows: pd.DataFrame, community_area: Any = None, chain_or_single: Any = None
-) -> pd.DataFrame:
+def protected_attributes(feature_rows: pd.DataFrame) -> pd.DataFrame:
     """Return inspection_id (int64) and ``PROTECTED_ATTRIBUTES`` (text, 'Unknown' where null) of feature rows.
 
     Args:
         feature_rows: with the columns ``ATTRIBUTE_COLUMNS``.
-        community_area, chain_or_single: of the same rows, in their order, texts with nulls; a column is added for each
-            that is given.
     """
-    facility, zips = (_known(frames.texts(feature_rows[name])) for name in ("facility_type", "zip"))
+    zips = _known(frames.texts(feature_rows["zip"]))
     risk = feature_rows["risk"].to_numpy(dtype="float64", na_value=np.nan)
     values = {
         "inspection_id": feature_rows["inspection_id"],
-        "facility_type": facility,
         "side": [SIDE_OF_ZIP.get(code, UNKNOWN) for code in zips],
         "risk": [RISKS.get(number, UNKNOWN) for number in risk.tolist()],
+        **{name: _known(frames.texts(feature_rows[name])) for name in ("facility_type", *GIVEN_ATTRIBUTES)},
     }
-    for name, given in zip(GIVEN_ATTRIBUTES, (community_area, chain_or_single), strict=True):
-        if given is not None:
-            values[name] = _known(frames.texts(given))
-    types = {name: pa.int64() if name == "inspection_id" else pa.string() for name in values}
-    return frames.table(values, types)
+    return frames.table(values, {"inspection_id": pa.int64(), **dict.fromkeys(PROTECTED_ATTRIBUTES, pa.string())})
 
 
 def _known(texts: np.ndarray) -> list[str]:

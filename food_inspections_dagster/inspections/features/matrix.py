@@ -12,12 +12,15 @@ import pyarrow.compute as pc
 
 from food_inspections_dagster.frames import to_arrow, to_pandas
 from food_inspections_dagster.inspections import cohorts
+from food_inspections_dagster.inspections.chains import chain_or_single
+from food_inspections_dagster.inspections.chicago.community_areas import community_area_names
 from food_inspections_dagster.inspections.features import registry
 from food_inspections_dagster.inspections.features.declarations import Feature
 from food_inspections_dagster.inspections.features.past import Past, Records
 from food_inspections_dagster.inspections.features.tables import Rows, Tables
 from food_inspections_dagster.inspections.licences import Licences
 from food_inspections_dagster.inspections.timelines import Ints, Questions, day_numbers, encode_together
+from food_inspections_dagster.inspections.vocabulary import UNKNOWN
 
 HISTORY = "history"  # what all families share, where seconds are told by family
 
@@ -86,6 +89,7 @@ def matrix_of(
         **{name: rows[name] for name in registry.ROW_COLUMNS},
         "as_of_date": rows["week"],
         "in_cohort": pa.array(_active(past, window_days)[back]),
+        **_groups(past, spine, back, tables),
     }
     seconds[HISTORY] = time.process_time() - began
     columns |= _columns(past, back, off, seconds)
@@ -102,6 +106,17 @@ def past_of(spine: Rows, tables: Tables) -> tuple[Past, Ints]:
     )
     questions, back = Questions.distinct(records.timeline(groups), places, day_numbers(asked["as_of_date"]))
     return Past(records, questions, licences, cohorts.terms(licences, of_terms, questions), tables), back
+
+
+def _groups(past: Past, spine: pa.Table, back: Ints, tables: Tables) -> dict[str, pa.Array]:
+    """Return the groups of the audit that the past tells: community area and chain, null where unknown."""
+    areas = pa.nulls(len(back), pa.string())
+    if tables.community_areas is not None:
+        borders = to_pandas(tables.source("community_areas"))
+        names = community_area_names(past.location.latitude, past.location.longitude, borders)
+        areas = pa.array(np.where(names == UNKNOWN, None, names), pa.string()).take(pa.array(back))
+    named = spine.append_column("dba_name", past.name.take(pa.array(back)))
+    return {"community_area": areas, "chain_or_single": chain_or_single(named, tables.inspections)}
 
 
 def _active(past: Past, window_days: int) -> Any:

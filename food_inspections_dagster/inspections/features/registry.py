@@ -76,9 +76,13 @@ SPINE_COLUMNS = ("establishment_id", "as_of_date")
 INSPECTION_COLUMNS = tuple(
     dict.fromkeys([*past.INSPECTION_COLUMNS, *(name for family in FAMILIES for name in family.inspection_columns)])
 )
+# Groups of the audit that are no inputs of a model: where the place is, and what it is part of, as known that Monday.
+KNOWN_GROUPS = ("community_area", "chain_or_single")
 MATRIX_COLUMNS = (
     "week", "inspection_id", "establishment_id", "as_of_date", "inspection_date", "inspection_type",
-    "is_reinspection", "facility_type", "risk", "zip", "in_cohort", *LABELS, "serious_count", *FEATURE_NAMES,
+    "is_reinspection", "facility_type", "risk", "zip", *KNOWN_GROUPS, "in_cohort", *LABELS, "serious_count",
+    *FEATURE_NAMES,
 )  # fmt: skip
 # Of the inspection itself: for filters and audits, no inputs of a model.
-ROW_COLUMNS = tuple(name for name in MATRIX_COLUMNS if name not in (*FEATURE_NAMES, "as_of_date", "in_cohort"))
+_OF_THE_PAST = (*FEATURE_NAMES, *KNOWN_GROUPS, "as_of_date", "in_cohort")
+ROW_COLUMNS = tuple(name for name in MATRIX_COLUMNS if name not in _OF_THE_PAST)

@@ -24,6 +24,7 @@ SOURCE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sanitation_complaints": ("week", "creation_date", "latitude", "longitude"),
         "crimes": ("week", "date", "latitude", "longitude"),
         "weather": ("week", "date", "temperature_max"),
+        "community_areas": ("week", "number", "name", "geometry"),
         "police_stations": ("week", "district", "latitude", "longitude"),
         "inspector_assignments": ("week", "inspection_id", "inspector", "inspection_date"),
     }
@@ -44,6 +45,7 @@ class Tables:
     sanitation_complaints: Rows | None = None
     crimes: Rows | None = None
     weather: Rows | None = None
+    community_areas: Rows | None = None
     police_stations: Rows | None = None
     inspector_assignments: Rows | None = None
 
