@@ -274,7 +274,7 @@ def stop() -> None:
 
 
 def _portal_log() -> Path:
-    return project_root() / ".local" / "portal" / "server.log"
+    return project_root() / ".local" / "portal" / f"server-{os.getpid()}.log"
 
 
 def main() -> None:

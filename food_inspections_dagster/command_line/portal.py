@@ -111,7 +111,8 @@ def serving(
     Args:
         choice: what PORTAL named.
         settings: how to ask a portal. Its URL and name are not looked at.
-        log: file for what the server prints.
+        log: file for what the server prints; of this process alone, for two that share one would read each other's
+            lines. It goes with the server, and stays where that failed.
         tell: called with each new line that the server prints until it is ready, such as
             "Simulating 880 weeks: 40 %".
 
@@ -136,6 +137,7 @@ def serving(
         # Not terminate: a graceful shutdown waits for the client's idle connections, and the server keeps nothing.
         server.kill()
         server.wait()
+    log.unlink(missing_ok=True)
 
 
 def name_of_portal(url: str, settings: Settings) -> str | None:
