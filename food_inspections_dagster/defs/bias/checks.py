@@ -1,5 +1,6 @@
 """The audit covers everybody, and its verdict is seen."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
@@ -69,7 +70,9 @@ def rules(audit_rule: AuditRule, schedule: Schedule, labels: Sequence[str]) -> t
             outside = newest[(newest["attribute"] != OVERALL) & (newest["verdict"] == OUTSIDE)]
             names = zip(outside["label"], outside["attribute"], outside["group"], strict=True)
             groups = [f"{label}: {attribute} {group}" for label, attribute, group in names]
-        words = f"Outside the bounds for {'; '.join(groups)}." if groups else ""
+        counts = Counter(group.split(":")[0] for group in groups)
+        named = "; ".join(f"{label}: {count} groups" for label, count in sorted(counts.items()))
+        words = f"Surely outside the bounds: {named}, such as {groups[0].split(': ')[1]}." if groups else ""
         metadata = {"groups_outside": len(groups), "groups": "; ".join(groups) or "none"}
         return Verdict({weeks[-1]: words} if groups else {}, words, metadata)
 
