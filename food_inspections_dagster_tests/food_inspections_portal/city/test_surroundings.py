@@ -55,13 +55,11 @@ def test_a_place_is_licensed_before_it_is_first_visited(tables):
     matched = inspections["license_"].isin(retail["license_number"]).mean()
     assert 0.8 < matched < 0.97, "some inspections match no licence"
     issued = retail[retail["application_type"] == "ISSUE"].set_index("license_number")["license_start_date"]
-    licence_visit = (
-        inspections[inspections["inspection_type"] == "License"].groupby("license_")["inspection_date"].min()
-    )
-    waited = (pd.to_datetime(licence_visit) - pd.to_datetime(issued)).dropna().dt.days
-    waited = waited[(waited <= 56)]
-    assert len(waited) > 20 and waited.min() > 0
-    starts = retail.sort_values("license_start_date").groupby("license_number")["license_start_date"]
+    visits = inspections[inspections["inspection_type"] == "License"].groupby("license_")["inspection_date"].min()
+    waited = (pd.to_datetime(visits) - pd.to_datetime(issued)).dropna().dt.days
+    assert len(waited) > 20 and waited.min() > 0 and (waited <= 56).mean() > 0.7
+    starts = pd.to_datetime(retail.sort_values("license_start_date").set_index("license_number")["license_start_date"])
+    between = starts.groupby(level=0).diff().dropna().dt.days
     assert len(between) > 100 and set(between) == {730}, "renewed every two years"
 
 
