@@ -129,29 +129,27 @@ def model(group: str) -> Documents:
     return Documents(f"{group}_model", MODELS, "model.json")
 
 
-FIXED: dict[str, Entry] = {
-    entry.asset: entry
-    for entry in (
-        RAW_INSPECTIONS,
-        INSPECTIONS,
-        VIOLATIONS,
-        REJECTED_INSPECTIONS,
-        FEATURE_MATRIX,
-        BACKTEST_SCORES,
-        EVALUATIONS,
-        EVALUATIONS_AT_K,
-        AUDITIONS,
-        SELECTED_MODEL,
-        BIAS_REPORT,
-        BIAS_VERDICTS,
-        LIST_EFFECTS,
-        REMEDY_PRICES,
-        SCORES,
-        AREA_NOTES,
-        *RAW_SOURCES.values(),
-        *CLEAN_SOURCES.values(),
-    )
-}
+_ENTRIES: tuple[Entry, ...] = (
+    RAW_INSPECTIONS,
+    INSPECTIONS,
+    VIOLATIONS,
+    REJECTED_INSPECTIONS,
+    FEATURE_MATRIX,
+    BACKTEST_SCORES,
+    EVALUATIONS,
+    EVALUATIONS_AT_K,
+    AUDITIONS,
+    SELECTED_MODEL,
+    BIAS_REPORT,
+    BIAS_VERDICTS,
+    LIST_EFFECTS,
+    REMEDY_PRICES,
+    SCORES,
+    AREA_NOTES,
+    *RAW_SOURCES.values(),
+    *CLEAN_SOURCES.values(),
+)
+FIXED: dict[str, Entry] = {entry.asset: entry for entry in _ENTRIES}
 TABLES = {str(entry): entry for entry in FIXED.values() if isinstance(entry, Table)}
 
 

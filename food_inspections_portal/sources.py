@@ -190,7 +190,7 @@ class PortalSource:
     def simulated(cls, rows: pa.Table | Mapping[str, pa.Table], identity: str | None = None) -> "PortalSource":
         """Serve rows of the simulated city, named as such: inspections, or the rows of each data set by its id."""
         tables = {INSPECTIONS: rows} if isinstance(rows, pa.Table) else rows
-        return cls(tuple(_simulated(name, lambda of=of: of) for name, of in tables.items()), identity=identity)
+        return cls(tuple(_simulated(name, partial(_given, table)) for name, table in tables.items()), identity=identity)
 
     @classmethod
     def simulated_city(cls, cache_dir: Path, city: City, progress: Progress | None = None) -> "PortalSource":
@@ -279,6 +279,10 @@ def _dataset(
 ) -> PortalDataset:
     attribution = attribution or "Rows from a file, served by food_inspections_dagster; not the City's portal"
     return PortalDataset(kind.id, name or kind.name, attribution, dict(kind.types), kind.row_identifier, read)
+
+
+def _given(table: pa.Table) -> pa.Table:
+    return table
 
 
 def _simulated(dataset: str, read: Callable[[], pa.Table | pa.RecordBatchReader]) -> PortalDataset:

@@ -11,7 +11,17 @@ from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
 from food_inspections_dagster_tests.world import SMALL, World, small_world
-from food_inspections_portal.city.simulate import simulate
+from food_inspections_portal.city.simulate import simulate_city
+from food_inspections_portal.city.surroundings import (
+    AREAS,
+    COMPLAINTS,
+    CRIMES,
+    INSPECTORS,
+    LICENSES,
+    REQUESTS,
+    STATIONS,
+    WEATHER,
+)
 from food_inspections_portal.sources import PortalSource
 from food_inspections_portal.table import Clock
 
@@ -28,6 +38,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20},
     "bias": {"evaluation_weeks": 6, "min_group_size": 5},
+    "sources": {
+        "business_licenses": [LICENSES],
+        "sanitation_complaints": [COMPLAINTS, REQUESTS],
+        "crimes": [CRIMES],
+        "police_stations": [STATIONS],
+        "community_areas": [AREAS],
+        "weather": [WEATHER],
+        "inspector_assignments": [INSPECTORS],
+    },
 }
 
 
@@ -45,7 +64,7 @@ def small_city(
         weeks: of the city.
         until: the last asset of its graph, where not all stages are wanted.
     """
-    source = partial(simulate, weeks, seed=7, scale=0.15)
+    source = partial(simulate_city, weeks, seed=7, scale=0.15)
     with small_world(home, postgres, SETTINGS, clock, lambda: PortalSource.simulated(source())) as made:
         made.weeks = CITY[:weeks]
         if until:

@@ -48,5 +48,6 @@ def test_what_would_make_wrong_lists_blocks_and_what_only_deserves_a_look_warns(
     warning = {rule.name for rule in rules if not rule.blocking}
     assert warning == {
         *("freshness", "schema_drift", "undated_rows", "vocabulary", "rejected_share", "not_constant"),
+        *("source_answers", "source_is_fresh", "dropped_share"),
         *("model_present", "better_than_baseline", "not_worse_than_before", "disparity_within_bounds", "reasons"),
     }

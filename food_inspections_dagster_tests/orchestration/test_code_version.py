@@ -10,6 +10,7 @@ import pytest
 
 import food_inspections_dagster
 from food_inspections_dagster.definitions import graph_for
+from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster.orchestration import code_version as module
 from food_inspections_dagster.orchestration.code_version import PACKAGE, WIRING, closure, code_version
 from food_inspections_dagster.settings import load_settings
@@ -170,6 +171,8 @@ def test_more_than_one_function_and_anything_else_counts(shop):
 
 EXPECTED = {
     "raw_inspections": {"resources.portal", "frames"},
+    "raw_crimes": {"resources.portal", "defs.sources.reading", "frames"},
+    "clean_crimes": {"inspections.source", "inspections.vocabulary", "frames", "schemas"},
     "clean_tables": {"inspections.cleaning", "inspections.codebooks", "inspections.violations", "frames", "schemas"},
     "feature_matrix": {"inspections.features", "inspections.features.families.area", "inspections.timelines"},
     "models": {"modeling.training", "modeling.algorithms.gradient_boosting", "modeling.documents", "frames"},
@@ -178,6 +181,8 @@ EXPECTED = {
     "scores": {"defs.scoring.lists", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
 }
 UNRELATED = {
+    "raw_crimes": {"inspections.sources", "inspections.cleaning", "modeling"},
+    "clean_crimes": {"inspections.sources", "inspections.cleaning", "modeling", "resources"},
     "raw_inspections": {"inspections.features", "modeling"},
     "clean_tables": {"inspections.features", "modeling", "resources"},
     "feature_matrix": {"modeling", "resources", "inspections.cleaning"},
@@ -191,7 +196,9 @@ UNRELATED = {
 @pytest.fixture(scope="module")
 def modules():
     """By stage of the real graph, the modules that it and its rules rest on, without the package's name."""
-    graph = graph_for(load_settings({"portal": {"url": "http://127.0.0.1:8123", "name": "simulated-test"}}))
+    portal = {"url": "http://127.0.0.1:8123", "name": "simulated-test"}
+    others = dict.fromkeys(SOURCES.keys() - {"crimes"})  # a factory makes all alike
+    graph = graph_for(load_settings({"portal": portal, "sources": others}))
     return {
         one.name: {
             name.removeprefix(f"{PACKAGE}.")
@@ -208,7 +215,7 @@ def test_each_stage_rests_on_its_own_modules_and_on_no_wiring(modules):
         assert EXPECTED[name] <= reached, name
         wiring = {one for one in reached if one.split(".")[0] in WIRING}
         assert wiring <= {one.removeprefix(f"{PACKAGE}.") for one in module.SHAPING}, name
-        assert not wiring or name == "raw_inspections"
+        assert not wiring or name.startswith("raw_")
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -190,7 +190,7 @@ def test_a_source_that_never_rests_is_told_and_not_chased_for_ever(monkeypatch):
     ledger = HandLedger(toy_graph())
     made = []
     monkeypatch.setattr(planner, "execute", lambda graph, definitions, instance, run, *_: made.append(run))
-    monkeypatch.setattr(planner, "source_states", lambda *_: {"source": ledger.outside})
+    monkeypatch.setattr(planner, "source_states", lambda *_, **__: {"source": ledger.outside})
 
     class Unchanging:
         def snapshot(self):

@@ -111,11 +111,11 @@ class Step:
 def test_a_step_sees_the_ledger_as_it_was_when_it_began(ledger):
     load(ledger, WEEKS[:1])
     step, later = Step(), Step()
-    first = ledger.of_step(step)
+    first = ledger.of_step(step, ["things"])
     load(ledger)
-    assert ledger.of_step(step) is first
+    assert ledger.of_step(step, ["things"]) is first
     assert sorted(first.loads["things"]) == WEEKS[:1]
-    assert sorted(ledger.of_step(later).loads["things"]) == WEEKS
+    assert sorted(ledger.of_step(later, ["things"]).loads["things"]) == WEEKS
 
 
 def test_what_a_source_held_is_kept_for_the_step_that_reads_it(ledger):

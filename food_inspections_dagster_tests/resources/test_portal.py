@@ -21,7 +21,7 @@ from food_inspections_dagster.resources.portal import (
     compare_schema,
 )
 from food_inspections_dagster.resources.socrata import PortalSession
-from food_inspections_dagster.weeks import WEEK, monday, week_range
+from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, monday, week_range
 from food_inspections_portal.server import PortalServer
 from food_inspections_portal.sources import PortalSource
 
@@ -401,3 +401,42 @@ def test_schemas_are_compared():
     difference = compare_schema({"a": "text", "b": "number", "c": "text"}, {"b": "text", "c": "text", "d": "number"})
     assert difference == SchemaDifference(("d",), ("a",), {"b": ("number", "text")})
     assert compare_schema({"a": "text"}, {"a": "text"}) == SchemaDifference((), (), {})
+
+
+def test_one_client_serves_any_data_set_of_its_portal():
+    complaints = pa.table(
+        {
+            "service_request_number": ["a", "b", "c", "d"],
+            "creation_date": [
+                f"{day}T00:00:00.000" for day in ("2009-12-24", "2010-01-05", "2010-01-12", "2010-01-13")
+            ],
+            "type_of_service_request": ["Sanitation", "Sanitation", "Other", "Sanitation"],
+            "status": ["Open"] * 4,
+        }
+    )
+    stations = pa.table({"district": ["1", "2"], "district_name": ["Central", "Wentworth"]})
+    first, second = FIRST_WEEK, FIRST_WEEK + WEEK
+    with PortalServer(PortalSource.of_tables(complaints, stations)) as server:
+        portal, seen = client(server), []
+        portal.listen(lambda what, done, total: seen.append((what, done, total)))
+        other = portal.for_dataset(
+            "me59-5fac",
+            "creation_date",
+            where="type_of_service_request = 'Sanitation'",
+            columns=["creation_date", "status", "not_there"],
+            earlier=True,
+            what="rows of complaints",
+        )
+        rows = other.fetch_weeks(first, second)
+        assert rows["week"].tolist() == [first, first, second]
+        assert [name for name in rows.columns if not name.startswith(":")] == ["week", "creation_date", "status"]
+        assert {week: state.rows for week, state in other.week_states(first, second).items()} == {first: 2, second: 1}
+        assert other.fetch_weeks(second, second)["week"].tolist() == [second]
+        assert seen[0] == ("rows of complaints", 3, 3)
+
+        undated = portal.for_dataset("z8bn-74gv", None)
+        assert undated.fetch_weeks(first, second)["week"].tolist() == [first, first]
+        assert undated.fetch_weeks(second, second).empty
+        assert [state.rows for state in undated.week_states(first, second).values()] == [2, 0]
+        assert undated.undated_rows() == 0
+        assert undated._session is portal._session, "one session for all"

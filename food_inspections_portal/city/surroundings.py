@@ -116,12 +116,12 @@ def _licenses(city: Surroundings) -> pa.Table:
     pours = holds & (_share(words, 31) < _ALSO_POURS)
     last = np.minimum(people["closes"], 7 * city.weeks - 1)
     who, day, kind, renewed = [], [], [], []
-    for number, chosen in enumerate((np.flatnonzero(holds), np.flatnonzero(pours))):
+    for licence, chosen in enumerate((np.flatnonzero(holds), np.flatnonzero(pours))):
         terms = np.maximum(0, (last[chosen] - begins[chosen]) // TERM_DAYS + 1)
         term = np.arange(terms.sum()) - np.repeat(np.cumsum(terms) - terms, terms)
         who.append(np.repeat(chosen, terms))
         day.append(np.repeat(begins[chosen], terms) + term * TERM_DAYS)
-        kind.append(np.full(len(term), number))
+        kind.append(np.full(len(term), licence))
         renewed.append((term > 0) | old[who[-1]])
     people_of, start, kinds, again = (np.concatenate(parts) for parts in (who, day, kind, renewed))
     order = np.lexsort((people_of, kinds, start))
@@ -354,8 +354,10 @@ def _areas(city: Surroundings) -> pa.Table:
             geometry = {"type": "MultiPolygon", "coordinates": [[[*ring, ring[0]]]]}
             number = column * _ROWS + row + 1
             rows.append((str(number), names[number].upper(), json.dumps(geometry, separators=(",", ":"))))
-    number, name, geometry = zip(*rows, strict=True)
-    columns = {"the_geom": pa.array(geometry), "area_numbe": pa.array(number), "community": pa.array(name)}
+    columns = {
+        name: pa.array([row[place] for row in rows])
+        for place, name in enumerate(("area_numbe", "community", "the_geom"))
+    }
     return _rows(city, np.arange(1, len(rows) + 1).astype(np.uint64), np.zeros(len(rows), np.int64), columns)
 
 

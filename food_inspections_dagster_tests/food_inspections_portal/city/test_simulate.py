@@ -11,6 +11,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_portal.city import corrections
 from food_inspections_portal.city import simulate as simulator
 from food_inspections_portal.city.simulate import simulate, simulated_table
+from food_inspections_portal.city.surroundings import DATASETS
 from food_inspections_portal.city.visits import holidays
 
 
@@ -111,9 +112,10 @@ def test_repeated_and_broken_rows(monkeypatch):
 
 def test_the_cache_holds_whole_files_only(tmp_path, monkeypatch):
     first = simulated_table(tmp_path, 3, seed=1, scale=0.05)
-    (file,) = tmp_path.iterdir()
-    assert pq.read_table(file).equals(first)
-    monkeypatch.setattr(simulator, "simulate", lambda *_: pytest.fail("the cache was not used"))
+    files = {file.stem[-9:]: file for file in tmp_path.iterdir()}
+    assert files.keys() == {simulator.INSPECTIONS, *DATASETS} and len(files) == len(list(tmp_path.iterdir()))
+    assert pq.read_table(files[simulator.INSPECTIONS]).equals(first)
+    monkeypatch.setattr(simulator, "simulate_city", lambda *_: pytest.fail("the cache was not used"))
     assert simulated_table(tmp_path, 3, seed=1, scale=0.05).equals(first)
 
 
