@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pandas as pd
+import pyarrow as pa
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.modeling.persistence import FittedModel, load
@@ -18,6 +19,16 @@ ABOUT: Mapping[str, str] = {
     "noise": "season",
     "constant": "season",
     "unknown": "inspector",
+}
+#: What selection and audit read of the backtest: ``backtest.by_group``.
+BACKTEST_TYPES: Mapping[str, pa.DataType] = {
+    "week": pa.date32(),
+    "inspection_id": pa.int64(),
+    "establishment_id": pa.string(),
+    "inspection_date": pa.date32(),
+    "model_id": pa.string(),
+    "score": pa.float64(),
+    "label": pa.bool_(),
 }
 FAILED = Target("failed", {"failed": 1})
 #: Of what is found, a serious violation counts a third of a critical one.
