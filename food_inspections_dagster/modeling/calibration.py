@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
@@ -44,8 +45,11 @@ class Calibration:
     @classmethod
     def of_level(cls, score: np.ndarray, outcome: np.ndarray) -> "Calibration":
         """Learn the level only, from training rows of both classes, whose spread a fit makes too wide."""
-        offset = float(logit(outcome.mean()) - _log_odds(score).mean())
-        return cls(1.0, offset, len(score), "training rows")
+        log_odds, rate = _log_odds(score), float(outcome.mean())
+        # On average the probability is the rate: the offset that a logistic regression without a slope would find.
+        furthest = float(np.abs(log_odds).max()) + abs(float(logit(rate)))
+        offset = brentq(lambda level: float(expit(log_odds + level).mean()) - rate, -furthest, furthest)
+        return cls(1.0, float(offset), len(score), "training rows")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Calibration":

@@ -52,7 +52,7 @@ def test_attributes_are_the_latest_known(history):
     )
     row = active_establishments(inspections, AS_OF).iloc[0]
     assert (row["dba_name"], row["facility_type"], row["zip"], row["risk"]) == ("NEW", "School", "60601", 1)
-    assert (row["last_inspection_date"], row["last_result"]) == (date(2012, 5, 3), "Fail")
+    assert (row["last_inspection_date"], row["last_result"], row["visits"]) == (date(2012, 5, 3), "Fail", 2)
 
 
 def test_columns_and_types_even_when_nobody_is_active(history):
@@ -61,7 +61,7 @@ def test_columns_and_types_even_when_nobody_is_active(history):
         active_establishments(inspections, AS_OF),
         active_establishments(inspections.iloc[:0], AS_OF),
     ):
-        names = ["establishment_id", *ATTRIBUTES, "last_inspection_date", "last_result"]
+        names = ["establishment_id", *ATTRIBUTES, "last_inspection_date", "last_result", "visits"]
         assert table.columns.tolist() == names
         assert all(table[name].dtype == inspections[name].dtype for name in ATTRIBUTES)
 

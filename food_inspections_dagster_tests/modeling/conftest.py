@@ -27,6 +27,7 @@ TYPES: Mapping[str, pa.DataType] = {
     "risk": pa.int16(),
     "failed": pa.bool_(),
     "critical_violation": pa.bool_(),
+    "serious_count": pa.int16(),
     **{name: pa.float32() for name in NUMERIC},
     "kind": pa.string(),
 }
@@ -59,7 +60,7 @@ def make_rows(weeks: int = 60, per_week: int = 60, seed: int = 1) -> pd.DataFram
         "zip": rng.choice(["60614", "60601", "60619", "99999"], n),
         "risk": rng.choice([1, 2, 3], n),
         "failed": rng.random(n) < 1 / (1 + np.exp(-log_odds)),
-        "critical_violation": rng.random(n) < 0.15,
+        "critical_violation": rng.random(n) < 1 / (1 + np.exp(2.0 - 0.6 * bad)),
         "rate": rate,
         "failures": failures,
         "sparse": sparse,
@@ -67,6 +68,7 @@ def make_rows(weeks: int = 60, per_week: int = 60, seed: int = 1) -> pd.DataFram
         "constant": np.full(n, 3.0),
         "unknown": np.full(n, np.nan),
         "kind": kind,
+        "serious_count": rng.poisson(np.exp(0.6 * bad - 0.7)),
     }
     return frames.table(values, TYPES)
 
@@ -80,7 +82,7 @@ def rows() -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def schedule() -> Schedule:
     """A calendar small enough for the rows."""
-    return Schedule(update_weeks=13, training_window_weeks=26, min_training_rows=300)
+    return Schedule(update_weeks=13, training_window_weeks=26, min_training_rows=300, calibration_weeks=26)
 
 
 @pytest.fixture(scope="session")

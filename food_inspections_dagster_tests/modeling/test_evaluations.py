@@ -63,6 +63,7 @@ def _scores(visits: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
                 "label": [label] * len(visits),
                 "expected_find": np.round(np.clip(risk + rng.normal(0, 0.1, len(visits)), 0, 1), digits),
                 "own_risk": np.full(len(visits), np.nan) if group == "baseline" else np.round(risk, 3),
+                "priority": np.round(risk, 2),
                 "outcome": outcome,
             }
             parts.append(frames.table(values, SCORE_TYPES))
@@ -108,7 +109,7 @@ def test_tables_keep_their_schemas_and_hold_every_period_group_and_answer(
     schemas.validated(EVALUATIONS, wide)
     schemas.validated(EVALUATIONS_AT_K, at_k)
     whole = wide.loc[wide["subset_kind"] == "all"]
-    assert len(whole) == 3 * 2 * 3  # periods, labels, and answers: two of one group, one of the other
+    assert len(whole) == 3 * 2 * (3 + 2)  # periods, labels, and answers: three of one group, two of the other
     assert sorted(wide["week"].unique()) == [WEEKS[4], WEEKS[8], WEEKS[12]]
     assert set(zip(wide["subset_kind"], wide["subset"], strict=True)) == {
         ("all", "all"),
@@ -225,6 +226,7 @@ def test_a_random_order_is_not_zero_days_earlier_where_positives_came_early(visi
         "label": ["failed"] * 200 * len(rows),
         "expected_find": rng.random(200 * len(rows)),
         "own_risk": np.full(200 * len(rows), np.nan),
+        "priority": np.full(200 * len(rows), np.nan),
         "outcome": np.tile(outcome, 200),
     }
     found, _ = evaluate(frames.table(values, SCORE_TYPES), rows, [period], RULE)

@@ -9,10 +9,17 @@ import pytest
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
-from food_inspections_dagster.modeling.explanations import ALIKE, LEAST_SHARE, area_notes, reasons, rests_on
-from food_inspections_dagster.modeling.persistence import FittedModel, load
+from food_inspections_dagster.modeling.explanations import (
+    ALIKE,
+    LEAST_SHARE,
+    area_notes,
+    by_subject,
+    reasons,
+    rests_on,
+)
+from food_inspections_dagster.modeling.persistence import FittedModel
 from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
-from food_inspections_dagster.modeling.training import train_and_backtest
+from food_inspections_dagster_tests.modeling.cases import model_at
 
 FEATURES: Features = (
     ("rate", "numeric"),
@@ -31,11 +38,7 @@ PHRASES = {name: _phrase(name) for name, _ in FEATURES}
 
 @pytest.fixture(scope="module")
 def models(specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame) -> dict[str, FittedModel]:
-    models = {}
-    for name, spec in specs.items():
-        trained = train_and_backtest(spec, schedule, "failed", FEATURES, rows, [date(2010, 10, 4)], "v1")
-        models[name] = load(trained.models[trained.weeks[0].model_id or ""])
-    return models
+    return {name: model_at(spec, FEATURES, schedule, rows, date(2010, 10, 4)) for name, spec in specs.items()}
 
 
 @pytest.mark.parametrize("name", list(ALGORITHMS))
@@ -146,6 +149,29 @@ def test_reasons_of_the_place_come_first_and_its_surroundings_once() -> None:
 def test_a_line_has_one_reason_of_a_subject() -> None:
     subject = {"failures": "results", "rate": "results"}
     assert _lines([[0.2, 0.3, 0.25, 0.1, 0, 0]], subject=subject) == [["failures", "visits"]]
+
+
+def test_features_of_a_subject_speak_with_one_voice() -> None:
+    subject = {"visits": "past", "failures": "past", "rate": "past", "zip": "area", "near": "area"}
+    terms = np.array(
+        [
+            [0.5, -0.4, 0.2, 0.1, 0.3, 0.7],  # what one adds another takes away: the sum, at the loudest in its direction
+            [0.5, -0.9, 0.2, -0.2, 0.2, -0.7],
+            [0.1, 0.1, 0.0, -0.3, -0.1, 0.0],  # of equals the first
+            [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        ]
+    )
+    expected = [
+        [0.3, 0, 0, 0, 0.4, 0.7],
+        [0, -0.2, 0, 0, 0, -0.7],
+        [0.2, 0, 0, -0.4, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+    ]
+    joined = by_subject(_Model([[0.0] * 6]), terms, subject)  # type: ignore[arg-type]
+    assert joined == pytest.approx(np.array(expected))
+    assert joined.sum(axis=1) == pytest.approx(terms.sum(axis=1)), "the score is explained as before"
+    assert np.array_equal(by_subject(_Model([[0.0] * 6]), terms, {}), terms)  # type: ignore[arg-type]
+    assert by_subject(_Model([[0.0] * 6]), terms[:0], subject).shape == (0, 6)  # type: ignore[arg-type]
 
 
 def test_the_first_ten_never_all_begin_alike() -> None:

@@ -71,3 +71,33 @@ def test_a_feature_that_is_about_nothing_or_has_no_average_is_refused(inputs: In
     numeric = {name: value for name, value in average.numeric.items() if name != "sparse"}
     with pytest.raises(FoodInspectionsError, match="lacks sparse"):
         neutralised(inputs, Typical(numeric, average.categorical), ABOUT)
+
+
+@pytest.mark.parametrize("weight", [0.25, 0.5, 0.75])
+def test_by_a_weight_rows_are_drawn_towards_the_average(weight: float, inputs: Inputs) -> None:
+    average, some = typical(inputs), inputs.take(slice(0, 200))
+    drawn = neutralised(some, average, ABOUT, weight)
+    assert np.array_equal(drawn.numeric[:, 0], some.numeric[:, 0])
+    for at, name in ((1, "failures"), (2, "sparse")):
+        middle, own = np.float32(average.numeric[name]), some.numeric[:, at]
+        known = ~np.isnan(own)
+        assert drawn.numeric[known, at] == pytest.approx(middle + weight * (own[known] - middle), rel=1e-5, abs=1e-6)
+        # What is unknown is the average, however much the surroundings weigh.
+        assert (drawn.numeric[~known, at] == middle).all()
+    assert np.isnan(drawn.numeric[:, 3]).all()
+    words = (np.array(of.vocabularies[1])[of.codes[:, 1]] for of in (drawn, some))
+    assert np.array_equal(*words) == (weight >= 0.5)
+    assert np.array_equal(drawn.codes[:, 0], some.codes[:, 0])
+
+
+def test_the_ends_of_the_weight_are_the_average_and_the_row(inputs: Inputs) -> None:
+    average = typical(inputs)
+    known = inputs.take(np.flatnonzero(~np.isnan(inputs.numeric[:, :3]).any(axis=1)))
+    whole, none = neutralised(known, average, ABOUT, 1.0), neutralised(known, average, ABOUT, 0.0)
+    assert whole.numeric == pytest.approx(known.numeric, rel=1e-5, abs=1e-6, nan_ok=True)
+    assert np.array_equal(whole.codes, known.codes) and whole.vocabularies == known.vocabularies
+    assert none.numeric.tobytes() == neutralised(known, average, ABOUT).numeric.tobytes()
+    alone = [neutralised(known.take(slice(i, i + 1)), average, ABOUT, 0.3).numeric for i in range(50)]
+    assert np.concatenate(alone).tobytes() == np.ascontiguousarray(
+        neutralised(known, average, ABOUT, 0.3).numeric[:50]
+    ).tobytes(), "a row's bits are its own"

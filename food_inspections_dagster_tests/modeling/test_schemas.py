@@ -16,8 +16,14 @@ def _scores(**change: object) -> pd.DataFrame:
     row: dict[str, object] = {
         "week": WEEK,
         "establishment_id": "L1",
+        "label": "failed",
         "rank": 1,
-        "score": 0.5,
+        "expected_find_rank": 2,
+        "own_risk_rank": 3,
+        "expected_find": 0.5,
+        "own_risk": 0.4,
+        "priority": 0.45,
+        "visits": 0,
         "contributions": "{}",
         "facility_type": "Restaurant",
         "last_inspection_date": WEEK,
@@ -37,14 +43,28 @@ def test_scores_hold_what_a_ranking_adds() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"score": 1.01}, {"rank": 0}, {"week": date(2014, 1, 7)}, {"model_id": None}, {"score": np.nan}]
+    "change",
+    [
+        {"expected_find": 1.01},
+        {"own_risk": -0.01},
+        {"priority": np.nan},
+        {"expected_find_low": 1.5},
+        {"rank": 0},
+        {"own_risk_rank": 0},
+        {"label": "passed"},
+        {"week": date(2014, 1, 7)},
+        {"model_id": None},
+        {"visits": -1},
+    ],
 )
 def test_what_is_no_list_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(FoodInspectionsError, match="The table scores breaks its schema"):
         validated(SCORES, _scores(**change))
 
 
-def test_a_place_stands_once_on_a_list() -> None:
+def test_a_place_stands_once_on_the_list_of_each_label() -> None:
+    both = pd.concat([_scores(), _scores(label="critical_violation")], ignore_index=True)
+    assert len(validated(SCORES, both)) == 2
     twice = pd.concat([_scores(), _scores(rank=2)], ignore_index=True)
     with pytest.raises(FoodInspectionsError, match="scores"):
         validated(SCORES, twice)

@@ -13,8 +13,8 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics, selection
 from food_inspections_dagster.modeling.rules import METRICS, SelectionRule
 from food_inspections_dagster.modeling.selection import Decision, select, select_weeks
-from food_inspections_dagster.modeling.training import BACKTEST_TYPES
 from food_inspections_dagster.weeks import WEEK, week_range
+from food_inspections_dagster_tests.modeling.cases import BACKTEST_TYPES
 
 FIRST = date(2010, 1, 4)
 PER_WEEK = 40

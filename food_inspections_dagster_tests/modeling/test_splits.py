@@ -10,19 +10,28 @@ from food_inspections_dagster.modeling.rules import Schedule, ValidationRule
 from food_inspections_dagster.modeling.splits import (
     Period,
     anchor_of,
+    anchors_before,
     assert_no_overlap,
+    audited_anchors,
     backtest_anchor_of,
+    calibration_window,
     evaluation_window,
     needed_anchors,
     periods_ending,
     temporal_config,
     training_window,
+    weeks_back,
     weeks_needed,
 )
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
 
 WEEKS = st.integers(0, 900).map(lambda n: FIRST_WEEK + WEEK * n)
-SCHEDULES = st.builds(Schedule, update_weeks=st.integers(1, 30), training_window_weeks=st.integers(1, 210))
+SCHEDULES = st.builds(
+    Schedule,
+    update_weeks=st.integers(1, 30),
+    training_window_weeks=st.integers(1, 210),
+    calibration_weeks=st.integers(1, 60),
+)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +74,50 @@ def test_weeks_needed_cover_every_training_window(weeks: list[date], schedule: S
     for anchor in needed_anchors(weeks, schedule):
         window = training_window(anchor, schedule)
         assert first <= window[0] and window[1] <= last
+        for before in anchors_before(anchor, schedule):
+            assert first <= training_window(before, schedule)[0]
+
+
+@given(WEEKS, SCHEDULES)
+def test_a_fit_is_calibrated_by_the_fits_that_made_the_lists_of_its_window(week: date, schedule: Schedule) -> None:
+    anchor = anchor_of(week, schedule)
+    assert anchor is not None
+    first, last = calibration_window(anchor, schedule)
+    assert last == anchor and len(week_range(first, last)) == schedule.calibration_weeks
+    made = {backtest_anchor_of(w, schedule) for w in week_range(first, last)} - {None}
+    before = anchors_before(anchor, schedule)
+    assert set(before) == made and before == sorted(before)
+    # None of them had seen a week that it scores, so none is as new as the fit itself.
+    assert all(a < anchor and anchor_of(a, schedule) == a for a in before)
+
+
+@given(WEEKS, SCHEDULES)
+def test_no_week_needs_more_weeks_than_weeks_back(week: date, schedule: Schedule) -> None:
+    first, last = weeks_needed([week], schedule)
+    assert len(week_range(first, last)) <= weeks_back(schedule)
+
+
+def test_weeks_back_of_the_worked_example() -> None:
+    """The last week of a model, whose window of calibration begins with the last week of an older one."""
+    schedule = Schedule(update_weeks=13, training_window_weeks=156, calibration_weeks=52)
+    assert weeks_back(schedule) == 12 + 12 + 52 + 156
+    late = [FIRST_WEEK + WEEK * (400 + n) for n in range(13)]
+    assert max(len(week_range(*weeks_needed([week], schedule))) for week in late) <= weeks_back(schedule)
+    anchor = date(2014, 9, 29)
+    assert anchors_before(anchor, schedule) == [anchor - WEEK * 13 * n for n in (4, 3, 2, 1)]
+    assert anchors_before(FIRST_WEEK, schedule) == []
+    assert anchors_before(date(2010, 4, 5), schedule) == [FIRST_WEEK]
+
+
+def test_models_are_audited_when_they_are_fitted() -> None:
+    schedule = Schedule(update_weeks=13)
+    assert audited_anchors(week_range(date(2010, 3, 1), date(2010, 7, 26)), schedule) == [
+        date(2010, 4, 5), date(2010, 7, 5),
+    ]  # fmt: skip
+    assert audited_anchors([date(2010, 7, 5), date(2010, 4, 5), date(2010, 7, 5)], schedule) == [
+        date(2010, 4, 5), date(2010, 7, 5),
+    ]  # fmt: skip
+    assert audited_anchors([date(2010, 4, 12), date(2009, 12, 28)], schedule) == []
 
 
 def test_evaluation_window_ends_with_the_week() -> None:

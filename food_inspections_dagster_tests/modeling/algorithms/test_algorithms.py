@@ -13,10 +13,11 @@ from sklearn.metrics import roc_auc_score
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Inputs, discover, resolve
-from food_inspections_dagster.modeling.persistence import load
 from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
-from food_inspections_dagster.modeling.scoring import rank
-from food_inspections_dagster.modeling.training import train_and_backtest
+from food_inspections_dagster.modeling.intervals import ScoreIntervals
+from food_inspections_dagster.modeling.persistence import load
+from food_inspections_dagster.modeling.scoring import Order, Wording, rank
+from food_inspections_dagster_tests.modeling.cases import recipe, trained_on
 
 TOY = """
 import json
@@ -208,16 +209,22 @@ def test_an_algorithm_is_added_by_one_file(
     assert list(with_toy) == sorted([*ALGORITHMS, "toy"])
     week = date(2010, 10, 11)
     spec = AlgorithmSpec("toy_group", "toy", {"added": 0.01})
-    trained = train_and_backtest(spec, schedule, "failed", features, rows, [week], "v1")
-    files = trained.models[trained.weeks[0].backtest_model_id or ""]
+    trained = trained_on(recipe(spec, features), schedule, rows, [week])
+    files = trained.models[str(trained.weeks[0].model_id)]
     assert sorted(files) == ["model.json", "model.json.txt"]
     model = load(files)
     window = model.card["training_window"]
     assert model.card["libraries"].keys() == {"numpy"}
-    assert (trained.backtest["score"] == window["positives"] / window["rows"] + 0.01).all() and len(trained.backtest)
     some = rows.head(5).reset_index(drop=True)
+    score = model.algorithm.predict(model.fitted, model.design, Inputs.of(some, features))
+    assert (score == window["positives"] / window["rows"] + 0.01).all()
+    # Scores that tell nothing apart calibrate nothing but the level.
+    assert (model.calibration.slope, model.calibration.basis) == (1.0, "training rows")
+    assert model.predict(some) == pytest.approx(window["positives"] / window["rows"], abs=0.03)
     phrases = {name: lambda value: "something" for name, _ in features}
-    ranked = rank(model, "toy_group", some[["establishment_id"]], some, week, phrases)
+    nothing, order = ScoreIntervals((), (), (), (), (), 0.95), Order(surroundings=0.5)
+    cohort = some[["establishment_id", "zip"]].assign(latitude=41.9, visits=3)
+    ranked = rank(model, "toy_group", cohort, some, week, Wording(phrases), order, nothing).rows
     assert ranked["reason_1"].notna().tolist() == [True, True, False, False, False]
 
 

@@ -30,3 +30,38 @@ def test_unknown_rows_get_their_own_base_rate() -> None:
 def test_a_feature_that_is_not_numeric_is_refused(inputs: Inputs, label: np.ndarray) -> None:
     with pytest.raises(FoodInspectionsError, match="ranks by the feature 'kind'"):
         algorithms.fit(AlgorithmSpec("b", "baseline", {"feature": "kind"}), inputs, label)
+
+
+def _chosen(inputs: Inputs, target: np.ndarray) -> str:
+    design, fitted = algorithms.fit(AlgorithmSpec("b", "baseline"), inputs, target)
+    return design.features[fitted["rank_by"].column][0]
+
+
+def test_without_a_feature_it_takes_the_one_that_ranks_best(inputs: Inputs, label: np.ndarray) -> None:
+    design, fitted = algorithms.fit(AlgorithmSpec("b", "baseline"), inputs, label)
+    named = algorithms.fit(AlgorithmSpec("b", "baseline", {"feature": "rate"}), inputs, label)[1]
+    assert ALGORITHM.dump(fitted) == ALGORITHM.dump(named)
+    assert _chosen(inputs, label) == "rate"
+    # By rank, whatever the direction and the scale.
+    numeric = inputs.numeric.copy()
+    numeric[:, 0], numeric[:, 3] = inputs.numeric[:, 3], -np.exp(20 * inputs.numeric[:, 0])
+    other = Inputs(inputs.features, numeric, inputs.codes, inputs.vocabularies)
+    assert _chosen(other, label) == "noise"
+    score = ALGORITHM.predict(algorithms.fit(AlgorithmSpec("b", "baseline"), other, label)[1], design, other)
+    assert (np.diff(score[np.argsort(numeric[:, 3], kind="stable")]) <= 0).all()
+
+
+def test_its_choice_follows_the_target_and_the_first_wins_a_tie(inputs: Inputs, label: np.ndarray) -> None:
+    # A target that only ``noise`` ranks, soft too.
+    noise = inputs.numeric[:, 3]
+    assert _chosen(inputs, noise > 1) == "noise"
+    assert _chosen(inputs, np.clip(0.5 + noise / 8, 0, 1).astype(np.float32)) == "noise"
+    numeric = inputs.numeric.copy()
+    numeric[:, 1] = numeric[:, 2] = numeric[:, 0]
+    numeric[:, 0] = np.nan
+    twice = Inputs(inputs.features, numeric, inputs.codes, inputs.vocabularies)
+    assert _chosen(twice, label) == "failures"
+    # Unknown values stand in the middle: they speak neither for nor against a feature.
+    holes = inputs.numeric.copy()
+    holes[::5, 0] = np.nan
+    assert _chosen(Inputs(inputs.features, holes, inputs.codes, inputs.vocabularies), label) == "rate"

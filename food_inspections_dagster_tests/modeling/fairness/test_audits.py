@@ -21,9 +21,9 @@ from food_inspections_dagster.modeling.fairness.disparities import crosstabs, ef
 from food_inspections_dagster.modeling.rules import AuditRule
 from food_inspections_dagster.modeling.schemas import BIAS_REPORT, BIAS_VERDICTS
 from food_inspections_dagster.modeling.schemas import CELLS as CELLS_OF
-from food_inspections_dagster.modeling.training import BACKTEST_TYPES
 from food_inspections_dagster.schemas import validated
 from food_inspections_dagster.weeks import WEEK, week_range
+from food_inspections_dagster_tests.modeling.cases import BACKTEST_TYPES
 
 WEEK_0 = date(2014, 1, 6)
 RULE = AuditRule(attributes=("facility_type",), capacity_share=0.5, min_group_size=20, min_denominator=5)

@@ -9,7 +9,7 @@ FIRST, SECOND, THIRD, DAY = (date(2016, 6, day) for day in (6, 13, 20, 27))
 
 
 def features(*records, who="L1"):
-    return compute_features(spine([(who, DAY)]), *tables(list(records))).iloc[0]
+    return compute_features(spine([(who, DAY)]), tables(list(records))).iloc[0]
 
 
 def test_each_visit_counts_for_what_brought_it():
