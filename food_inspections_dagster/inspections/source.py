@@ -102,6 +102,11 @@ class Source:
         return schemas.schema(self.name, self.what, ["week", *self.key], columns)
 
     @property
+    def grain(self) -> str:
+        """What a row is, as the end of a sentence."""
+        return self.what[0].lower() + self.what[1:]
+
+    @property
     def required(self) -> tuple[str, ...]:
         """The fields without which a row is left out."""
         return tuple(name for name, field in self.fields.items() if not field.column.nullable)

@@ -220,14 +220,14 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
     def step(context: dg.AssetExecutionContext, ledger: dg.ResourceParam[Ledger], **values: Any) -> Iterator[Any]:
         # Dagster counts the results of checks as outputs too.
         weeks, asked = weeks_of(context), stage.outputs.keys() & context.op_execution_context.selected_output_names
-        asks = stage.source is not None and not stage.optional
-        before = stage.source(values["portal"], weeks[0], weeks[-1]) if asks else {}
+        ask = None if stage.optional else stage.source
+        before = ask(values["portal"], weeks[0], weeks[-1]) if ask is not None else {}
         made = _call(stage, weeks, asked, values)
         if made.source is not None:
             ledger.note_source(context.get_step_execution_context(), made.source)
-        elif asks:
+        elif ask is not None:
             # Asked twice: a row that came while it was read and then went again would leave the state of before.
-            after = stage.source(values["portal"], weeks[0], weeks[-1])
+            after = ask(values["portal"], weeks[0], weeks[-1])
             states = {w: s if after.get(w) == s else f"{s}, then {after.get(w)}" for w, s in before.items()}
             ledger.note_source(context.get_step_execution_context(), states)
         judged = _judge([rule for rule in in_memory if rule.asset in asked], weeks, {**values, **made.values})

@@ -344,8 +344,9 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any], path: KeyPath = (
         here = (*path, key)
         if value is None and (path in (_REFERENCES, _SOURCES) or path[:-1] == _PARAMETERS):
             merged.pop(key, None)  # null takes a reference, a source or a parameter away
-        elif isinstance(merged.get(key), Mapping) and isinstance(value, Mapping):
-            merged[key] = _merge(merged[key], value, here)
+        elif isinstance(value, Mapping):
+            before = merged.get(key)
+            merged[key] = _merge(before if isinstance(before, Mapping) else {}, value, here)
         else:
             merged[key] = value
     return merged

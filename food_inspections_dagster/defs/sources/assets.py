@@ -45,8 +45,8 @@ def _raw(source: Source, datasets: Sequence[str]) -> Stage:
     @stage(
         Output(
             entry,
-            f"{source.what} Exactly as the portal sent it, with its system fields, and the id of the data set. "
-            f"Source: {', '.join(datasets)}; rows that are stored stay where it cannot be read.",
+            f"{source.name.capitalize().replace('_', ' ')} exactly as the portal sent them, with its system fields. "
+            f"Grain: {source.grain} Source: {', '.join(datasets)}; what is stored stays where one cannot be read.",
         ),
         group="sources",
         reads={"datasets": list(datasets)},
@@ -72,7 +72,9 @@ def _clean(source: Source) -> Stage:
     raw, entry = RAW_SOURCES[source.name], CLEAN_SOURCES[source.name]
 
     @stage(
-        Output(entry, f"{source.what} Typed and normalised. Source: {raw.asset}."),
+        Output(
+            entry, f"Typed and normalised {source.name.replace('_', ' ')}. Grain: {source.grain} Source: {raw.asset}."
+        ),
         group="sources",
         inputs={"raw": Input(raw)},
         rules=clean_rules(entry),
