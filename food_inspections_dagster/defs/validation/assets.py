@@ -53,7 +53,7 @@ def stages(settings: Settings) -> list[Stage]:
             **{entry.asset: Input(entry, THE_WEEK_BEFORE) for entry in entries.values()},
         },
         reads={"schedule": schedule, "surroundings": surroundings},
-        rules=rules(schedule),
+        rules=rules(schedule, list(entries.values())),
     )
     def backtest_scores(
         weeks: Sequence[date],
