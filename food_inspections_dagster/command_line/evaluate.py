@@ -13,7 +13,6 @@ from rich.table import Table
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.catalog import CLEAN_SOURCES, FEATURE_MATRIX
-from food_inspections_dagster.defs.training.recipes import inputs, recipes
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.inspections.visits import VISIT_COLUMNS, visits
@@ -23,6 +22,7 @@ from food_inspections_dagster.modeling.holdout import Holdout, score_holdout
 from food_inspections_dagster.modeling.metrics import Estimate
 from food_inspections_dagster.modeling.splits import Period
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, Recipe, TrainingRows
+from food_inspections_dagster.recipes import inputs, recipes
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import monday, week_range

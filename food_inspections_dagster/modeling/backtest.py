@@ -25,6 +25,12 @@ from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
 from food_inspections_dagster.modeling.training import TrainingRows
 from food_inspections_dagster.weeks import WEEK
 
+#: Columns of the backtest that ``by_group`` and its readers use.
+SCORE_COLUMNS = (
+    *("week", "label", "model_group", "inspection_id", "establishment_id", "inspection_date"),
+    *("expected_find", "priority", "outcome", "model_id"),
+)
+
 
 @dataclass(frozen=True)
 class InForce:
@@ -122,7 +128,7 @@ def by_group(scores: pd.DataFrame, label: str, answer: str = "expected_find") ->
     """Return the rows of a label by model group, as selection and audit read them.
 
     Args:
-        scores: columns of ``BACKTEST_SCORES``.
+        scores: ``SCORE_COLUMNS`` of ``BACKTEST_SCORES``.
         answer: which answer is the score: what is foreseen, or what lists are ordered by.
 
     Returns:

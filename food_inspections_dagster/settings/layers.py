@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from food_inspections_dagster.digests import plain
 from food_inspections_dagster.errors import FoodInspectionsError, nearest
-from food_inspections_dagster.modeling.rules import ATTRIBUTES, RuleError, words_of
+from food_inspections_dagster.modeling.rules import ATTRIBUTES, LABELS, OUTCOMES, RuleError, words_of
 from food_inspections_dagster.settings.credentials import Credentials
 from food_inspections_dagster.settings.groups import algorithm_defaults, fault_in
 from food_inspections_dagster.settings.names import (
@@ -37,8 +37,13 @@ from food_inspections_dagster.settings.tree import (
 
 COMMAND_LINE = "the command line"
 _PARAMETERS = ("models", "parameters")
+_GRIDS = ("models", "grids")
+_TARGETS = ("models", "targets")
 _REFERENCES = ("bias", "references")
 _SOURCES = ("sources",)
+#: Mappings whose entries null takes away.
+_REMOVABLE = (_REFERENCES, _SOURCES, _TARGETS, _GRIDS)
+_OF_ALGORITHMS = ("algorithm", "parameter of it")
 
 
 @dataclass(frozen=True)
@@ -192,20 +197,30 @@ def _without_empty_sections(content: Mapping[str, Any], section: type) -> dict[s
 
 
 def _check_mappings(layer: _Layer) -> None:
-    """Refuse unknown keys below references and parameters, and values that an algorithm does not take."""
-    references = _get(layer.content, _REFERENCES)
+    """Refuse unknown keys below mappings, and values that an algorithm does not take."""
+    for path, kinds in ((_REFERENCES, ("attribute",)), (_TARGETS, ("label", "outcome")), (_GRIDS, _OF_ALGORITHMS)):
+        _refuse_keys(layer, path, kinds)
     parameters = _get(layer.content, _PARAMETERS)
-    fault = None
-    # conf/base is seen to be right by a test and by `Settings.recipe`; checking costs an import, see `groups`.
+    # conf/base is seen to be right by a test and by `Settings.specs`; checking costs an import, see `groups`.
     if isinstance(parameters, Mapping) and parameters and not layer.origin.startswith("conf/base/"):
         fault = fault_in(parameters)
-    path, reason = ((*_PARAMETERS, *fault.keys), fault.reason) if fault else ((), "")
-    for attribute in references if isinstance(references, Mapping) else ():
-        if attribute not in ATTRIBUTES:
-            path = (*_REFERENCES, str(attribute))
-            reason = f"'{attribute}' is no attribute: {nearest(str(attribute), ATTRIBUTES)}"
-    if path:
-        raise FoodInspectionsError(f"{_named(path)}, given by {layer.origin_of(path)}, is not usable: {reason}.")
+        if fault:
+            raise _unusable(layer, (*_PARAMETERS, *fault.keys), fault.reason)
+
+
+def _refuse_keys(layer: _Layer, path: KeyPath, kinds: tuple[str, ...], below: KeyPath = ()) -> None:
+    content = _get(layer.content, (*path, *below))
+    for key in content if isinstance(content, Mapping) else ():
+        known = _keys_of(path, below)
+        if key not in known:
+            reason = f"'{key}' is no {kinds[0]}: {nearest(str(key), known)}"
+            raise _unusable(layer, (*path, *below, str(key)), reason)
+        if len(kinds) > 1:
+            _refuse_keys(layer, path, kinds[1:], (*below, str(key)))
+
+
+def _unusable(layer: _Layer, path: KeyPath, reason: str) -> FoodInspectionsError:
+    return FoodInspectionsError(f"{_named(path)}, given by {layer.origin_of(path)}, is not usable: {reason}.")
 
 
 # --- variables
@@ -232,7 +247,7 @@ def _setting_of(name: str, known: Mapping[str, Leaf]) -> tuple[Leaf, KeyPath]:
         if name.upper() == start:
             return leaf, ()
         rest = name[len(start) + 2 :].split("__")
-        most = 2 if leaf.path == _PARAMETERS else 1
+        most = _depth(leaf.path)
         if is_mapping(leaf.field) and name.upper().startswith(f"{start}__") and all(rest) and len(rest) <= most:
             below: KeyPath = ()
             for word in rest:
@@ -245,9 +260,16 @@ def _setting_of(name: str, known: Mapping[str, Leaf]) -> tuple[Leaf, KeyPath]:
     )
 
 
+def _depth(path: KeyPath) -> int:
+    """Return how many keys a mapping has below its name."""
+    return 2 if path in (_PARAMETERS, _GRIDS, _TARGETS) else 1
+
+
 def _keys_of(path: KeyPath, below: KeyPath) -> list[str]:
     if path == _REFERENCES:
         return list(ATTRIBUTES)
+    if path == _TARGETS:
+        return list(OUTCOMES if below else LABELS)
     defaults = algorithm_defaults()
     return list(defaults[below[0]] if below else defaults)
 
@@ -267,7 +289,7 @@ def _use(word: str, keys: list[str]) -> str:
 def _value(name: str, text: str, leaf: Leaf, below: KeyPath) -> Any:
     if is_text(leaf.field) and (below or not is_mapping(leaf.field)):
         return None if not text and (below or is_optional(leaf.field)) else text
-    wants_collection = is_collection(leaf.field) and len(below) < (2 if leaf.path == _PARAMETERS else 1)
+    wants_collection = is_collection(leaf.field) and len(below) < _depth(leaf.path)
     try:
         value = json.loads(text)  # first: YAML 1.1 reads 1e-3 as text
     except ValueError:
@@ -276,7 +298,7 @@ def _value(name: str, text: str, leaf: Leaf, below: KeyPath) -> Any:
         except yaml.YAMLError:
             value = None
     kind = dict if is_mapping(leaf.field) else list
-    if wants_collection and not isinstance(value, kind):
+    if wants_collection and not isinstance(value, kind) and (text or not below):
         form = '{"key": "value"}' if kind is dict else '["one", "two"]'
         raise FoodInspectionsError(f"The value of {name} cannot be read: give it as JSON, such as {form}.")
     return value
@@ -342,8 +364,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any], path: KeyPath = (
     merged = dict(below)
     for key, value in above.items():
         here = (*path, key)
-        if value is None and (path in (_REFERENCES, _SOURCES) or path[:-1] == _PARAMETERS):
-            merged.pop(key, None)  # null takes a reference, a source or a parameter away
+        if value is None and (path in _REMOVABLE or path[:-1] in (_PARAMETERS, _GRIDS, _TARGETS)):
+            merged.pop(key, None)  # null takes it away
         elif isinstance(value, Mapping):
             before = merged.get(key)
             merged[key] = _merge(before if isinstance(before, Mapping) else {}, value, here)

@@ -192,7 +192,10 @@ class Models(Section):
     @classmethod
     def _known(cls, targets: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
         for label, weights in targets.items():
-            Target(label, weights)
+            try:
+                Target(label, weights)
+            except FoodInspectionsError as error:
+                raise ValueError(str(error)) from None
         return targets
 
     @property
@@ -271,13 +274,27 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _groups_are_known(self) -> Self:
-        groups = [spec.name for algorithm in self.models.algorithms for spec in self.specs(algorithm)]
-        named = {"preference_order": self.selection.preference_order, "baseline": (self.selection.baseline,)}
-        for key, names in named.items():
+        algorithms, grids = self.models.algorithms, self.models.grids
+        for name in grids:
+            if name not in algorithms:
+                reason = f"'{name}' has no entry in models.parameters: {nearest(name, algorithms)}"
+                raise RuleError(reason, ("models", "grids", name), reason)
+        # Only a grid needs its algorithm, which costs an import, to name its groups.
+        groups = [
+            group
+            for algorithm in algorithms
+            for group in ([spec.name for spec in self.specs(algorithm)] if grids.get(algorithm) else [algorithm])
+        ]
+        named = {
+            ("selection", "preference_order"): self.selection.preference_order,
+            ("selection", "baseline"): (self.selection.baseline,),
+            ("audition", "preference_order"): self.audition.preference_order,
+        }
+        for path, names in named.items():
             for name in names:
                 if name not in groups:
                     reason = f"'{name}' is no model group: {nearest(name, groups)}"
-                    raise RuleError(reason, ("selection", key), reason)
+                    raise RuleError(reason, path, reason)
         return self
 
     @model_validator(mode="after")

@@ -75,10 +75,13 @@ class Damage:
 
 
 def frame(**columns: Any) -> pd.DataFrame:
-    """Return a frame with Arrow types; a column of one value is repeated."""
-    rows = max((len(values) for values in columns.values() if isinstance(values, list)), default=1)
+    """Return a frame with Arrow types; a column of one value is repeated, an Arrow array keeps its type."""
+    rows = max((len(values) for values in columns.values() if isinstance(values, list | pa.Array)), default=1)
     arrays = {
-        name: pa.array(values if isinstance(values, list) else [values] * rows) for name, values in columns.items()
+        name: values
+        if isinstance(values, pa.Array)
+        else pa.array(values if isinstance(values, list) else [values] * rows)
+        for name, values in columns.items()
     }
     return pa.table(arrays).to_pandas(types_mapper=pd.ArrowDtype)
 

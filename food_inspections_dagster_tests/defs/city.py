@@ -34,9 +34,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
             "update_weeks": 3,
             "training_window_weeks": 9,
             "min_training_rows": 30,
+            "calibration_weeks": 4,
         },
     },
-    "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20},
+    "validation": {"test_durations": [3], "min_subset_rows": 10, "top_counts": [5, 10]},
+    "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20, "memory": 2},
     "bias": {"evaluation_weeks": 6, "min_group_size": 5},
     "sources": {
         "business_licenses": [LICENSES],

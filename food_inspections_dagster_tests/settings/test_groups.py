@@ -3,7 +3,7 @@ from subprocess import run
 
 import pytest
 
-from food_inspections_dagster.settings.groups import algorithm_defaults, fault_in
+from food_inspections_dagster.settings.groups import algorithm_defaults, expand_grid, fault_in
 
 
 @pytest.mark.parametrize("group", sorted(algorithm_defaults()))
@@ -41,3 +41,11 @@ def test_settings_without_changed_parameters_do_not_import_the_algorithms(home):
     )
     loaded = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
     assert not {"xgboost", "sklearn", "dagster"} & set(loaded)
+
+
+def test_a_grid_leaves_out_what_is_fixed_where_it_varies_it():
+    specs = expand_grid("knn", {"n_neighbors": [5, 9]}, {"n_neighbors": 7, "balance": "none"}, seed=4)
+    assert [(spec.name, dict(spec.parameters), spec.seed) for spec in specs] == [
+        ("knn[n_neighbors=5]", {"balance": "none", "n_neighbors": 5}, 4),
+        ("knn[n_neighbors=9]", {"balance": "none", "n_neighbors": 9}, 4),
+    ]

@@ -84,10 +84,12 @@ def test_sections_without_keys_are_as_good_as_left_out(home, local):
 
 @pytest.mark.parametrize("name", ["LOGISTIC_REGRESSION__C", "logistic_regression__c", "Logistic_Regression__C"])
 def test_a_variable_below_a_mapping_means_the_known_key_and_a_number(home, monkeypatch, name):
+    before = load_settings().models.parameters
+    assert before["logistic_regression"]["C"] != 0.01
     monkeypatch.setenv(f"FOOD_INSPECTIONS__MODELS__PARAMETERS__{name}", "0.01")
     parameters = load_settings().models.parameters
-    assert parameters["logistic_regression"] == {"C": 0.01}
-    assert parameters["baseline"] == {"feature": "fail_rate_3y"}
+    changed = {**before["logistic_regression"], "C": 0.01}
+    assert parameters == {**before, "logistic_regression": changed}, "every other parameter stands"
 
 
 def test_values_of_variables(home, monkeypatch):
@@ -125,6 +127,9 @@ def test_values_of_variables(home, monkeypatch):
         ({"bias": {"tau_lo": 0.5}}, ["'tau_lo'", "section 'bias'", "tau_low"]),
         ({"models": {"schedule": {"update_week": 3}}}, ["'update_week'", "section 'models.schedule'", "update_weeks"]),
         ({"portal": {"page_rows": "many"}}, ["page_rows", "section 'portal'", "conf/local/settings.yaml", "integer"]),
+        ({"models": {"targets": {"faild": {"failed": 1}}}}, ["faild in section 'models.targets'", "use failed"]),
+        ({"models": {"grids": {"knnn": {}}}}, ["knnn in section 'models.grids'", "'knnn' is no algorithm: use knn"]),
+        ({"models": {"grids": {"knn": {"k": [1]}}}}, ["k in section 'models.grids.knn'", "is no parameter of it"]),
         ({"portal": {"url": "http://data.cityofchicago.org"}}, ["url", "https://"]),
         ({"storage": {"s3": 3}}, ["'storage.s3'", "conf/local/settings.yaml", "section"]),
         ("portal: [", ["conf/local/settings.yaml", "YAML", "line 1"]),
@@ -158,6 +163,10 @@ def test_a_wrong_file_is_refused_in_one_sentence_that_names_it(home, local, cont
             ["FOOD_INSPECTIONS__MODELS__PARAMETERS__KNN__N_NEIGHBORS", "whole number"],
         ),
         ("FOOD_INSPECTIONS__MODELS__PARAMETERS__KNN__N_NEIGHBORS__X", "1", ["is no setting"]),
+        ("FOOD_INSPECTIONS__MODELS__TARGETS__FAILD__FAILED", "1", ["FAILD use FAILED."]),
+        ("FOOD_INSPECTIONS__MODELS__TARGETS__FAILED__SERIOUS", "1", ["SERIOUS use SERIOUS_VIOLATION."]),
+        ("FOOD_INSPECTIONS__MODELS__GRIDS__KNN__N_NEIGHBOURS", "[5]", ["N_NEIGHBOURS use N_NEIGHBORS."]),
+        ("FOOD_INSPECTIONS__MODELS__GRIDS__KNN", "[5]", ["FOOD_INSPECTIONS__MODELS__GRIDS__KNN", "JSON"]),
         ("FOOD_INSPECTIONS_ENV", "production", ["Postgres", "chicago_database"]),
     ],
 )
@@ -192,7 +201,13 @@ OVERRIDES = {
     "portal": {"url": "http://127.0.0.1:8123", "name": "simulated-2010-x3", "app_token": SecretStr("hunter2")},
     "selection": {"preference_order": ("knn", "baseline"), "tie_tolerance": 0.1 + 0.2},
     "bias": {"references": {"risk": "2", "facility_type": None}},
-    "models": {"parameters": {"logistic_regression": {"C": 1e-7}}, "schedule": {"first_week": "2010-01-11"}},
+    "models": {
+        "parameters": {"logistic_regression": {"C": 1e-7}},
+        "schedule": {"first_week": "2010-01-11"},
+        "targets": {"failed": {"failed": 2, "critical_violation": 1}, "critical_violation": None},
+        "grids": {"knn": {"n_neighbors": [5, 9]}, "xgboost": {"max_depth": [2], "learning_rate": [0.1]}},
+    },
+    "sources": {"weather": None, "crimes": ("abcd-1234",)},
     "scores": {"run_weeks": 3},
 }
 
@@ -202,7 +217,13 @@ def test_a_child_process_that_gets_the_variables_reads_the_same_settings(home, l
     monkeypatch.setenv("FOOD_INSPECTIONS__MODELS__PARAMETERS__LOGISTIC_REGRESSION__C", "5")
     monkeypatch.setenv("FOOD_INSPECTIONS__BIAS__REFERENCES", '{"side": "South"}')
     settings = load_settings(OVERRIDES)
-    assert settings.models.parameters["logistic_regression"] == {"C": 1e-7}
+    assert settings.models.parameters["logistic_regression"]["C"] == 1e-7
+    assert settings.models.targets == {"failed": {"failed": 2, "critical_violation": 1}}
+    assert settings.models.grids == {
+        "knn": {"n_neighbors": [5, 9]},
+        "xgboost": {"max_depth": [2], "learning_rate": [0.1]},
+    }
+    assert "weather" not in settings.sources and settings.sources["crimes"] == ("abcd-1234",)
     assert settings.bias.references == {"side": "South", "risk": "2"}
     assert "hunter2" not in repr(settings)
     variables = settings.environment_variables()
@@ -222,6 +243,20 @@ def test_a_child_process_does_not_take_the_name_of_another_url(home, monkeypatch
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert load_settings().portal.name is None
+
+
+def test_null_takes_an_entry_of_a_mapping_away(home, local):
+    """In whichever layer, the first one too: a portal may have no weather, and a department may want one label."""
+    assert yaml.safe_load((home / "conf/base/settings.yaml").read_text())["sources"]["weather"] is None
+    (home / "conf/base/local.yaml").write_text("portal: {url: 'http://127.0.0.1:8321', name: mine}\n")
+    assert not {"weather", "inspector_assignments"} & set(load_settings().sources)
+    local({"sources": {"crimes": None}, "models": {"targets": {"critical_violation": None}, "grids": {"knn": None}}})
+    settings = load_settings({"models": {"grids": {"knn": {"n_neighbors": [5]}}}})
+    assert "crimes" not in settings.sources and "police_stations" in settings.sources
+    assert settings.models.labels == ("failed",)
+    assert settings.models.grids == {"knn": {"n_neighbors": [5]}}
+    soft = load_settings({"models": {"targets": {"critical_violation": {"critical_violation": 1}}}})
+    assert soft.models.labels == ("failed", "critical_violation")
 
 
 def test_a_home_without_settings_is_refused(tmp_path, monkeypatch):

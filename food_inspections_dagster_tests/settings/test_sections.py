@@ -56,6 +56,29 @@ def test_the_rules_of_the_method_are_the_settings_themselves(home):
         ("models", {"parameters": {"knnn": {}}}, ["knnn", "use knn"]),
         ("models", {"parameters": {"knn": {"k": 5}}}, ["'k' is no parameter of knn"]),
         ("models", {"parameters": {"knn": {"n_neighbors": -5}}}, ["n_neighbors", "at least 1"]),
+        (
+            "models",
+            {"targets": {"failed": {"failed": 0}}},
+            ["targets in section 'models'", "weight of failed", "1 or more"],
+        ),
+        ("models", {"targets": {"failed": {"failed": None, "serious_violation": 1}}}, ["leaves failed out"]),
+        ("models", {"grids": {"xgboost": {"max_depth": 2}}}, ["max_depth in section 'models.grids.xgboost'", "list"]),
+        ("models", {"grids": {"rank_mean": {}}}, ["rank_mean", "has no entry in models.parameters"]),
+        (
+            "scores",
+            {"label": "faild"},
+            ["label in section 'scores'", "'faild' is no label of models.targets: use failed"],
+        ),
+        ("scores", {"surroundings_weight": 1.5}, ["surroundings_weight in section 'scores'", "1"]),
+        ("validation", {"test_durations": []}, ["test_durations in section 'validation'", "at least 1"]),
+        ("validation", {"test_durations": [13, 0]}, ["test_durations in section 'validation'", "greater than 0"]),
+        ("validation", {"label_timespan": "2weeks"}, ["label_timespan in section 'validation'", "1week"]),
+        ("audition", {"rules": ["best_value"]}, ["rules in section 'audition'", "'best_value' is no rule of choice"]),
+        ("audition", {"metric": "ppr"}, ["metric in section 'audition'", "'ppr' is no metric"]),
+        ("audition", {"preference_order": ["xgbost"]}, ["preference_order in section 'audition'", "use xgboost"]),
+        ("remedy", {"kind": "quotas"}, ["kind in section 'remedy'", "quota"]),
+        ("remedy", {"attribute": "sid"}, ["attribute in section 'remedy'", "'sid' is no attribute: use side"]),
+        ("sources", {"crimes": ["ijzpq8t2"]}, ["crimes in section 'sources'", "pattern"]),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(home, local, section, changed, words):
@@ -68,19 +91,54 @@ def test_what_makes_no_sense_is_refused_by_name(home, local, section, changed, w
     assert "\n" not in str(refusal.value)
 
 
-def test_a_recipe_is_that_of_a_known_group(home):
+def test_groups_are_those_of_the_algorithms_that_conf_names(home):
     settings = load_settings({"models": {"parameters": {"knn": {"n_neighbors": 7}}, "seed": 3}})
-    assert settings.models.groups == ("xgboost", "logistic_regression", "knn", "baseline")
-    assert settings.recipe("knn").parameters == {"n_neighbors": 7} and settings.recipe("knn").seed == 3
+    assert settings.models.algorithms == ("xgboost", "logistic_regression", "ridge", "knn", "baseline")
+    (spec,) = settings.specs("knn")
+    assert (spec.name, spec.algorithm, spec.parameters, spec.seed) == ("knn", "knn", {"n_neighbors": 7}, 3)
     with pytest.raises(FoodInspectionsError, match="'kn' is no model group: use knn"):
-        settings.recipe("kn")
+        settings.specs("kn")
+    with pytest.raises(FoodInspectionsError, match="'rank_mean' is no model group"):
+        settings.specs("rank_mean")
+
+
+def test_a_grid_is_a_group_more_for_each_combination(home):
+    fixed = {"xgboost": {"max_depth": 3, "learning_rate": 0.05}}
+    grid = {"xgboost": {"max_depth": [2, 4], "n_estimators": [50]}}
+    settings = load_settings({"models": {"parameters": fixed, "grids": grid}})
+    specs = {spec.name: spec.parameters for spec in settings.specs("xgboost")}
+    assert specs == {
+        "xgboost": fixed["xgboost"],
+        "xgboost[max_depth=2,n_estimators=50]": {"learning_rate": 0.05, "max_depth": 2, "n_estimators": 50},
+        "xgboost[max_depth=4,n_estimators=50]": {"learning_rate": 0.05, "max_depth": 4, "n_estimators": 50},
+    }
+    assert [spec.name for spec in settings.specs("knn")] == ["knn"]
+    named = {"preference_order": ["baseline", "xgboost[max_depth=4,n_estimators=50]"]}
+    assert load_settings({"models": {"grids": grid}, "selection": named}).selection.preference_order[1].endswith("50]")
+    assert "is no model group" in refusal_of({"selection": named})
+    assert "has max_depth = -2" in refusal_of({"models": {"grids": {"xgboost": {"max_depth": [2, -2]}}}})
+
+
+def test_targets_are_the_labels_in_one_order_with_what_is_learnt(home):
+    settings = load_settings()
+    assert settings.models.labels == ("failed", "critical_violation")
+    assert [target.label for target in settings.targets] == list(settings.models.labels)
+    assert [dict(target.weights) for target in settings.targets] == [
+        {"failed": 1},
+        {"critical_violation": 3, "serious_violation": 1},
+    ]
+    one = {"models": {"targets": {"failed": None}}}
+    assert "scores" in refusal_of(one), "the list that is printed first must be of a label that is foreseen"
+    assert load_settings({**one, "scores": {"label": "critical_violation"}}).models.labels == ("critical_violation",)
 
 
 def test_a_wrong_parameter_in_conf_base_is_refused_with_the_recipe(home):
     file = home / "conf/base/settings.yaml"
-    file.write_text(file.read_text().replace("feature: fail_rate_3y", "featur: fail_rate_3y"))
-    with pytest.raises(FoodInspectionsError, match=r"baseline\.featur.*use feature"):
-        load_settings().recipe("baseline")
+    text = file.read_text()
+    file.write_text(text.replace("ridge: {alpha: 1000}", "ridge: {alhpa: 1000}"))
+    assert file.read_text() != text
+    with pytest.raises(FoodInspectionsError, match=r"ridge\.alhpa.*use alpha"):
+        load_settings().specs("ridge")
 
 
 def test_a_portal_elsewhere_names_itself(home):

@@ -19,8 +19,15 @@ def test_kinds_of_settings():
     def names(test):
         return {name for name, field in LEAVES.items() if test(field)}
 
-    assert names(is_mapping) == {"models.parameters", "bias.references", "sources"}
+    assert names(is_mapping) == {"models.targets", "models.parameters", "models.grids", "bias.references", "sources"}
     assert {"selection.preference_order", "models.schedule.inspection_types"} <= names(is_collection)
     assert {"portal.name", "portal.app_token", "storage.s3.region"} <= names(is_optional)
-    assert {"models.label", "database.url", "database.embedded_directory", "bias.references"} <= names(is_text)
-    assert not {"models.seed", "models.parameters", "models.schedule.first_week"} & names(is_text)
+    assert {"scores.label", "database.url", "database.embedded_directory", "bias.references"} <= names(is_text)
+    assert not {
+        "models.seed",
+        "models.parameters",
+        "models.targets",
+        "models.grids",
+        "sources",
+        "models.schedule.first_week",
+    } & names(is_text)

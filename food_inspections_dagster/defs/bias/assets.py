@@ -15,11 +15,10 @@ from food_inspections_dagster.catalog import (
     SELECTED_MODEL,
 )
 from food_inspections_dagster.defs.bias.checks import in_use, rules
-from food_inspections_dagster.defs.selection.assets import SCORE_COLUMNS
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
-from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.backtest import SCORE_COLUMNS, by_group
 from food_inspections_dagster.modeling.fairness.waiting import list_effects
 from food_inspections_dagster.modeling.plots import disparity_chart
 from food_inspections_dagster.modeling.splits import audited_anchors

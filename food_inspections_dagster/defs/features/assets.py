@@ -42,7 +42,7 @@ def stages(settings: Settings) -> list[Stage]:
         """
         seconds: dict[str, float] = {}
         matrix = compute(weeks, Tables(**tables), window_days, off, seconds)
-        told = {f"seconds_{family}": round(spent, 2) for family, spent in seconds.items()}
-        return Made({FEATURE_MATRIX.asset: matrix}, run={FEATURE_MATRIX.asset: told})
+        spent = {f"seconds_{family}": round(taken, 2) for family, taken in seconds.items()}
+        return Made({FEATURE_MATRIX.asset: matrix}, run={FEATURE_MATRIX.asset: spent})
 
     return [feature_matrix]

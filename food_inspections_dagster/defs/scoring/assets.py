@@ -6,7 +6,6 @@ from datetime import date
 
 import dagster as dg
 import pandas as pd
-import pyarrow as pa
 
 from food_inspections_dagster import catalog, schemas
 from food_inspections_dagster.catalog import (
@@ -21,21 +20,19 @@ from food_inspections_dagster.catalog import (
     VIOLATIONS,
 )
 from food_inspections_dagster.defs.scoring.checks import rules
-from food_inspections_dagster.defs.scoring.lists import ListRule, list_for
-from food_inspections_dagster.defs.selection.assets import SCORE_COLUMNS
+from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, judged_rows, list_for, places
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
-from food_inspections_dagster.inspections.cohorts import ATTRIBUTES, active_establishments
+from food_inspections_dagster.inspections.cohorts import ATTRIBUTES
 from food_inspections_dagster.inspections.features import (
     INSPECTION_COLUMNS,
     SOURCE_COLUMNS,
     VIOLATION_COLUMNS,
     Tables,
-    compute_features,
     sources_in_use,
 )
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
-from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.backtest import SCORE_COLUMNS, by_group
 from food_inspections_dagster.modeling.fairness.remedies import prices
 from food_inspections_dagster.modeling.plots import score_histogram
 from food_inspections_dagster.modeling.rules import RemedyRule
@@ -110,22 +107,14 @@ def stages(settings: Settings) -> list[Stage]:
         known, attributes = Tables(**tables), protected_attributes(feature_matrix)
         ranked, notes, priced, charts = [], [], [], {}
         for week in weeks:
-            chosen = {
-                label: decision
-                for label, decision in selected_model.documents[week]["labels"].items()
-                if decision["selected"] is not None
-            }
+            chosen = in_use(selected_model.documents[week])
             if not chosen:
                 continue
-            cohort = active_establishments(known.inspections, week + WEEK, window_days, known.business_licenses)
-            as_of = pd.Series(week + WEEK, cohort.index, dtype=pd.ArrowDtype(pa.date32()))
-            spine = pd.DataFrame({"establishment_id": cohort["establishment_id"], "as_of_date": as_of})
-            features = compute_features(spine, known, off)
+            cohort, features = places(week, known, window_days, off)
             for label, decision in chosen.items():
                 group = decision["selected"]
                 blobs = stored.blobs(catalog.model(group.split("[")[0]))
-                judged = backtest_scores[(backtest_scores["week"] <= week) & (backtest_scores["model_group"] == group)]
-                judged = judged[judged["week"] > week - selection.evaluation_weeks * WEEK]
+                judged = judged_rows(backtest_scores, week, group, selection.evaluation_weeks)
                 ranking = list_for(week, decision, blobs, cohort, features, by_group(judged, label)[group], rule)
                 listed = fairness.with_attributes(by_group(judged, label, "priority")[group], attributes)
                 cost = prices({group: listed}, {week: group}, remedies, audit_rule, selection.period_weeks)

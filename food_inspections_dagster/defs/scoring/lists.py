@@ -1,6 +1,6 @@
 """One week's list, from history and the model in use; what `scores` does for each of its weeks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections.chicago import protected_attributes
-from food_inspections_dagster.inspections.features import FEATURES
+from food_inspections_dagster.inspections.cohorts import active_establishments
+from food_inspections_dagster.inspections.features import FEATURES, Tables, compute_features
 from food_inspections_dagster.modeling.documents import files_of
 from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.persistence import load
@@ -35,6 +36,25 @@ class ListRule:
     remedy: RemedyRule
     capacity_share: float
     confidence: float
+
+
+def in_use(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return by label the decisions of a week in which a group is selected."""
+    return {label: of for label, of in document["labels"].items() if of["selected"] is not None}
+
+
+def places(week: date, known: Tables, window_days: int, off: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the establishments that are active as of the end of ``week``, and the features of the same rows."""
+    cohort = active_establishments(known.inspections, week + WEEK, window_days, known.business_licenses)
+    as_of = pd.Series(week + WEEK, cohort.index, dtype=pd.ArrowDtype(pa.date32()))
+    spine = pd.DataFrame({"establishment_id": cohort["establishment_id"], "as_of_date": as_of})
+    return cohort, compute_features(spine, known, off)
+
+
+def judged_rows(backtest_scores: pd.DataFrame, week: date, model_group: str, weeks: int) -> pd.DataFrame:
+    """Return the backtest rows of a model group in the ``weeks`` weeks that end with ``week``."""
+    of_group = backtest_scores[(backtest_scores["week"] <= week) & (backtest_scores["model_group"] == model_group)]
+    return of_group[of_group["week"] > week - weeks * WEEK]
 
 
 def list_for(

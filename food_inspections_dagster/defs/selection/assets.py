@@ -13,7 +13,7 @@ from food_inspections_dagster.defs.selection.checks import RULES
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
-from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.backtest import SCORE_COLUMNS, by_group
 from food_inspections_dagster.modeling.documents import model_of, models_of
 from food_inspections_dagster.modeling.plots import calibration_curve
 from food_inspections_dagster.modeling.selection import Decision, select_weeks
@@ -23,11 +23,6 @@ from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Stage, stage
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK
-
-SCORE_COLUMNS = (
-    *("week", "label", "model_group", "inspection_id", "establishment_id", "inspection_date"),
-    *("expected_find", "priority", "outcome", "model_id"),
-)
 
 
 def stages(settings: Settings) -> list[Stage]:

@@ -9,7 +9,6 @@ import pandas as pd
 from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import FEATURE_MATRIX
 from food_inspections_dagster.defs.training.checks import rules_of
-from food_inspections_dagster.defs.training.recipes import inputs, recipes
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.modeling.documents import known_files, to_documents
@@ -17,6 +16,7 @@ from food_inspections_dagster.modeling.splits import weeks_back, weeks_needed
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, KnownFiles, TrainingRows, train
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
+from food_inspections_dagster.recipes import inputs, recipes
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 

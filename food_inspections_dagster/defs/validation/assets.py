@@ -18,7 +18,6 @@ from food_inspections_dagster.catalog import (
     EVALUATIONS_AT_K,
     FEATURE_MATRIX,
 )
-from food_inspections_dagster.defs.training.recipes import inputs
 from food_inspections_dagster.defs.validation.checks import rules
 from food_inspections_dagster.inspections.visits import VISIT_COLUMNS, visits
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
@@ -32,6 +31,7 @@ from food_inspections_dagster.modeling.training import ROW_COLUMNS, TrainingRows
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, Window, trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
+from food_inspections_dagster.recipes import inputs
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 
@@ -53,7 +53,7 @@ def stages(settings: Settings) -> list[Stage]:
             **{entry.asset: Input(entry, THE_WEEK_BEFORE) for entry in entries.values()},
         },
         reads={"schedule": schedule, "surroundings": surroundings},
-        rules=rules(schedule),
+        rules=rules(schedule, list(entries.values())),
     )
     def backtest_scores(
         weeks: Sequence[date],

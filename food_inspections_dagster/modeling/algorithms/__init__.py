@@ -170,7 +170,7 @@ def predict_all(of: Algorithm, fits: Sequence[tuple[Design, Any]], inputs: Input
     design = fits[0][0]
     if all(other == design for other, _ in fits):
         return list(of.predict_many([fitted for _, fitted in fits], design, inputs))
-    return [of.predict(fitted, own, inputs) for own, fitted in fits]
+    return [of.predict(fitted, of_fit, inputs) for of_fit, fitted in fits]
 
 
 def _checked(spec: AlgorithmSpec, targets: np.ndarray, rows: int) -> np.ndarray:
