@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import orjson
 import pandas as pd
+import pyarrow as pa
 import pytest
 import requests
 import yaml
@@ -35,7 +36,8 @@ from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import HOME_VARIABLE, Settings, load_settings
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
-from food_inspections_portal.city.simulate import simulate
+from food_inspections_portal.city.simulate import simulate_city
+from food_inspections_portal.city.surroundings import LICENSES
 from food_inspections_portal.server import PortalServer
 from food_inspections_portal.sources import INSPECTIONS, PortalSource
 from food_inspections_portal.table import Clock
@@ -61,9 +63,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "validation": {"test_durations": [4], "min_subset_rows": 20, "top_counts": [10, 25]},
     "selection": {"evaluation_weeks": 12, "period_weeks": 4, "min_evaluation_rows": 40, "memory": 2},
     "bias": {"evaluation_weeks": 12, "min_group_size": 10},
-    # None, unless a test asks for some: each is two assets more.
-    "sources": dict.fromkeys(SOURCES),
+    # The one that features are computed from; others are two assets more each, where a test asks for them.
+    "sources": {**dict.fromkeys(SOURCES), "business_licenses": [LICENSES]},
 }
+
+
+@cache
+def rows_of_city(weeks: int = CITY_WEEKS, scale: float = 0.1) -> Mapping[str, pa.Table]:
+    """Return what a simulated city publishes, by data set; made once."""
+    return simulate_city(weeks, seed=7, scale=scale)
 
 
 def variables_of(environment: Mapping[str, str]) -> dict[str, str]:
@@ -278,7 +286,7 @@ def small_world(
     postgres: EmbeddedPostgres,
     changed: Mapping[str, Mapping[str, Any]] | None = None,
     clock: Clock = lambda: datetime.now(UTC),
-    source: Callable[[], PortalSource] = lambda: PortalSource.simulated(simulate(CITY_WEEKS, seed=7, scale=0.1)),
+    source: Callable[[], PortalSource] = lambda: PortalSource.simulated(rows_of_city()),
 ) -> Iterator[World]:
     """Start a world in the folder ``home``, which must not exist; the project's folder is its own while it lives."""
     with PortalServer(source(), clock=clock) as server, pytest.MonkeyPatch.context() as patch:

@@ -29,7 +29,9 @@ def stages(settings: Settings) -> list[Stage]:
     """Return the stage that chooses a model group for each label whenever models are fitted."""
     rule, schedule, labels = settings.selection, settings.models.schedule, settings.models.labels
     audit_rule, every = settings.bias, schedule.update_weeks * WEEK
-    window = trailing(rule.evaluation_weeks + schedule.update_weeks * (rule.memory + 1))
+    # A decision that is carried is up to a fit old; the oldest that is looked back upon lies ``memory + 1`` before it.
+    evaluated = max(rule.evaluation_weeks, audit_rule.evaluation_weeks)
+    window = trailing(evaluated + schedule.update_weeks * (rule.memory + 2))
     entries = [catalog.model(algorithm) for algorithm in settings.models.algorithms]
 
     @stage(

@@ -110,9 +110,9 @@ def stages(settings: Settings) -> list[Stage]:
         weeks: Sequence[date],
         backtest_scores: pd.DataFrame,
         feature_matrix: pd.DataFrame,
-        inspector_assignments: pd.DataFrame | None = None,
+        **sources: pd.DataFrame,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        judged = visits(feature_matrix, inspector_assignments)
+        judged = visits(feature_matrix, sources.get("inspector_assignments"))
         return evaluate_weeks(backtest_scores, judged, weeks, schedule, validation)
 
     @stage(
