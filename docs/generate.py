@@ -209,7 +209,7 @@ def _ledger(texts: Mapping[str, Any]) -> list[str]:
     parts = [
         "## metadata",
         "What was loaded, from what, and what the checks said: it decides what is current "
-        "([why](decisions.md#27-current-not-merely-made)). Tables of Postgres.",
+        "([why](decisions.md#35-current-not-merely-made)). Tables of Postgres.",
     ]
     for name in ("partition_loads", "open_loads", "check_results"):
         grain, words = texts[name]["grain"], described("columns", kinds[name], texts[name])
