@@ -67,7 +67,7 @@ def test_rooms_import_only_what_they_may(room):
         astray = of_ours(imports(file)) & (ROOMS - {room} - MAY_IMPORT[room])
         assert not astray, f"{file.relative_to(PACKAGE)} imports {astray}"
         if room in KNOW_NO_ADDRESSES:
-            assert not of_ours(imports(file)) & {"catalog", "definitions"}, file
+            assert not of_ours(imports(file)) & {"catalog", "definitions", "recipes"}, file
         if room in ("inspections", "modeling"):
             assert not {name.split(".")[0] for name in imports(file)} & IO_LIBRARIES, file
 
@@ -84,6 +84,13 @@ def test_only_the_command_line_asks_for_the_whole_graph():
         if file.is_relative_to(PACKAGE) and "definitions" in of_ours(imports(file))
     }
     assert asking <= {"command_line"}
+
+
+def test_what_is_fitted_is_asked_for_by_stages_and_by_the_command_that_evaluates():
+    """`recipes` joins settings, domain and method, so nobody below the stages may rest on it."""
+    asking = {file.relative_to(PACKAGE) for file in FILES if "recipes" in of_ours(imports(file))}
+    assert {file.parts[0] for file in asking if file.parts[0] != "defs"} == {"command_line"}
+    assert {file.parts[1] for file in asking if file.parts[0] == "defs"} == {"training", "validation"}
 
 
 def test_automation_makes_the_stages_and_no_stage_knows_it():

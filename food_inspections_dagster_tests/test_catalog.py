@@ -10,7 +10,8 @@ from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.settings import load_settings
 
 WEEK = date(2011, 9, 5)
-ENTRIES = {**FIXED, **{f"{group}_model": catalog.model(group) for group in ALGORITHMS}}
+ENTRIES = {**FIXED, **{f"{algorithm}_model": catalog.model(algorithm) for algorithm in ALGORITHMS}}
+PORTAL = {"portal": {"url": "http://127.0.0.1:8123", "name": "simulated-test"}}
 
 
 def places(entry):
@@ -55,9 +56,18 @@ def test_a_table_s_key_is_in_its_schema_and_never_null(entry):
         assert (entry.mirror.asset, entry.mirror.schema) == (entry.asset, entry.schema)
 
 
+def without(*assets):
+    return {asset: entry for asset, entry in ENTRIES.items() if asset not in assets}
+
+
 def test_the_graph_makes_each_entry_once_and_nothing_else():
-    graph = graph_for(load_settings({"portal": {"url": "http://127.0.0.1:8123", "name": "simulated-test"}}))
+    """Of the models those of algorithms that conf names, of the sources those that have data sets."""
+    every = {"models": {"parameters": {algorithm: {} for algorithm in ALGORITHMS}}}
+    graph = graph_for(load_settings({**PORTAL, **every}))
     assert {asset: graph.output(asset).entry for asset in graph.assets} == ENTRIES
+    usual = graph_for(load_settings({**PORTAL, "sources": {"weather": None}}))
+    absent = {"weather", "raw_weather", "rank_mean_model", "estimator_model"}
+    assert {asset: usual.output(asset).entry for asset in usual.assets} == without(*absent)
     for stage in graph.stages:
         for source in stage.inputs.values():
             assert ENTRIES[source.entry.asset] == source.entry
@@ -75,9 +85,26 @@ def test_addresses_are_those_of_the_documentation():
 def test_where_rows_lie_as_parquet():
     assert catalog.stored_rows(catalog.INSPECTIONS) is catalog.INSPECTIONS.mirror
     assert catalog.stored_rows(catalog.FEATURE_MATRIX) is catalog.FEATURE_MATRIX
-    for entry in (catalog.SCORES, catalog.SELECTED_MODEL):
+    assert catalog.stored_rows(catalog.BACKTEST_SCORES).prefix == "processed/backtest_scores"
+    assert catalog.stored_rows(catalog.CLEAN_SOURCES["crimes"]).light and not catalog.INSPECTIONS.mirror.light
+    for entry in (catalog.SCORES, catalog.EVALUATIONS, catalog.SELECTED_MODEL):
         with pytest.raises(FoodInspectionsError, match=f"{entry.asset} is not kept as Parquet"):
             catalog.stored_rows(entry)
+
+
+def test_what_both_labels_have_is_told_apart_by_the_label():
+    per_label = [entry for entry in FIXED.values() if entry.schema is not None and "label" in entry.schema.columns]
+    assert {entry.asset for entry in per_label} == {
+        *("backtest_scores", "evaluations", "evaluations_at_k", "auditions", "scores", "area_notes"),
+        *("bias_report", "bias_verdicts", "list_effects", "remedy_prices"),
+    }
+    for entry in per_label:
+        assert "label" in entry.key, entry.asset
+
+
+def test_a_table_is_asked_for_by_its_asset():
+    assert catalog.table("auditions") is catalog.AUDITIONS
+    assert str(catalog.table("crimes")) == "clean.crimes"
 
 
 def test_columns_are_those_of_the_schema():

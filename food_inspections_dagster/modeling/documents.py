@@ -7,7 +7,7 @@ A document names each file with the SHA-256 of its content, so the content of a 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -63,6 +63,20 @@ def model_of(document: Mapping[str, Any] | None, model_group: str, label: str) -
     """Return the entry of one model of a document, or None where it has none."""
     entries = (e for e in models_of(document) if e["model_group"] == model_group and e["label"] == label)
     return next(entries, None)
+
+
+def model_ids(documents: Iterable[Mapping[date, Mapping[str, Any]]], label: str) -> dict[date, dict[str, str | None]]:
+    """Return the ids of the models of a label by week and model group.
+
+    Args:
+        documents: of each algorithm, by week.
+    """
+    ids: dict[date, dict[str, str | None]] = {}
+    for of_algorithm in documents:
+        for week, document in of_algorithm.items():
+            of_label = (entry for entry in models_of(document) if entry["label"] == label)
+            ids.setdefault(week, {}).update({entry["model_group"]: entry["model_id"] for entry in of_label})
+    return ids
 
 
 def files_of(named: Mapping[str, str], blobs: Mapping[str, bytes]) -> dict[str, bytes]:

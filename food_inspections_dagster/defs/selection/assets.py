@@ -14,7 +14,7 @@ from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, prot
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
 from food_inspections_dagster.modeling.backtest import SCORE_COLUMNS, by_group
-from food_inspections_dagster.modeling.documents import model_of, models_of
+from food_inspections_dagster.modeling.documents import model_ids, model_of
 from food_inspections_dagster.modeling.plots import calibration_curve
 from food_inspections_dagster.modeling.selection import Decision, select_weeks
 from food_inspections_dagster.modeling.splits import anchor_of, needed_anchors
@@ -65,26 +65,12 @@ def stages(settings: Settings) -> list[Stage]:
         decisions: dict[str, dict[date, Decision]] = {}
         for label in labels:
             backtests = by_group(backtest_scores, label)
-            ids: dict[date, dict[str, str | None]] = {}
-            for of_asset in models.values():
-                for week, document in of_asset.documents.items():
-                    of_label = (entry for entry in models_of(document) if entry["label"] == label)
-                    ids.setdefault(week, {}).update({entry["model_group"]: entry["model_id"] for entry in of_label})
+            ids = model_ids((of_asset.documents for of_asset in models.values()), label)
             listed = by_group(backtest_scores, label, "priority")
             outside = fairness.groups_outside(listed, attributes, audit_rule, decided)
             made = select_weeks(backtests, rule, anchors, ids, schedule.update_weeks, outside)
             decisions[label] = {decision.week: decision for decision in made}
-        documents = {}
-        for week in weeks:
-            anchor = anchor_of(week, schedule)
-            of_week = {}
-            for label in labels:
-                decision = decisions[label].get(anchor) if anchor else None
-                if decision is not None:
-                    entries = (model_of(m.documents.get(week), decision.selected or "", label) for m in models.values())
-                    entry = next((one for one in entries if one is not None), None)
-                    of_week[label] = {**decision.to_dict(), "files": dict(entry["files"]) if entry else {}}
-            documents[week] = {"week": week.isoformat(), "labels": of_week}
+        documents = {week: _document(week, decisions, anchor_of(week, schedule), models) for week in weeks}
         weekly = {week: _metadata(document) for week, document in documents.items()}
         for label, by_anchor in decisions.items():
             newest = by_anchor.get(anchors[-1]) if anchors else None
@@ -95,6 +81,23 @@ def stages(settings: Settings) -> list[Stage]:
         return Made({SELECTED_MODEL.asset: WeeklyDocuments(documents)}, {SELECTED_MODEL.asset: weekly})
 
     return [selected_model]
+
+
+def _document(
+    week: date,
+    decisions: Mapping[str, Mapping[date, Decision]],
+    anchor: date | None,
+    models: Mapping[str, WeeklyDocuments],
+) -> dict[str, Any]:
+    """Return the document of a week: by label the decision of its anchor, with the files of the week's model."""
+    of_week = {}
+    for label, by_anchor in decisions.items():
+        decision = by_anchor.get(anchor) if anchor else None
+        if decision is not None:
+            entries = (model_of(of.documents.get(week), decision.selected or "", label) for of in models.values())
+            entry = next((one for one in entries if one is not None), None)
+            of_week[label] = {**decision.to_dict(), "files": dict(entry["files"]) if entry else {}}
+    return {"week": week.isoformat(), "labels": of_week}
 
 
 def _metadata(document: Mapping[str, Any]) -> dict[str, Any]:

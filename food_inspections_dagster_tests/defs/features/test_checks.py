@@ -29,7 +29,7 @@ def varying(number, **constant):
     return {"feature_matrix": pd.DataFrame({"week": pd.Series(weeks, dtype=pd.ArrowDtype(pa.date32())), **columns})}
 
 
-FEATURE = "fail_rate_3y"
+FEATURE, OFF = "beyond_failed", "fail_rate_3y"
 VARY = not_constant(("inspector", "last"))
 CASES = [
     Case(row_for_row, "the same", rows([(A, 1), (B, 2), (B, 3)], [(A, 1), (B, 3), (B, 2)])),
@@ -61,7 +61,14 @@ def without_a_row(world):
 MATRIX = FEATURE_MATRIX.asset
 DAMAGES = [
     Damage(MATRIX, "point_in_time", lambda w: with_feature(w, FEATURE, 0.123, MIDDLE), (MIDDLE,), FEATURE),
+    Damage(
+        MATRIX, "point_in_time", lambda w: with_feature(w, OFF, 0.123, LAST), (LAST,), OFF, "of a family that is off"
+    ),
     Damage(MATRIX, "point_in_time", lambda w: with_feature(w, "in_cohort", None, LAST), (LAST,), "in_cohort", "cohort"),
+    *(
+        Damage(MATRIX, "point_in_time", lambda w, n=name: with_feature(w, n, "x", MIDDLE), (MIDDLE,), name, name)
+        for name in ("community_area", "chain_or_single")
+    ),
     Damage(MATRIX, "point_in_time", without_a_row, (MIDDLE,), about="a row fewer"),
 ]
 

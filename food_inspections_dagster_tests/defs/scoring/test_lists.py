@@ -1,43 +1,126 @@
 """A list knows nothing of what came after its week."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from food_inspections_dagster import catalog
-from food_inspections_dagster.catalog import INSPECTIONS, SCORES, SELECTED_MODEL, VIOLATIONS
-from food_inspections_dagster.defs.scoring.lists import list_for
+from food_inspections_dagster.catalog import (
+    BACKTEST_SCORES,
+    CLEAN_SOURCES,
+    INSPECTIONS,
+    SCORES,
+    SELECTED_MODEL,
+    VIOLATIONS,
+)
+from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, judged_rows, list_for, places
+from food_inspections_dagster.inspections.features import Tables, sources_in_use
+from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.rules import RemedyRule
 from food_inspections_dagster.weeks import WEEK
+from food_inspections_dagster_tests.defs.cases import A, B, C, frame
 from food_inspections_dagster_tests.defs.city import CITY
 
 LAST, EARLIER = CITY[-1], CITY[-4]
+LABELS = ("failed", "critical_violation")
 
 
 @pytest.fixture(scope="module")
-def decision(stored_city):
-    document = stored_city.document(SELECTED_MODEL, LAST)
-    assert document["selected"], document["reasons"]
-    return document
+def tables(stored_city):
+    """Everything that is stored, whatever its date."""
+    names = sources_in_use(stored_city.settings.features.switched_off)
+    assert "business_licenses" in names
+    read = {name: stored_city.rows(CLEAN_SOURCES[name]) for name in names}
+    return Tables(stored_city.rows(INSPECTIONS), stored_city.rows(VIOLATIONS), **read)
 
 
-def listed(world, decision, week, inspections, violations):
-    blobs = world.stored.blobs(catalog.model(decision["selected"]))
-    return list_for(week, decision, blobs, inspections, violations, world.settings.cohort.window_days)
+@pytest.fixture(scope="module")
+def decisions(stored_city):
+    decisions = in_use(stored_city.document(SELECTED_MODEL, LAST))
+    assert set(decisions) == set(LABELS)
+    return decisions
 
 
-def test_rows_of_later_weeks_change_nothing(stored_city, decision):
-    inspections, violations = stored_city.rows(INSPECTIONS), stored_city.rows(VIOLATIONS)
-    past = [rows[rows["week"] <= EARLIER].reset_index(drop=True) for rows in (inspections, violations)]
-    assert len(past[0]) < len(inspections)
-    pd.testing.assert_frame_equal(
-        listed(stored_city, decision, EARLIER, inspections, violations), listed(stored_city, decision, EARLIER, *past)
+def rule_of(settings, **changed):
+    selection = settings.selection
+    return replace(
+        ListRule(settings.scores.surroundings_weight, settings.remedy, selection.capacity_share, selection.confidence),
+        **changed,
     )
 
 
-def test_the_newest_list_is_the_stored_one_in_any_order_of_the_rows(stored_city, decision):
-    inspections, violations = stored_city.rows(INSPECTIONS), stored_city.rows(VIOLATIONS)
-    again = listed(stored_city, decision, LAST, inspections.sample(frac=1, random_state=1), violations)
+def listed(world, decision, label, week, tables, **changed):
+    settings, group = world.settings, decision["selected"]
+    blobs = world.stored.blobs(catalog.model(group.split("[")[0]))
+    judged = judged_rows(world.rows(BACKTEST_SCORES), week, group, settings.selection.evaluation_weeks)
+    cohort, features = places(week, tables, settings.cohort.window_days, settings.features.switched_off)
+    rule = rule_of(settings, **changed)
+    return list_for(week, decision, blobs, cohort, features, by_group(judged, label)[group], rule)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_rows_of_later_weeks_change_nothing(stored_city, tables, decisions, label):
+    past = tables.before(EARLIER + WEEK)
+    assert len(past.inspections) < len(tables.inspections)
+    assert len(past.business_licenses) < len(tables.business_licenses)
+    lists = [listed(stored_city, decisions[label], label, EARLIER, known) for known in (tables, past)]
+    pd.testing.assert_frame_equal(lists[0].rows, lists[1].rows)
+    pd.testing.assert_frame_equal(lists[0].notes, lists[1].notes)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_newest_list_is_the_stored_one_in_any_order_of_the_rows(stored_city, tables, decisions, label):
+    shuffled = replace(tables, inspections=tables.inspections.sample(frac=1, random_state=1))
+    again = listed(stored_city, decisions[label], label, LAST, shuffled).rows
     stored = stored_city.table(str(SCORES))
-    columns = ["establishment_id", "rank", "score", "reason_1", "as_of_date"]
+    stored = stored[stored["label"] == label]
+    columns = ["establishment_id", "rank", "expected_find", "own_risk", "own_risk_rank", "priority"]
+    columns += ["expected_find_low", "reason_1", "caution", "as_of_date"]
     by_rank = [rows.sort_values("rank")[columns].reset_index(drop=True) for rows in (again, stored)]
-    assert by_rank[0].values.tolist() == by_rank[1].values.tolist()
+    pd.testing.assert_frame_equal(*by_rank)
     assert set(again["as_of_date"]) == {LAST + WEEK}
+
+
+def test_weights_put_the_list_in_another_order_and_change_no_probability(stored_city, tables, decisions):
+    lists = {
+        weight: listed(stored_city, decisions["failed"], "failed", LAST, tables, surroundings=weight).rows
+        for weight in (0.0, 0.5, 1.0)
+    }
+    assert (lists[1.0]["rank"] == lists[1.0]["expected_find_rank"]).all()
+    assert (lists[0.0]["rank"] == lists[0.0]["own_risk_rank"]).all()
+    columns = ["expected_find", "own_risk"]
+    by_place = [rows.set_index("establishment_id").sort_index()[columns] for rows in lists.values()]
+    pd.testing.assert_frame_equal(by_place[0], by_place[1])
+    pd.testing.assert_frame_equal(by_place[0], by_place[2])
+
+
+def test_a_remedy_gives_each_group_its_share(stored_city, tables, decisions):
+    usual, remedied = (
+        listed(stored_city, decisions["failed"], "failed", LAST, tables, remedy=RemedyRule(kind, "risk")).rows
+        for kind in ("none", "rerank")
+    )
+    assert set(usual["establishment_id"]) == set(remedied["establishment_id"])
+    high_risk = (remedied.sort_values("rank")["risk"] == 1).fillna(False).to_numpy(dtype=bool)
+    share = high_risk.mean()
+    assert 0 < share < 1
+    for places_so_far in (10, 30, len(remedied) // 2):
+        assert abs(high_risk[:places_so_far].sum() - share * places_so_far) <= 1
+    high = [
+        rows[(rows["risk"] == 1).fillna(False)].sort_values("rank")["establishment_id"].tolist()
+        for rows in (usual, remedied)
+    ]
+    assert high[0] == high[1], "within a group the order is that of the scores"
+
+
+def test_what_is_judged_is_the_group_s_in_the_window_that_ends_with_the_week():
+    scores = frame(week=[A, B, C, C], model_group=["knn", "knn", "knn", "ridge"], inspection_id=[1, 2, 3, 4])
+    assert judged_rows(scores, C, "knn", 2)["inspection_id"].tolist() == [2, 3]
+    assert judged_rows(scores, B, "knn", 5)["inspection_id"].tolist() == [1, 2]
+    assert judged_rows(scores, A, "ridge", 5).empty
+
+
+def test_labels_without_a_choice_have_no_list():
+    decisions = {"failed": {"selected": None}, "critical_violation": {"selected": "knn"}}
+    assert list(in_use({"labels": decisions})) == ["critical_violation"]
+    assert in_use({"labels": {}}) == {}

@@ -62,11 +62,9 @@ def test_every_visit_of_the_schedule_is_scored_by_every_group_for_both_labels(st
     newest = scores[scores["week"] == CITY[-1]]
     expected = set(judged.loc[judged["week"] == CITY[-1], "inspection_id"])
     assert len(expected) > 5
-    by_model = newest.groupby(["label", "model_group"])["inspection_id"].agg(set)
-    assert set(by_model.index) == {
-        (label, group) for label in settings.models.labels for group in settings.models.algorithms
-    }
-    assert all(ids == expected for ids in by_model)
+    by_model = {key: sorted(ids) for key, ids in newest.groupby(["label", "model_group"])["inspection_id"]}
+    assert set(by_model) == {(label, group) for label in settings.models.labels for group in settings.models.algorithms}
+    assert all(ids == sorted(expected) for ids in by_model.values())
     assert set(newest["in_cohort"]) == {True, False}, "whether or not the place was on the list"
 
 
