@@ -111,6 +111,7 @@ BACKTEST_SCORES = _table(
 EVALUATIONS = _table("monitoring", method.EVALUATIONS)
 EVALUATIONS_AT_K = _table("monitoring", method.EVALUATIONS_AT_K)
 AUDITIONS = _table("monitoring", method.AUDITIONS)
+CROSS_VALIDATIONS = _table("monitoring", method.CROSS_VALIDATIONS)  # made where the settings ask for folds
 BIAS_REPORT = _table("monitoring", method.with_label(method.BIAS_REPORT))
 BIAS_VERDICTS = _table("monitoring", method.with_label(method.BIAS_VERDICTS))
 LIST_EFFECTS = _table("monitoring", method.with_label(method.LIST_EFFECTS))
@@ -139,6 +140,7 @@ _ENTRIES: tuple[Entry, ...] = (
     EVALUATIONS,
     EVALUATIONS_AT_K,
     AUDITIONS,
+    CROSS_VALIDATIONS,
     SELECTED_MODEL,
     BIAS_REPORT,
     BIAS_VERDICTS,

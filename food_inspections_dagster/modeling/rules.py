@@ -286,6 +286,17 @@ class ValidationRule(_Rule):
         tuple[Annotated[Number, Field(gt=0, le=100)], ...],
         Field(description="Precision and recall among the highest scores of a period, in percent of its rows"),
     ] = (1.0, 5.0, 10.0, 25.0)
+    folds: Annotated[
+        WholeNumber,
+        Field(
+            ge=0,
+            le=20,
+            description="Stratified folds of training windows, each establishment in one; 0: none. Each costs a fit",
+        ),
+    ] = 0
+    folds_every_fits: Annotated[
+        WholeNumber, Field(gt=0, description="Training windows are folded at every so many fits")
+    ] = 4
     calibration_bins: Annotated[
         WholeNumber, Field(gt=1, description="Bins of the expected calibration error, of as many rows each")
     ] = 10

@@ -14,6 +14,7 @@ from food_inspections_dagster.catalog import (
     AUDITIONS,
     BACKTEST_SCORES,
     CLEAN_SOURCES,
+    CROSS_VALIDATIONS,
     EVALUATIONS,
     EVALUATIONS_AT_K,
     FEATURE_MATRIX,
@@ -25,13 +26,15 @@ from food_inspections_dagster.modeling.audition import audition
 from food_inspections_dagster.modeling.backtest import InForce, backtest, in_force
 from food_inspections_dagster.modeling.documents import files_of
 from food_inspections_dagster.modeling.evaluations import SCORE_TYPES, evaluate_weeks
+from food_inspections_dagster.modeling.folds import fold_recipes
 from food_inspections_dagster.modeling.persistence import FittedModel, load
 from food_inspections_dagster.modeling.plots import regret_by_rule
+from food_inspections_dagster.modeling.splits import training_window
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, TrainingRows
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, Window, trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
-from food_inspections_dagster.recipes import inputs
+from food_inspections_dagster.recipes import inputs, recipes
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 
@@ -43,6 +46,7 @@ def stages(settings: Settings) -> list[Stage]:
     """Return the stage that scores each week's inspections as its list did."""
     schedule, features = settings.models.schedule, inputs(settings)
     surroundings = settings.scores.surroundings_weight
+    groups = [recipe for algorithm in settings.models.algorithms for recipe in recipes(settings, algorithm)]
     entries = {algorithm: catalog.model(algorithm) for algorithm in settings.models.algorithms}
 
     @stage(
@@ -135,4 +139,27 @@ def stages(settings: Settings) -> list[Stage]:
             }
         return Made({AUDITIONS.asset: chosen}, {AUDITIONS.asset: charts})
 
-    return [backtest_scores, evaluation, auditions]
+    @stage(
+        CROSS_VALIDATIONS,
+        group="validation",
+        inputs={
+            "feature_matrix": Input(
+                FEATURE_MATRIX,
+                trailing(schedule.training_window_weeks),
+                (*ROW_COLUMNS, *(name for name, _ in features)),
+            )
+        },
+        reads={"schedule": schedule, "validation": validation, "recipes": groups},
+    )
+    def cross_validations(weeks: Sequence[date], feature_matrix: pd.DataFrame) -> pd.DataFrame:
+        """Model groups on stratified folds of training windows: how much they differ by chance.
+
+        Grain: one row per label, model group and fold, in some of the weeks in which models are fitted.
+        Source: feature_matrix of the training window.
+        """
+        first = training_window(weeks[0], schedule)[0]
+        rows = TrainingRows(feature_matrix, features, schedule, first, weeks[-1])
+        return fold_recipes(groups, schedule, rows, weeks, validation)
+
+    folded = [cross_validations] if validation.folds else []
+    return [backtest_scores, evaluation, auditions, *folded]

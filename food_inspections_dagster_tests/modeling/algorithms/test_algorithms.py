@@ -13,9 +13,9 @@ from sklearn.metrics import roc_auc_score
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Inputs, discover, resolve
-from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
 from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.persistence import load
+from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, Schedule
 from food_inspections_dagster.modeling.scoring import Order, Wording, rank
 from food_inspections_dagster_tests.modeling.cases import recipe, trained_on
 
