@@ -120,7 +120,7 @@ def test_a_week_decided_alone_with_its_window_is_the_same(
     backtests: dict[str, pd.DataFrame], decisions: list[Decision]
 ) -> None:
     at = 25
-    first = WEEKS[at] - WEEK * RULE.evaluation_weeks
+    first = WEEKS[at] - WEEK * (RULE.evaluation_weeks - 1 + RULE.memory + 1)
     needed = {g: f.loc[(f["week"] >= first) & (f["week"] <= WEEKS[at])] for g, f in backtests.items()}
     assert select(needed, RULE, WEEKS[at]).to_dict() == decisions[at].to_dict()
 
@@ -148,26 +148,121 @@ def test_no_difference_is_claimed_where_none_is_shown() -> None:
         assert decision.baseline is not None and decision.baseline.verdict == "no difference shown"
 
 
-def test_the_choice_of_the_week_before_is_that_weeks_decision(decisions: list[Decision]) -> None:
-    for before, after in itertools.pairwise(decisions):
-        assert after.previous_selected == before.selected
-    assert "the rule chose the same group" in decisions[-1].reasons[-1]
+# ---------------------------------------------------------------------- the group in use
+
+PAIR = replace(RULE, evaluation_weeks=10, tie_tolerance=0, preference_order=(), baseline="none", memory=30)
 
 
-def test_a_change_of_group_is_compared_with_the_group_before() -> None:
-    good, bad = _backtests({"x": 0.01}), _backtests({"x": 5.0})
+def _turning(better: float = 0.01, worse: float = 5.0) -> dict[str, pd.DataFrame]:
+    """Two groups that change places half way."""
+    good, bad = _backtests({"x": better})["x"], _backtests({"x": worse})["x"]
     turn = FIRST + WEEK * 15
 
     def spliced(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
         return pd.concat([one.loc[one["week"] < turn], two.loc[two["week"] >= turn]])
 
-    both = {"a": spliced(good["x"], bad["x"]), "b": spliced(bad["x"], good["x"])}
-    rule = replace(RULE, evaluation_weeks=10, tie_tolerance=0, preference_order=(), baseline="none")
-    found = select_weeks(both, rule, WEEKS[10:])
-    changes = [d for d in found if d.previous_selected not in (None, d.selected)]
+    return {"a": spliced(good, bad), "b": spliced(bad, good)}
+
+
+def test_the_incumbent_is_what_the_decision_before_came_to(backtests: dict[str, pd.DataFrame]) -> None:
+    """Within the memory; see ``test_what_was_in_use_longer_ago_than_the_memory_is_forgotten``."""
+    decisions = select_weeks(backtests, replace(RULE, memory=30), WEEKS)
+    for before, after in itertools.pairwise(decisions):
+        assert after.incumbent == before.selected
+    assert decisions[-1].reasons[-1] == "It was in use before." and decisions[-1].promotion is None
+    first = next(decision for decision in decisions if decision.selected)
+    assert first.incumbent is None and first.reasons[-1] == "No group was in use before."
+
+
+def test_a_challenger_replaces_the_incumbent_once_it_is_surely_better() -> None:
+    both = _turning()
+    turn = FIRST + WEEK * 15
+    made = select_weeks(both, PAIR, WEEKS[5:])
+    for before, after in itertools.pairwise(made):
+        assert after.incumbent == before.selected
+    changes = [d for d in made if d.incumbent not in (None, d.selected)]
     assert [d.selected for d in changes] == ["b"] and turn < changes[0].week < turn + WEEK * 10
-    assert changes[0].previous is not None and changes[0].previous.other == "a"
-    assert "which the rule chose a week before" in changes[0].previous.sentence
+    promotion = changes[0].promotion
+    assert promotion is not None and promotion.promoted and promotion.sentence in changes[0].reasons
+    assert promotion.sentence.startswith("b replaces a: its roc_auc differs by +0.")
+    # Before that it ranked better for weeks, though not surely: the group in use stayed.
+    stayed = [d for d in made if d.promotion is not None and not d.promotion.promoted]
+    assert stayed and all(turn < d.week < changes[0].week and d.selected == "a" for d in stayed)
+    assert all("a stays in force: b is not shown to be better" in d.promotion.sentence for d in stayed)  # type: ignore[union-attr]
+    for decision in stayed:
+        of = {c.group: c.metrics["roc_auc"].value for c in decision.candidates}
+        assert of["b"] > of["a"]  # type: ignore[operator]
+
+
+def test_a_challenger_with_a_worse_audit_stays_out() -> None:
+    both, asked = _turning(), []
+
+    def outside(week: date, group: str) -> int:
+        asked.append((week, group))
+        return {"a": 1, "b": 2}[group]
+
+    made = select_weeks(both, PAIR, WEEKS[5:], outside=outside)
+    assert {d.selected for d in made if d.selected} == {"a"}
+    last = made[-1].promotion
+    assert last is not None and "its list has 2 groups outside the bounds, not 1" in last.sentence
+    assert last.sentence in made[-1].reasons
+    # Each is counted once for each week that needs it.
+    assert len(asked) == len(set(asked)) and {group for _, group in asked} == {"a", "b"}
+    equal = select_weeks(both, PAIR, WEEKS[5:], outside=lambda week, group: 2)
+    assert [d.selected for d in equal] == [d.selected for d in select_weeks(both, PAIR, WEEKS[5:])]
+
+
+def test_the_baseline_is_a_yardstick_whose_audit_nobody_has_to_match() -> None:
+    def outside(week: date, group: str) -> int:
+        raise AssertionError("no audit is needed to replace the baseline")
+
+    rule = replace(PAIR, baseline="a")
+    made = select_weeks(_turning(), rule, WEEKS[5:], outside=outside)
+    assert made[-1].selected == "b" and {d.selected for d in made if d.week < FIRST + WEEK * 15} == {"a"}
+    # It has still to be surely better.
+    assert any(d.promotion is not None and not d.promotion.promoted for d in made)
+
+
+def test_an_incumbent_that_is_no_candidate_any_more_is_replaced_at_once() -> None:
+    both = _turning()
+    gone = WEEKS[13]
+    models = {w: {"a": None if w >= gone else "a1", "b": "b1"} for w in WEEKS}
+    made = {d.week: d for d in select_weeks(both, PAIR, WEEKS[5:], models, outside=lambda week, group: group == "b")}
+    assert (made[gone - WEEK].selected, made[gone - WEEK].selected_model_id) == ("a", "a1")
+    assert (made[gone].selected, made[gone].selected_model_id, made[gone].promotion) == ("b", "b1", None)
+    assert made[gone].incumbent == "a" and any("a is no candidate" in reason for reason in made[gone].reasons)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("memory", [1, 4])
+def test_a_decision_looks_back_as_far_as_its_memory_and_no_further(memory: int, every: int) -> None:
+    both, rule, week = _turning(), replace(PAIR, memory=memory, evaluation_weeks=8, min_evaluation_rows=100), WEEKS[26]
+    whole = select_weeks(both, rule, [week], every_weeks=every)[0]
+    first = week - WEEK * (rule.evaluation_weeks - 1 + every * (memory + 1))
+    needed = {g: f.loc[(f["week"] >= first) & (f["week"] <= week)] for g, f in both.items()}
+    assert select_weeks(needed, rule, [week], every_weeks=every)[0].to_dict() == whole.to_dict()
+
+
+def test_what_was_in_use_longer_ago_than_the_memory_is_forgotten() -> None:
+    """A group that the rule has chosen at ``memory`` decisions in a row is in use, though never surely better."""
+    close = _turning(0.5, 0.54)
+    seldom = replace(PAIR, confidence=0.999999, memory=30)
+    long = select_weeks(close, seldom, WEEKS[5:])
+    assert {d.selected for d in long if d.selected} == {"a"} and long[-1].promotion is not None
+    short = {memory: select_weeks(close, replace(seldom, memory=memory), WEEKS[5:])[-1] for memory in (1, 2, 3)}
+    assert {d.selected for d in short.values()} == {"b"}
+
+
+def test_decisions_lie_as_far_apart_as_fits() -> None:
+    both = _turning()
+    asked: list[date] = []
+
+    def outside(week: date, group: str) -> int:
+        asked.append(week)
+        return 0
+
+    made = select_weeks(both, replace(PAIR, memory=3), [WEEKS[28]], every_weeks=5, outside=outside)
+    assert made[0].selected == "b" and set(asked) <= {WEEKS[28 - 5 * n] for n in range(5)}
 
 
 def test_too_few_rows_or_one_class_decide_nothing(

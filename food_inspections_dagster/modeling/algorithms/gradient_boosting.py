@@ -96,6 +96,8 @@ class XGBoost(Algorithm):
 
     def contributions(self, fitted: xgboost.Booster, design: Design, inputs: Inputs) -> np.ndarray:
         """Return SHAP values (Lundberg et al. 2018, exact for trees) in log-odds, without the bias."""
+        if len(inputs) == 0:
+            return np.empty((0, len(design.owners)))
         data = xgboost.DMatrix(np.ascontiguousarray(design.matrix(inputs)), nthread=THREADS)
         return np.asarray(fitted.predict(data, pred_contribs=True), dtype=np.float64)[:, :-1]
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import threading
 import zipfile
 from typing import Any
 
@@ -12,6 +13,9 @@ from sklearn.pipeline import Pipeline
 
 #: Types beyond those of scikit-learn and numpy that skops trusts by itself; an algorithm adds its own.
 TRUSTED = ("numpy.dtype",)
+#: numpy parses the head of an array's file as Python, and Python 3.11 fails now and then where two threads parse
+#: ("AST constructor recursion depth mismatch", https://github.com/python/cpython/issues/106905).
+_PARSING = threading.Lock()
 
 
 def dump(pipeline: Pipeline) -> bytes:
@@ -56,7 +60,8 @@ def _clean(part: bytes) -> bytes:
     """Return an array's file with zeros between the fields of its records, where memory holds anything."""
     if not part.startswith(b"\x93NUMPY") or b"'descr': [" not in part[:128]:
         return part
-    records = np.load(io.BytesIO(part), allow_pickle=False)
+    with _PARSING:
+        records = np.load(io.BytesIO(part), allow_pickle=False)
     clean = np.zeros(records.shape, dtype=records.dtype)
     for field in records.dtype.names:
         clean[field] = records[field]
@@ -67,7 +72,9 @@ def _clean(part: bytes) -> bytes:
 
 def untrusted(data: bytes, types: tuple[Any, ...]) -> list[str]:
     """Return the types of a skops file that ``load`` would refuse, sorted."""
-    return sorted(set(skops.io.get_untrusted_types(data=data)) - set(_names(types)))
+    with _PARSING:
+        found = skops.io.get_untrusted_types(data=data)
+    return sorted(set(found) - set(_names(types)))
 
 
 def load(data: bytes, types: tuple[Any, ...]) -> Pipeline:
@@ -76,7 +83,8 @@ def load(data: bytes, types: tuple[Any, ...]) -> Pipeline:
     Raises:
         Exception: of skops or zipfile, or TypeError where the file holds something else.
     """
-    pipeline = skops.io.loads(data, trusted=_names(types))
+    with _PARSING:
+        pipeline = skops.io.loads(data, trusted=_names(types))
     if not isinstance(pipeline, Pipeline):
         raise TypeError(f"it holds a {type(pipeline).__name__}, not a Pipeline")
     return pipeline

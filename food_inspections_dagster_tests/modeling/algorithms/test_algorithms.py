@@ -181,6 +181,20 @@ def test_a_recipe_is_the_same_by_whatever_name_and_with_defaults_written_out() -
     assert algorithms.key(spec) != algorithms.key(AlgorithmSpec("b", "xgboost", seed=1))
 
 
+@pytest.mark.parametrize("name", list(ALGORITHMS))
+def test_contributions_of_a_row_are_its_own_and_of_no_rows_none(
+    name: str, specs: dict[str, AlgorithmSpec], inputs: Inputs, label: np.ndarray
+) -> None:
+    design, fitted = algorithms.fit(specs[name], inputs, label)
+    contributions = ALGORITHMS[name].contributions
+    together = contributions(fitted, design, inputs.take(slice(0, 8)))
+    assert together.shape == (8, len(design.owners)) and together.any()
+    for row in range(8):
+        alone = contributions(fitted, design, inputs.take(slice(row, row + 1)))
+        assert alone == pytest.approx(together[row : row + 1], abs=1e-9)
+    assert contributions(fitted, design, inputs.take(slice(0, 0))).shape == (0, len(design.owners))
+
+
 @pytest.mark.parametrize("name", ["xgboost", "logistic_regression", "baseline"])
 def test_contributions_add_up_to_the_log_odds(
     name: str, specs: dict[str, AlgorithmSpec], inputs: Inputs, label: np.ndarray
@@ -218,8 +232,6 @@ def test_an_algorithm_is_added_by_one_file(
     some = rows.head(5).reset_index(drop=True)
     score = model.algorithm.predict(model.fitted, model.design, Inputs.of(some, features))
     assert (score == window["positives"] / window["rows"] + 0.01).all()
-    # Scores that tell nothing apart calibrate nothing but the level.
-    assert (model.calibration.slope, model.calibration.basis) == (1.0, "training rows")
     assert model.predict(some) == pytest.approx(window["positives"] / window["rows"], abs=0.03)
     phrases = {name: lambda value: "something" for name, _ in features}
     nothing, order = ScoreIntervals((), (), (), (), (), 0.95), Order(surroundings=0.5)

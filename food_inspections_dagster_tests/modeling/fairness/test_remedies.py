@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
-from food_inspections_dagster.modeling.fairness.remedies import price_of, quotas, remedied
+from food_inspections_dagster.modeling.fairness.remedies import price_of, prices, quotas, remedied
 from food_inspections_dagster.modeling.rules import AuditRule, RemedyRule
+from food_inspections_dagster.modeling.schemas import REMEDY_PRICES
+from food_inspections_dagster.schemas import validated
 from food_inspections_dagster.weeks import WEEK
 
 QUOTA, RERANK = RemedyRule(kind="quota"), RemedyRule(kind="rerank")
@@ -165,3 +167,34 @@ def test_a_group_never_listed_and_nothing_to_compare_are_said(rows: pd.DataFrame
         price_of(RemedyRule(kind="quota", attribute="community_area"), rows, AUDIT)
     nothing = price_of(QUOTA, rows.head(0), AUDIT)
     assert nothing.places == 0 and nothing.days == (None, None)
+
+
+def test_prices_are_those_of_the_window_that_ends_with_each_week(rows: pd.DataFrame) -> None:
+    audit = replace(AUDIT, evaluation_weeks=8)
+    remedies = [QUOTA, BY_FINDS, RERANK]
+    weeks = [WEEK_0 + WEEK * n for n in (9, 15, 19)]
+    selected = {weeks[0]: "a", weeks[1]: None, weeks[2]: "b", WEEK_0 - WEEK: "a"}
+    both = {"a": rows, "b": rows.assign(score=1 - rows["score"])}
+    table = validated(REMEDY_PRICES, prices(both, selected, remedies, audit, 13))
+    # A week without a group, or without rows, has no price.
+    assert table["week"].tolist() == [weeks[0]] * 3 + [weeks[2]] * 3
+    assert list(zip(table["kind"], table["basis"], strict=True)) == [(r.kind, r.basis) for r in remedies] * 2
+    for at, record in table.iterrows():
+        group = both[selected[record["week"]]]  # type: ignore[index]
+        window = group.loc[(group["week"] > record["week"] - WEEK * 8) & (group["week"] <= record["week"])]
+        price = price_of(remedies[int(at) % 3], window, audit, 13)  # type: ignore[call-overload]
+        assert (record["places"], record["finds_without"], record["finds_with"]) == (price.places, *price.finds)
+        assert (record["days_without"], record["days_with"]) == price.days
+        assert (record["disparity_without"], record["disparity_with"]) == pytest.approx(price.disparity)
+        assert record["sentence"] == price.sentence and price.weeks == 8
+    alone = prices(both, {weeks[2]: "b"}, remedies, audit, 13)
+    pd.testing.assert_frame_equal(alone, table.loc[table["week"] == weeks[2]].reset_index(drop=True), check_exact=True)
+
+
+def test_a_disparity_beyond_measure_has_no_number_but_words(rows: pd.DataFrame) -> None:
+    apart = rows.assign(score=rows["score"] / 10 + (rows["side"] == "North").astype("float64[pyarrow]") / 2)
+    table = prices({"a": apart}, {WEEK_0 + WEEK * 19: "a"}, [QUOTA], AUDIT)
+    assert table["disparity_without"].isna().all() and table["disparity_with"].notna().all()
+    assert "beyond measure" in table["sentence"][0]
+    nothing = prices({"a": apart}, {}, [QUOTA], AUDIT)
+    assert nothing.empty and nothing.dtypes.equals(table.dtypes)
