@@ -155,8 +155,9 @@ def _print_bias(console: Console, stored: Stored, week: date, label: str) -> Non
     sentences = list(summary(verdicts, verdicts["week"].max()).values()) if len(verdicts) else []
     for sentence in sentences:
         console.print(f"- {escape(sentence)}")
-    for row in stored.query(_EFFECTS, {"week": week, "label": label}).groupby("week", sort=False):
-        waits = spread(row[1], row[0], "side")
+    effects = stored.query(_EFFECTS, {"week": week, "label": label})
+    if len(effects):
+        waits = spread(effects, effects["week"].iloc[0], "side")
         if waits is not None:
             console.print(f"- {escape(waits.sentence)}")
     for price in stored.query(_PRICES, {"week": week, "label": label})["sentence"]:

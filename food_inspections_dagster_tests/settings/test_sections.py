@@ -1,6 +1,7 @@
 import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.inspections.chicago import PROTECTED_ATTRIBUTES
 from food_inspections_dagster.modeling.rules import AuditRule, Schedule, SelectionRule
 from food_inspections_dagster.settings import load_settings
 
@@ -26,7 +27,7 @@ def test_defaults_are_the_simulated_city_under_dot_local(home):
 def test_the_rules_of_the_method_are_the_settings_themselves(home):
     settings = load_settings({"selection": {"preference_order": ["knn"]}})
     assert type(settings.models.schedule) is Schedule
-    assert type(settings.bias) is AuditRule and settings.bias == AuditRule()
+    assert type(settings.bias) is AuditRule and settings.bias == AuditRule(attributes=PROTECTED_ATTRIBUTES)
     assert settings.selection == SelectionRule(preference_order=("knn",))
 
 

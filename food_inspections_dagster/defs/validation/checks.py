@@ -35,7 +35,7 @@ def rules(schedule: Schedule, models: Sequence[Documents]) -> tuple[Rule, ...]:
             for model in in_force(values[entry.asset].documents, weeks)
             for week in model.weeks
         }
-        scored = backtest_scores.groupby(["week", "model_group", "label"]).size().to_dict()
+        scored: dict[Any, int] = backtest_scores.groupby(["week", "model_group", "label"]).size().to_dict()
         return {
             key[0]: f"{key[1]} for {key[2]}: {scored.get(key, 0)} of {wanted.get(key, 0)} inspections"
             for key in sorted(wanted.keys() | scored.keys())

@@ -178,7 +178,13 @@ CASES = [
     ),
     Case(GROUPS_MAPPED, "of another size", adds_up(one_more), (C,), "in the report"),
     Case(GROUPS_MAPPED, "one that has no row", adds_up(matrix=turned(facility_type="Church")), (C,), "Church"),
-    Case(WITHIN_BOUNDS, "outside", verdicts((C, *SCHOOL, OUTSIDE)), (C,), "failed: 1 groups, such as facility_type School."),
+    Case(
+        WITHIN_BOUNDS,
+        "outside",
+        verdicts((C, *SCHOOL, OUTSIDE)),
+        (C,),
+        "failed: 1 groups, such as facility_type School.",
+    ),
     Case(WITHIN_BOUNDS, "the whole list is no group", verdicts((C, OVERALL, "the list", OUTSIDE))),
 ]
 DAMAGES: list = []
