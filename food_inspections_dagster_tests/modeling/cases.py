@@ -56,7 +56,9 @@ def trained_on(
     return train(of, schedule, training_rows(rows, of.features, schedule), weeks, "v1", workers=workers, **more)
 
 
-def model_at(spec: AlgorithmSpec, features: Features, schedule: Schedule, rows: pd.DataFrame, week: date) -> FittedModel:
+def model_at(
+    spec: AlgorithmSpec, features: Features, schedule: Schedule, rows: pd.DataFrame, week: date
+) -> FittedModel:
     """Return the model for ``failed`` that a week carries."""
     trained = trained_on(recipe(spec, features), schedule, rows, [week])
     return load(trained.models[str(trained.weeks[0].model_id)])

@@ -75,7 +75,9 @@ def test_each_inspection_is_scored_once_by_each_model_group_for_each_label(
     served: Served, scores: pd.DataFrame, rows: pd.DataFrame
 ) -> None:
     schemas.validated(BACKTEST_SCORES, scores)
-    expected = rows.loc[rows["week"] >= date(2010, 4, 12)].loc[lambda r: r["week"] <= WEEKS[-1]].set_index("inspection_id")
+    expected = (
+        rows.loc[rows["week"] >= date(2010, 4, 12)].loc[lambda r: r["week"] <= WEEKS[-1]].set_index("inspection_id")
+    )
     assert len(scores) == len(expected) * len(ALGORITHMS) * len(LABELS)
     model_of = {
         (week, m.model_group, m.label): m.model_id for m in in_force(served.documents, WEEKS) for week in m.weeks
@@ -105,7 +107,9 @@ def test_the_answers_are_those_of_the_model_as_it_is_stored(
     assert (part["own_risk"] == part["expected_find"]).all() == (name == "baseline")
 
 
-def test_inspections_outside_the_cohort_are_scored_too(served: Served, rows: pd.DataFrame, scores: pd.DataFrame) -> None:
+def test_inspections_outside_the_cohort_are_scored_too(
+    served: Served, rows: pd.DataFrame, scores: pd.DataFrame
+) -> None:
     flags = pd.Series(np.arange(len(rows)) % 3 > 0).astype(rows["in_cohort"].dtype).array
     other = _sorted(served.backtest(WEEKS, rows=rows.assign(in_cohort=flags)))
     assert 0.6 < other["in_cohort"].mean() < 0.7

@@ -34,7 +34,9 @@ def test_a_document_has_an_entry_for_each_recipe_and_label(trained: list[Trained
     assert list(documents) == WEEKS
     for week, document in documents.items():
         assert document["week"] == week.isoformat()
-        assert [(e["model_group"], e["label"]) for e in document["models"]] == [(g, la) for g in GROUPS for la in LABELS]
+        assert [(e["model_group"], e["label"]) for e in document["models"]] == [
+            (g, la) for g in GROUPS for la in LABELS
+        ]
     first, last = documents[WEEKS[0]], documents[WEEKS[-1]]
     assert not list(models_of(first)) and len(list(models_of(last))) == 4
     for entry in first["models"]:
@@ -43,7 +45,9 @@ def test_a_document_has_an_entry_for_each_recipe_and_label(trained: list[Trained
     for entry in last["models"]:
         assert entry["reason"] is None and entry["anchor"] == "2010-07-05"
         assert {path: hashlib.sha256(blobs[path]).hexdigest() for path in entry["files"]} == entry["files"]
-        assert set(entry["files"]) == {f"artifacts/{entry['model_id']}/{name}" for name in ("model.json", "model.skops")}
+        assert set(entry["files"]) == {
+            f"artifacts/{entry['model_id']}/{name}" for name in ("model.json", "model.skops")
+        }
         model = load(files_of(entry["files"], blobs))
         assert (model.model_id, model.card["label"], model.card["model_group"]) == (
             entry["model_id"], entry["label"], entry["model_group"],

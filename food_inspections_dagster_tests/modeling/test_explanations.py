@@ -155,7 +155,14 @@ def test_features_of_a_subject_speak_with_one_voice() -> None:
     subject = {"visits": "past", "failures": "past", "rate": "past", "zip": "area", "near": "area"}
     terms = np.array(
         [
-            [0.5, -0.4, 0.2, 0.1, 0.3, 0.7],  # what one adds another takes away: the sum, at the loudest in its direction
+            [
+                0.5,
+                -0.4,
+                0.2,
+                0.1,
+                0.3,
+                0.7,
+            ],  # what one adds another takes away: the sum, at the loudest in its direction
             [0.5, -0.9, 0.2, -0.2, 0.2, -0.7],
             [0.1, 0.1, 0.0, -0.3, -0.1, 0.0],  # of equals the first
             [0.0, 0.0, 0.0, 0.0, 0.0, 0.0],

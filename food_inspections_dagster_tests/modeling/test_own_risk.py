@@ -98,6 +98,7 @@ def test_the_ends_of_the_weight_are_the_average_and_the_row(inputs: Inputs) -> N
     assert np.array_equal(whole.codes, known.codes) and whole.vocabularies == known.vocabularies
     assert none.numeric.tobytes() == neutralised(known, average, ABOUT).numeric.tobytes()
     alone = [neutralised(known.take(slice(i, i + 1)), average, ABOUT, 0.3).numeric for i in range(50)]
-    assert np.concatenate(alone).tobytes() == np.ascontiguousarray(
-        neutralised(known, average, ABOUT, 0.3).numeric[:50]
-    ).tobytes(), "a row's bits are its own"
+    assert (
+        np.concatenate(alone).tobytes()
+        == np.ascontiguousarray(neutralised(known, average, ABOUT, 0.3).numeric[:50]).tobytes()
+    ), "a row's bits are its own"

@@ -66,7 +66,11 @@ def test_the_list_is_in_order_of_priority_with_all_answers(
     for answer, values in expected._asdict().items():
         assert np.array_equal(ranked[answer].to_numpy(), values[at])
     # Each answer has its ranks, without gaps; ties stand in the order of establishment_id.
-    for answer, places in (("priority", "rank"), ("expected_find", "expected_find_rank"), ("own_risk", "own_risk_rank")):
+    for answer, places in (
+        ("priority", "rank"),
+        ("expected_find", "expected_find_rank"),
+        ("own_risk", "own_risk_rank"),
+    ):
         by_rank = ranked.sort_values(places, ignore_index=True)
         assert by_rank[places].tolist() == list(range(1, len(some) + 1))
         pd.testing.assert_frame_equal(
@@ -167,7 +171,9 @@ def test_intervals_are_of_what_is_foreseen(
     low, high = intervals.apply(ranked["expected_find"].to_numpy())
     assert np.array_equal(ranked["expected_find_low"], low) and np.array_equal(ranked["expected_find_high"], high)
     assert (low < high).all()
-    assert _rank(models["xgboost"], cohort, some).rows[["expected_find_low", "expected_find_high"]].isna().all(axis=None)
+    assert (
+        _rank(models["xgboost"], cohort, some).rows[["expected_find_low", "expected_find_high"]].isna().all(axis=None)
+    )
 
 
 @pytest.mark.parametrize(
