@@ -114,7 +114,7 @@ def _groups(past: Past, spine: pa.Table, back: Ints, tables: Tables) -> dict[str
     if tables.community_areas is not None:
         borders = to_pandas(tables.source("community_areas"))
         names = community_area_names(past.location.latitude, past.location.longitude, borders)
-        areas = pa.array(np.where(names == UNKNOWN, None, names), pa.string()).take(pa.array(back))
+        areas = pa.array(names, pa.string(), mask=names == UNKNOWN).take(pa.array(back))
     named = spine.append_column("dba_name", past.name.take(pa.array(back)))
     return {"community_area": areas, "chain_or_single": chain_or_single(named, tables.inspections)}
 
