@@ -70,7 +70,13 @@ def with_family(monkeypatch: pytest.MonkeyPatch, *features: Any) -> None:
     family = Family("leaking", features)
     monkeypatch.setattr(registry, "FAMILIES", (family,))
     monkeypatch.setattr(registry, "FEATURE_NAMES", tuple(feature.name for feature in features))
-    columns = (*registry.ROW_COLUMNS, "as_of_date", "in_cohort", *(feature.name for feature in features))
+    columns = (
+        *registry.ROW_COLUMNS,
+        *registry.KNOWN_GROUPS,
+        "as_of_date",
+        "in_cohort",
+        *(feature.name for feature in features),
+    )
     monkeypatch.setattr(registry, "MATRIX_COLUMNS", columns)
 
 
