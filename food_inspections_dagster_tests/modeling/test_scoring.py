@@ -66,11 +66,8 @@ def test_the_list_is_in_order_of_priority_with_all_answers(
     for answer, values in expected._asdict().items():
         assert np.array_equal(ranked[answer].to_numpy(), values[at])
     # Each answer has its ranks, without gaps; ties stand in the order of establishment_id.
-    for answer, places in (
-        ("priority", "rank"),
-        ("expected_find", "expected_find_rank"),
-        ("own_risk", "own_risk_rank"),
-    ):
+    rank_of = {"priority": "rank", "expected_find": "expected_find_rank", "own_risk": "own_risk_rank"}
+    for answer, places in rank_of.items():
         by_rank = ranked.sort_values(places, ignore_index=True)
         assert by_rank[places].tolist() == list(range(1, len(some) + 1))
         pd.testing.assert_frame_equal(

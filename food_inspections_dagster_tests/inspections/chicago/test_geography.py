@@ -1,19 +1,26 @@
+import pandas as pd
 import pyarrow as pa
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections import chicago
 
 
+def _rows() -> pd.DataFrame:
+    text = pa.string()
+    values = {
+        "inspection_id": [3, 1, 0, 2, 9],
+        "facility_type": ["School", None, "Restaurant", "Bakery", "Liquor"],
+        "zip": ["60614", "99999", None, "60827", "60601"],
+        "risk": [1, None, 3, 2, 1],
+        "community_area": ["LAKE VIEW", None, "LOOP", None, "LOOP"],
+        "chain_or_single": ["single", "chain", None, "chain", None],
+    }
+    kinds = {"facility_type": text, "zip": text, "risk": pa.int16(), **dict.fromkeys(chicago.GIVEN_ATTRIBUTES, text)}
+    return frames.table(values, {"inspection_id": pa.int64(), **kinds})
+
+
 def test_groups_of_feature_rows_are_text_and_never_null() -> None:
-    rows = frames.table(
-        {
-            "inspection_id": [3, 1, 0, 2, 9],
-            "facility_type": ["School", None, "Restaurant", "Bakery", "Liquor"],
-            "zip": ["60614", "99999", None, "60827", "60601"],
-            "risk": [1, None, 3, 2, 1],
-        },
-        {"inspection_id": pa.int64(), "facility_type": pa.string(), "zip": pa.string(), "risk": pa.int16()},
-    )
+    rows = _rows()
     groups = chicago.protected_attributes(rows[list(chicago.ATTRIBUTE_COLUMNS)])
     assert groups.columns.tolist() == ["inspection_id", *chicago.PROTECTED_ATTRIBUTES]
     assert groups["inspection_id"].tolist() == [3, 1, 0, 2, 9]
@@ -25,17 +32,11 @@ def test_groups_of_feature_rows_are_text_and_never_null() -> None:
     assert len(chicago.protected_attributes(rows.head(0))) == 0
 
 
-def test_attributes_that_the_caller_knows_stand_beside() -> None:
-    rows = frames.table(
-        {"inspection_id": [3, 1], "facility_type": ["School", None], "zip": ["60614", None], "risk": [1, None]},
-        {"inspection_id": pa.int64(), "facility_type": pa.string(), "zip": pa.string(), "risk": pa.int16()},
-    )
-    areas, chains = pa.array(["LAKE VIEW", None]), pa.array([None, "chain"])
-    groups = chicago.protected_attributes(rows, areas, chains)
-    assert groups.columns.tolist() == ["inspection_id", *chicago.PROTECTED_ATTRIBUTES, *chicago.GIVEN_ATTRIBUTES]
-    assert groups["community_area"].tolist() == ["LAKE VIEW", "Unknown"]
-    assert groups["chain_or_single"].tolist() == ["Unknown", "chain"]
-    assert chicago.protected_attributes(rows, chain_or_single=chains).columns.tolist()[-1] == "chain_or_single"
+def test_what_the_matrix_knows_of_areas_and_chains_stands_beside() -> None:
+    groups = chicago.protected_attributes(_rows())
+    assert groups.columns.tolist()[-2:] == list(chicago.GIVEN_ATTRIBUTES) == ["community_area", "chain_or_single"]
+    assert groups["community_area"].tolist() == ["LAKE VIEW", "Unknown", "LOOP", "Unknown", "LOOP"]
+    assert groups["chain_or_single"].tolist() == ["single", "chain", "Unknown", "chain", "Unknown"]
 
 
 def test_no_zip_lies_on_two_sides() -> None:

@@ -1,5 +1,6 @@
 """Small histories: random records and rows of the sources, and clean tables of them."""
 
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -72,6 +73,12 @@ _KEYS = {"weather": lambda row: row["date"]}  # one row a day; what else repeats
 CITY = st.fixed_dictionaries(
     {name: st.lists(st.fixed_dictionaries(of), max_size=8, unique_by=_KEYS.get(name)) for name, of in _ROWS.items()}
 )
+AREAS = [
+    {"number": number, "name": name, "geometry": json.dumps({"type": "Polygon", "coordinates": [[
+        [-87.7, south], [-87.6, south], [-87.6, south + 0.04], [-87.7, south + 0.04], [-87.7, south],
+    ]]})}
+    for number, name, south in ((1, "LOOP", 41.88), (2, "UPTOWN", 41.93))
+]  # fmt: skip
 STATIONS = [{"district": "1", "latitude": 41.85, "longitude": -87.65}, {"district": "2", "latitude": 42.0}]
 
 
@@ -100,7 +107,7 @@ def tables(records: list[dict], city: dict[str, list[dict]] | None = None) -> Ta
         violations += [{"week": record["week"], "inspection_id": number, "code": c, "codebook": book} for c in codes]
         if record.get("inspector"):
             assigned.append({"inspection_id": number, "inspector": record["inspector"], "inspection_date": day})
-    given = {"police_stations": STATIONS, "inspector_assignments": assigned, **(city or {})}
+    given = {"police_stations": STATIONS, "community_areas": AREAS, "inspector_assignments": assigned, **(city or {})}
     return Tables(
         frame(rows, INSPECTION_TYPES),
         frame(violations, VIOLATION_TYPES),

@@ -19,6 +19,7 @@ from food_inspections_dagster.inspections.schemas import FEATURE_MATRIX
 from food_inspections_dagster_tests.inspections.features.histories import (
     CITY,
     EVERYONE,
+    FAILED_CANVASS,
     HISTORY,
     MONDAYS,
     content,
@@ -152,6 +153,20 @@ def test_the_order_of_rows_does_not_matter(records, city, seed):
     }
     mixed = compute_features(spine([pairs[i] for i in order]), Tables(**shuffled))
     assert content(mixed) == content(expected.iloc[order].reset_index(drop=True))
+
+
+def test_groups_of_the_audit_are_those_known_before_the_monday():
+    """Community area and chain of the matrix, which no model learns from."""
+    shops = [FAILED_CANVASS | {"establishment_id": f"L{i}", "dba_name": "SUBWAY", "address": f"{i} N"} for i in (1, 2)]
+    third = {"establishment_id": "L3", "dba_name": "SUBWAY #3", "address": "3 N", "week": MONDAYS[1], "latitude": 41.95}
+    moved = FAILED_CANVASS | {"establishment_id": "L1", "dba_name": "DELI", "week": MONDAYS[2], "latitude": None}
+    late = [FAILED_CANVASS | {"establishment_id": f"L{i}", "week": MONDAYS[3]} for i in (1, 2, 3)]
+    matrix = feature_matrix(MONDAYS[:4], tables([*shops, FAILED_CANVASS | third, moved, *late]))
+    rows = matrix[["community_area", "chain_or_single"]].astype(object)
+    groups = [tuple(None if pd.isna(value) else value for value in row) for row in rows.itertuples(index=False)]
+    # Of nothing before them nothing is known; the third shop makes a chain of all three, from the next Monday on.
+    assert groups[:4] == [(None, None), (None, None), (None, None), ("LOOP", "chain")]
+    assert groups[4:] == [("LOOP", "single"), ("LOOP", "chain"), ("UPTOWN", "chain")]
 
 
 def test_no_history_and_no_questions():

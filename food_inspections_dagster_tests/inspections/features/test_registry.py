@@ -113,7 +113,7 @@ def test_each_feature_says_what_it_is_about():
 
 def test_only_sources_that_a_family_in_use_reads_are_read():
     everything = [family.name for family in FAMILIES]
-    # Borders of community areas give a group of the audit, and no feature.
+    # The borders of community areas tell groups of the audit; no feature reads them.
     assert sources_in_use() == tuple(name for name in SOURCE_COLUMNS if name != "community_areas")
     assert sources_in_use(["conditions", "inspector"]) == sources_in_use(everything) == ("business_licenses",)
     assert {f.family for f in features_in_use(["area"])} == {*everything} - {"area"}

@@ -72,9 +72,9 @@ def with_family(monkeypatch: pytest.MonkeyPatch, *features: Any) -> None:
     monkeypatch.setattr(registry, "FEATURE_NAMES", tuple(feature.name for feature in features))
     columns = (
         *registry.ROW_COLUMNS,
+        *registry.KNOWN_GROUPS,
         "as_of_date",
         "in_cohort",
-        *registry.KNOWN_GROUPS,
         *(feature.name for feature in features),
     )
     monkeypatch.setattr(registry, "MATRIX_COLUMNS", columns)
