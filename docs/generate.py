@@ -168,12 +168,11 @@ def _documents(graph: Any, texts: Mapping[str, Any]) -> list[str]:
     import dataclasses
 
     from food_inspections_dagster import catalog
-    from food_inspections_dagster.modeling.algorithms import ALGORITHMS
     from food_inspections_dagster.modeling.persistence import IDENTITY
     from food_inspections_dagster.modeling.selection import Decision
 
-    models = [catalog.model(name) for name in ALGORITHMS]
-    model = catalog.model("<group>")
+    model = catalog.model("<algorithm>")
+    models = [output.entry for stage in graph.stages if stage.group == "training" for output in stage.outputs.values()]
     parts = ["## Model documents"]
     parts += [f"**{entry.asset}**: {_about(graph, entry.asset)}" for entry in models]
     parts.append(f"Objects `{_path(model)}`:")
@@ -187,7 +186,7 @@ def _documents(graph: Any, texts: Mapping[str, Any]) -> list[str]:
     selected = catalog.SELECTED_MODEL
     parts += [f"## {selected.asset}", _about(graph, selected.asset), f"Objects `{_path(selected)}`:"]
     names = [field.name for field in dataclasses.fields(Decision)]
-    parts.append(_keys(described("decision", [*names, "files"], texts)))
+    parts.append(_keys({**texts["selected model"], **described("decision", [*names, "files"], texts)}))
     return parts
 
 

@@ -103,8 +103,8 @@ def evaluate(
 ) -> None:
     """Judge every model group on days that it has not seen, as the City judged its own: each day keeps its number of
     inspections, and they are put in the order of the score."""
+    asked = _asked(train_until, test_until, label, windows)
     with _features(portal, City(seed, scale, weeks)) as (out, settings, stored):
-        asked = _asked(settings, train_until, test_until, label, windows)
         evaluation.evaluate(out, stored, settings, asked)
 
 
@@ -121,8 +121,9 @@ def ablate(
     weeks: Weeks = None,
 ) -> None:
     """Say what each family of features is worth: left out, and alone, with paired intervals."""
+    asked = _asked(train_until, test_until, label, windows)
+    evaluation.recipe_of(load_settings(), model_group, asked.label)
     with _features(portal, City(seed, scale, weeks)) as (out, settings, stored):
-        asked = _asked(settings, train_until, test_until, label, windows)
         evaluation.ablate(out, stored, settings, asked, model_group)
 
 
@@ -135,7 +136,9 @@ def _features(portal: str, city: City) -> Iterator[tuple[Console, Settings, Stor
         yield out, settings, _stored(settings)
 
 
-def _asked(settings: Settings, train_until: str, test_until: str, label: str | None, windows: int) -> Asked:
+def _asked(train_until: str, test_until: str, label: str | None, windows: int) -> Asked:
+    # Before the feature matrix is made, which takes minutes.
+    settings = load_settings()
     chosen = label or settings.scores.label
     if chosen not in settings.models.labels:
         raise FoodInspectionsError(f"'{chosen}' is no label: {nearest(chosen, settings.models.labels)}.")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.catalog import CLEAN_SOURCES, FEATURE_MATRIX
-from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.inspections.visits import VISIT_COLUMNS, visits
 from food_inspections_dagster.modeling.comparison import Inspections, Paired, paired
@@ -145,13 +145,22 @@ def _value(row: Mapping[str, Any], name: str) -> str:
     return f"{value:.2f}" if "days" in name else f"{value:.3f}"
 
 
-def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, model_group: str) -> None:
-    """Print what each family of features is worth: left out, and alone, with paired intervals."""
-    rows = Rows(stored, settings, asked)
+def recipe_of(settings: Settings, model_group: str, label: str) -> Recipe:
+    """Return the recipe of a model group, for one label.
+
+    Raises:
+        FoodInspectionsError: for a group that the settings do not have.
+    """
     every = {r.spec.name: r for a in settings.models.algorithms for r in recipes(settings, a)}
     if model_group not in every:
-        raise FoodInspectionsError(f"'{model_group}' is no model group: use one of {', '.join(every)}.")
-    whole = replace(every[model_group], targets=tuple(t for t in settings.targets if t.label == asked.label))
+        raise FoodInspectionsError(f"'{model_group}' is no model group: {nearest(model_group, every)}.")
+    return replace(every[model_group], targets=tuple(t for t in settings.targets if t.label == label))
+
+
+def ablate(console: Console, stored: Stored, settings: Settings, asked: Asked, model_group: str) -> None:
+    """Print what each family of features is worth: left out, and alone, with paired intervals."""
+    whole = recipe_of(settings, model_group, asked.label)
+    rows = Rows(stored, settings, asked)
     names = {name for name, _ in whole.features}
     families = list(dict.fromkeys(feature.family for feature in FEATURES if feature.name in names))
     of_family = {feature.name: feature.family for feature in FEATURES}

@@ -10,15 +10,21 @@ from food_inspections_dagster.errors import FoodInspectionsError
 def test_help_tells_a_newcomer_what_there_is():
     told = CliRunner().invoke(cli.app, ["--help"])
     assert told.exit_code == 0
-    for verb in ("run", "dev", "portal", "status", "trace", "sql", "stop"):
+    for verb in ("run", "evaluate", "ablate", "dev", "portal", "status", "trace", "sql", "stop"):
         assert verb in told.output
     told = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "160"})
     for option in ("--portal", "--from", "--to", "--until", "--only-missing", "--scale", "--seed"):
+        assert option in told.output
+    told = CliRunner().invoke(cli.app, ["ablate", "--help"], env={"COLUMNS": "160"})
+    for option in ("--train-until", "--test-until", "--label", "--windows", "--group"):
         assert option in told.output
 
 
 def test_without_a_verb_it_shows_its_help():
     assert "Usage" in CliRunner().invoke(cli.app, []).output
+
+
+EVALUATE = ["evaluate", "--train-until", "2014-06-30", "--test-until", "2014-08-31"]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,11 @@ def test_without_a_verb_it_shows_its_help():
         (["portal", "--source", "https://data.cityofchicago.org"], "is a portal already"),
         (["status", "--portal", "/no/such/folder"], "no existing file or folder"),
         (["trace", "L1", "2010-01-05"], "2010-01-05 is a Tuesday"),
+        ([*EVALUATE, "--label", "fialed"], "'fialed' is no label: use failed"),
+        (["evaluate", "--train-until", "2014-13-01", "--test-until", "2014-08-31"], "'2014-13-01' is no day: write it"),
+        (["evaluate", "--train-until", "2014-08-31", "--test-until", "2014-08-31"], "before it begins"),
+        (["ablate", *EVALUATE[1:], "--group", "xgbost"], "'xgbost' is no model group: use xgboost"),
+        (["ablate", *EVALUATE[1:], "--label", "critical"], "'critical' is no label: use critical_violation"),
         (["sql", "select 1", "--portal", "http://example.org"], "must begin with https://"),
     ],
 )

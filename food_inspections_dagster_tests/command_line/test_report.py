@@ -10,7 +10,9 @@ from food_inspections_dagster_tests.world import WEEKS
 
 ROW = {
     "rank": 1,
-    "score": 0.41,
+    "own_risk_rank": 3,
+    "expected_find": 0.41,
+    "own_risk": 0.28,
     "dba_name": "A [/B]",
     "address": "1 [red] ST",
     "zip": "60601",
@@ -34,26 +36,48 @@ DECISION = {
 
 
 class Tables:
-    """Answers each question with the same rows."""
+    """Answers each question for the list with the same rows, and for what holds around places with notes."""
 
-    def __init__(self, *rows):
-        self.rows = pd.DataFrame(list(rows))
+    def __init__(self, *rows, notes=()):
+        self.rows, self.notes = pd.DataFrame(list(rows)), pd.DataFrame(list(notes), columns=["zip", "sentence"])
 
     def query(self, statement, params):
-        return self.rows
+        return self.notes if "{area_notes}" in statement else self.rows
 
 
 @pytest.mark.parametrize("name", ["A [/B]", "[bold]", "back\\", "A [/bold]", "[", "ünïcode 🍕"])
 def test_names_are_printed_as_they_are(out, told, name):
     """Issue 9, 14: a MarkupError after a finished run."""
-    report._print_list(out, Tables({**ROW, "dba_name": name}), DECISION, WEEKS[-1])
-    assert f"  1. {name}, 1 [red] ST, 60601 (Restaurant): 41%; last: Pass on 2010-05-03" in told()
+    report._print_list(out, Tables({**ROW, "dba_name": name}), DECISION, WEEKS[-1], "failed")
+    assert f"  1. {name}, 1 [red] ST, 60601 (Restaurant): 41%, own 28%; last: Pass on 2010-05-03" in told()
     assert "     its [name] says so\n" in told()
 
 
 def test_a_place_without_name_or_address_is_on_the_list(out, told):
-    report._print_list(out, Tables({**ROW, "dba_name": None, "address": None, "zip": pd.NA}), DECISION, WEEKS[-1])
+    report._print_list(
+        out, Tables({**ROW, "dba_name": None, "address": None, "zip": pd.NA}), DECISION, WEEKS[-1], "failed"
+    )
     assert "  1. (no name),  (Restaurant)" in told()
+
+
+def test_a_place_that_nobody_has_visited_says_so(out, told):
+    row = {**ROW, "last_result": None, "last_inspection_date": None}
+    report._print_list(out, Tables(row), DECISION, WEEKS[-1], "critical_violation")
+    assert "41%, own 28%; never visited" in told()
+    assert "routine inspection as usual finds a critical violation" in told().replace("\n", " ")
+
+
+def test_what_holds_around_the_first_places_is_said_once_for_each_area(out, told):
+    notes = [("60602", "In 60602 [x]."), ("60601", "In 60601 more."), ("60699", "In 60699, far down the list.")]
+    rows = [
+        {**ROW, "rank": place, "zip": code} for place, code in ((1, "60601"), (2, "60602"), (3, "60601"), (4, None))
+    ]
+    report._print_list(out, Tables(*rows, notes=notes), DECISION, WEEKS[-1], "failed")
+    lines = told().splitlines()
+    assert lines[lines.index("Around them:") + 1 :] == ["     In 60601 more.", "     In 60602 [x]."]
+    out.file.seek(0), out.file.truncate()
+    report._print_list(out, Tables(ROW), DECISION, WEEKS[-1], "failed")
+    assert "Around them" not in told()
 
 
 def test_warnings_are_printed_as_they_are(out, told):
@@ -68,7 +92,7 @@ def test_an_interval_that_is_unknown_is_left_out(out, told):
         {"group": "xgboost", "metrics": {"roc_auc": {"value": None, "low": None, "high": None}}},
         {"group": "baseline", "metrics": {"roc_auc": ESTIMATE, "mean_days_earlier": {**ESTIMATE, "value": 8.26}}},
     ]
-    report._print_decision(out, {**DECISION, "candidates": unknown})
+    report._print_decision(out, "failed", {**DECISION, "candidates": unknown})
     lines = told().splitlines()
     assert lines[2].split() == ["knn", "(selected)", "0.612", "-", "-", "-", "-", "-"]
     assert lines[3].split() == ["xgboost", *["-"] * 6]
@@ -76,22 +100,41 @@ def test_an_interval_that_is_unknown_is_left_out(out, told):
 
 
 def test_where_nothing_is_selected_it_says_why_once(out, told):
-    report._print_decision(out, {**DECISION, "selected": None})
-    assert told() == "\nNo model could be selected. because [x]\n"
+    report._print_decision(out, "failed", {**DECISION, "selected": None})
+    assert told() == "\nNo model could be selected for failed. because [x]\n"
 
 
-def test_the_audit_is_a_sentence_for_each_attribute(made, out, told):
-    report._print_bias(out, made.stored, WEEKS[-1])
+@pytest.mark.parametrize("label", ["failed", "critical_violation"])
+def test_the_audit_is_a_sentence_for_each_attribute_with_who_waits_and_what_a_remedy_costs(made, out, told, label):
+    report._print_bias(out, made.stored, WEEKS[-1], label)
     lines = [line for line in told().splitlines() if line.startswith("- ")]
-    assert [line.split(":")[0] for line in lines] == ["- facility_type", "- risk", "- side"]
-    sentences = made.table("monitoring.bias_verdicts")["sentence"]
-    assert not any(sentence in made.told for sentence in sentences), "paragraphs stay in their table"
+    attributes = sorted(made.settings.bias.attributes)
+    assert [line.split(":")[0] for line in lines[: len(attributes)]] == [f"- {name}" for name in attributes]
+    verdicts, prices = (made.table(f"monitoring.{name}") for name in ("bias_verdicts", "remedy_prices"))
+    assert not any(sentence in made.told for sentence in verdicts["sentence"]), "paragraphs stay in their table"
+    priced = prices[(prices["label"] == label) & (prices["kind"] == "quota") & (prices["basis"] == "cohort")]
+    text = " ".join(told().split())
+    (price,) = priced["sentence"]
+    assert f"- {price}" in text
+    others = prices[(prices["label"] == label) & (prices["sentence"] != price)]["sentence"]
+    assert len(others) and not any(f"- {sentence}" in text for sentence in others), "they are in their table"
+    assert "monitoring.remedy_prices" in text
 
 
 def test_an_audit_of_nothing_says_why(made, out, told):
-    report._print_bias(out, made.stored, WEEKS[0])
+    report._print_bias(out, made.stored, WEEKS[0], "failed")
     assert "Each group in words" not in told()
     assert len(told().splitlines()[-1]) > 20
+
+
+def test_both_labels_are_told_and_the_list_is_of_the_one_that_was_asked_for(made, out, told):
+    report.print_monday(out, made.stored, WEEKS[-1], "critical_violation")
+    text = " ".join(told().split())
+    assert "critical_violation, " in text and "failed: " in text and "is in use, AUC " in text
+    assert "finds a critical violation" in text
+    scores = made.table("predictions.scores")
+    first = scores[(scores["label"] == "critical_violation") & (scores["rank"] == 1)].iloc[0]
+    assert f"1. {first['dba_name']}" in text and f"{first['expected_find']:.0%}, own {first['own_risk']:.0%}" in text
 
 
 def test_the_list_has_ten_places(made):
@@ -101,8 +144,11 @@ def test_the_list_has_ten_places(made):
 
 def test_each_stage_is_a_line_and_what_is_made_together_is_timed_once(made):
     table = made.told[made.told.index("\nstage ") + 1 :].splitlines()
-    lines = {line.split()[0]: line.split() for line in table[1:14]}
+    lines = {line.split()[0]: line.split() for line in table[1 : 1 + len(made.graph.assets)]}
     assert list(lines) == made.graph.assets
-    assert lines["violations"][-1] == lines["xgboost_model"][-1] == '"'
+    for stage in made.graph.stages:
+        first, *others = (lines[asset][-1] for asset in stage.outputs)
+        assert float(first) >= 0 and set(others) <= {'"'}, stage.name
+    assert lines["violations"][-1] == lines["ridge_model"][-1] == '"'
     rows = made.database.query("select count(*) as n from clean.inspections")["n"][0]
     assert lines["inspections"][1:3] == ["44", f"{rows:,}"]

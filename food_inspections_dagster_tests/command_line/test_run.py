@@ -30,8 +30,11 @@ def test_a_run_says_what_it_makes_and_where_to_look_next(made):
     lines = made.told.splitlines()
     assert lines[0] == "Food inspections from a [/B] city"
     assert lines[1].startswith(f"Weeks {WEEKS[0]} to {WEEKS[-1]} ({len(WEEKS)}), data kept under simulated-")
-    assert lines[2] == f"Making raw_inspections to bias_verdicts (12 assets), 44 weeks from {WEEKS[0]} to {WEEKS[-1]}"
-    assert f"Making scores, week {WEEKS[-1]}" in lines
+    lists = list(made.graph.by_asset["scores"].outputs)
+    history = [asset for asset in made.graph.assets if asset not in lists]
+    what = f"{history[0]} to {history[-1]} ({len(history)} assets)"
+    assert lines[2] == f"Making {what}, 44 weeks from {WEEKS[0]} to {WEEKS[-1]}"
+    assert f"Making {', '.join(lists)}, week {WEEKS[-1]}" in lines
     assert lines[-1].startswith("Done in ") and lines[-1].endswith("Look next: make dev opens the asset graph.")
 
 
@@ -78,7 +81,9 @@ def test_status_of_what_is_current(made):
 def test_status_says_why(made):
     words = status_of(made, bias={"capacity_share": 0.5})
     assert f"settings: {WEEKS[0]}, {WEEKS[1]} and 42 more" in line_of("bias_report", words)
-    assert line_of("selected_model", words).split() == ["selected_model", "44"]
+    # No challenger may treat more groups outside the bounds, so the rule of the audit decides choices too.
+    assert f"settings: {WEEKS[0]}, {WEEKS[1]} and 42 more" in line_of("selected_model", words)
+    assert line_of("backtest_scores", words).split() == ["backtest_scores", "44"]
     assert "make run makes what is not current." in words
 
     row = made.rows_of(WEEKS[4])[0]

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from food_inspections_dagster import frames
-from food_inspections_dagster.catalog import INSPECTIONS, RAW_INSPECTIONS, VIOLATIONS
+from food_inspections_dagster.catalog import INSPECTIONS, RAW_INSPECTIONS, SELECTED_MODEL, VIOLATIONS
 from food_inspections_dagster.command_line.trace import TRACE, trace
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster_tests.world import WEEKS
@@ -19,8 +19,8 @@ def first(made) -> str:
     return next(name for name in ids.index if name in listed)
 
 
-def rows_of(world, establishment):
-    return world.stored.query(TRACE, {"establishment": establishment, "week": None})
+def rows_of(world, establishment, label="failed"):
+    return world.stored.query(TRACE, {"establishment": establishment, "week": None, "label": label})
 
 
 def test_every_load_that_it_names_is_the_newest(made, first):
@@ -36,9 +36,22 @@ def test_every_load_that_it_names_is_the_newest(made, first):
     assert len(weeks) > 1
     for asset in ("inspections", "violations", "raw_inspections"):
         assert list(rows.loc[rows["asset"] == asset, "week"]) == weeks
-    model = f"{rows['model_group'][0]}_model"
+    model = f"{rows['model_group'][0].split('[')[0]}_model"
     assert list(rows["asset"][:3]) == ["scores", "selected_model", model]
     assert set(rows["week"][:3]) == {WEEKS[-1]}
+
+
+def test_each_label_has_its_score_and_its_model(made, first):
+    scores = made.table("predictions.scores")
+    documents = made.document(SELECTED_MODEL, WEEKS[-1])["labels"]
+    for label in ("failed", "critical_violation"):
+        rows = rows_of(made, first, label)
+        (score,) = scores[(scores["label"] == label) & (scores["establishment_id"] == first)].to_dict("records")
+        for name in ("rank", "expected_find", "model_group", "model_id"):
+            assert set(rows[name]) == {score[name]}
+        assert score["model_group"] == documents[label]["selected"]
+        assert f"{score['model_group'].split('[')[0]}_model" in set(rows["asset"])
+    assert rows_of(made, first, "no label").empty
 
 
 @pytest.mark.parametrize("entry", [RAW_INSPECTIONS, INSPECTIONS, VIOLATIONS], ids=lambda entry: entry.asset)
@@ -66,7 +79,7 @@ def test_a_load_that_was_never_finished_is_not_named(made, first):
 
 
 def test_it_is_printed_for_a_person(made, first, out, told):
-    trace(out, made.stored, first, WEEKS[-1])
+    trace(out, made.stored, first, WEEKS[-1], "failed")
     rows = rows_of(made, first)
     assert f"({first}), list for the week of 2010-11-08: rank {rows['rank'][0]}, " in told()
     assert rows["content_hash"].iloc[-1][:12] in told()
@@ -77,10 +90,10 @@ def test_it_is_printed_for_a_person(made, first, out, told):
 @pytest.mark.parametrize(("who", "week"), [("L0", None), ("x' or 'a'='a", None), ("[/B]", date(2011, 1, 3))])
 def test_who_is_on_no_list_is_refused(made, out, who, week):
     with pytest.raises(FoodInspectionsError, match=r"name an establishment_id of predictions\.scores"):
-        trace(out, made.stored, who, week)
+        trace(out, made.stored, who, week, "failed")
 
 
 def test_before_the_first_list_it_says_so(made, out):
     fresh = made.fresh()
     with pytest.raises(FoodInspectionsError, match="There is no list yet: make run makes one"):
-        trace(out, fresh.stored, "L1", None)
+        trace(out, fresh.stored, "L1", None, "failed")
