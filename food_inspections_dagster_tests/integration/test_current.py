@@ -1,19 +1,23 @@
 """What a run makes again, and what it leaves alone: by what the weeks rest on, not by what was run."""
 
+from dataclasses import replace
+
 import pytest
 
 from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import SCORES
 from food_inspections_dagster.defs.scoring import assets as scoring
+from food_inspections_dagster.defs.scoring.checks import RANKS
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.algorithms import ALGORITHMS
-from food_inspections_dagster.modeling.documents import backtest_of
+from food_inspections_dagster.modeling.documents import models_of
+from food_inspections_dagster.modeling.rules import LABELS
 from food_inspections_dagster.orchestration.current import Cause
 from food_inspections_dagster_tests.world import WEEKS, World
 
 SPAN = WEEKS[:38]
 NEWEST = SPAN[-1]
-MODELS = tuple(catalog.model(group) for group in ALGORITHMS)
+MODELS = tuple(catalog.model(g) for g in ("xgboost", "logistic_regression", "ridge", "knn", "baseline"))
+LISTS = ("scores", "area_notes", "remedy_prices")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +26,8 @@ def made(world: World) -> World:
     world.weeks = list(SPAN)
     world.make(SPAN[19:])
     world.make(SPAN)
-    assert world.document(catalog.SELECTED_MODEL, NEWEST)["selected"], "else there is no list to look at"
+    decisions = world.document(catalog.SELECTED_MODEL, NEWEST)["labels"]
+    assert all(decisions[label]["selected"] for label in LABELS), "else there is no list to look at"
     return world
 
 
@@ -71,20 +76,30 @@ def test_what_is_only_missing_is_made_where_that_is_asked_for(made):
     assert made.stale() == {}
 
 
+def ranked_anew(rows):
+    ranks = {name: rows[name].rank().astype(rows[name].dtype) for name in RANKS}
+    return rows.assign(**ranks)
+
+
 @pytest.mark.parametrize(
     ("check", "spoil"),
     [
-        ("schema", lambda rows: rows.assign(score=rows["score"] + 1.5)),
+        ("schema", lambda rows: rows.assign(expected_find=rows["expected_find"] + 1.5)),
         ("ranks", lambda rows: rows.assign(rank=(rows["rank"] + 1).astype(rows["rank"].dtype))),
-        ("cohort_complete", lambda rows: rows[rows["rank"] < rows["rank"].max()]),
+        ("cohort_complete", lambda rows: ranked_anew(rows[rows["rank"] < rows["rank"].max()])),
     ],
 )
 def test_a_bad_list_is_never_seen(made, monkeypatch, check, spoil):
     """Issue 5: the failed list stood in predictions.scores, marked as made."""
     before, hashes, real = made.table(str(SCORES)), made.hashes(), scoring.list_for
-    monkeypatch.setattr(scoring, "list_for", lambda *arguments: spoil(real(*arguments)))
+
+    def spoilt(*arguments):
+        ranking = real(*arguments)
+        return replace(ranking, rows=spoil(ranking.rows))
+
+    monkeypatch.setattr(scoring, "list_for", spoilt)
     with pytest.raises(FoodInspectionsError, match=rf"^Check {check} of scores failed: .*Nothing was stored") as told:
-        made.remake([NEWEST], SCORES.asset)
+        made.remake([NEWEST], *LISTS)
     assert "\n" not in str(told.value)
     assert made.table(str(SCORES)).equals(before) and made.hashes() == hashes
     reason = made.stale()[SCORES.asset][NEWEST]
@@ -94,24 +109,33 @@ def test_a_bad_list_is_never_seen(made, monkeypatch, check, spoil):
     assert made.table(str(SCORES)).equals(before) and made.stale() == {}
 
 
-def test_another_label_is_not_mixed_with_the_one_before(made):
-    """Issue 9, 20. In the narrow run only some weeks know the new label; decisions and audits leave out the others."""
-    other = made.reconfigured({"models": {"label": "critical_violation"}})
+def test_another_target_is_not_mixed_with_the_one_before(made):
+    """Issue 9, 20. In the narrow run only some weeks know the new target; decisions and audits leave out the others."""
+    other = made.reconfigured({"models": {"targets": {"failed": {"critical_violation": 2}}}})
     other.weeks = list(SPAN)
     few = SPAN[-4:]
+    before = made.table("monitoring.backtest_scores")
     reasons = other.stale()
     assert all({reason.cause for reason in reasons[entry.asset].values()} == {Cause.SETTINGS} for entry in MODELS)
+
+    def named(weeks):
+        documents = [other.document(entry, week) for entry in MODELS for week in weeks]
+        return {model["model_id"] for document in documents for model in models_of(document)}
+
     try:
         other.make(few)
-        decision = other.document(catalog.SELECTED_MODEL, NEWEST)
-        judged = backtest_of(other.stored.documents(MODELS[0], few))
-        assert decision["rows"] in (0, len(judged)), decision["reasons"]
+        decisions = other.document(catalog.SELECTED_MODEL, NEWEST)["labels"]
+        assert {d["selected_model_id"] for d in decisions.values()} <= named(few)
         other.make(SPAN)
         assert other.stale() == {}
-        labels = other.rows(catalog.FEATURE_MATRIX).set_index("inspection_id")["critical_violation"]
-        for entry in MODELS:
-            rows = backtest_of(other.stored.documents(entry, SPAN))
-            assert len(rows) > len(judged)
-            assert (rows["label"].to_numpy() == labels.loc[rows["inspection_id"]].to_numpy()).all(), entry.asset
+        scores = other.table("monitoring.backtest_scores")
+        assert set(scores["model_id"]) <= named(SPAN)
+        both = scores.merge(before, on=["week", "inspection_id", "label", "model_group"], suffixes=("", "_before"))
+        assert len(both) == len(scores) == len(before)
+        assert (both["outcome"] == both["outcome_before"]).all(), "what is judged is the label, whatever is learnt"
+        changed = (both["model_id"] != both["model_id_before"]).groupby([both["label"], both["model_group"]]).mean()
+        assert (changed["failed"] == 1).all()
+        # Nearest neighbours choose their columns by all targets together.
+        assert changed["critical_violation"].to_dict() == {g: float(g == "knn") for g in changed["failed"].index}
     finally:
         other.instance.dispose()

@@ -19,10 +19,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from food_inspections_dagster import catalog
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.settings import load_settings
 from food_inspections_dagster_tests.world import WEEKS, World, small_world
+from food_inspections_portal.city.surroundings import CRIMES
 
 SEQUENCES = int(os.environ.get("FOOD_INSPECTIONS_SEQUENCES", "2"))
 SPAN = WEEKS[:26]
@@ -30,13 +33,21 @@ CHANGES: list[dict[str, dict[str, Any]]] = [
     {"cohort": {"window_days": 60}},
     {"models": {"schedule": {"training_window_weeks": 12}}},
     {"models": {"schedule": {"update_weeks": 5}}},
+    {"models": {"schedule": {"calibration_weeks": 3}}},
     {"models": {"parameters": {"logistic_regression": {"C": 0.5}}}},
-    {"models": {"label": "critical_violation"}},
-    {"selection": {"tie_tolerance": 0.0}},
-    {"bias": {"capacity_share": 0.5}},
+    {"models": {"targets": {"failed": {"critical_violation": 1}}}},
+    {"features": {"switched_off": ["inspector"]}},
+    {"validation": {"test_durations": [4, 8]}},
+    {"selection": {"tie_tolerance": 0.0, "memory": 1}},
+    {"bias": {"capacity_share": 0.5, "evaluation_weeks": 16}},
+    {"remedy": {"kind": "quota"}, "scores": {"surroundings_weight": 0.25}},
+    {"sources": {"crimes": [CRIMES]}},
     {},
 ]
-STAGES = ["raw_inspections", "inspections", "feature_matrix", "xgboost_model", "selected_model"]
+STAGES = [
+    *("raw_inspections", "inspections", "business_licenses", "feature_matrix", "xgboost_model", "backtest_scores"),
+    *("evaluations", "auditions", "selected_model", "bias_report"),
+]
 
 places = st.integers(0, len(SPAN) - 1)
 actions = st.one_of(
@@ -154,8 +165,16 @@ def failing_after(writes: int, *places: tuple[Any, str]) -> Iterator[None]:
 
 
 def in_use(world: World) -> dict[str, Any]:
-    """Return everything stored, without the files of models that no document names any more."""
-    stored = world.bytes_stored()
+    """Return everything stored of the graph's assets, without files of models that no document names any more."""
+    named = {entry.asset: entry for entry in (*catalog.FIXED.values(), *map(catalog.model, ALGORITHMS))}
+    gone = [named[asset] for asset in named.keys() - set(world.graph.assets)]
+    away = tuple(f"{catalog.stored_rows(entry).prefix}/" for entry in gone if not isinstance(entry, catalog.Documents))
+    tables = {str(entry) for entry in gone}
+    stored = {
+        place: content
+        for place, content in world.bytes_stored().items()
+        if place not in tables and not place.startswith(away or ("?",))
+    }
     documents = b"".join(content for path, content in stored.items() if path.endswith((".json",)) and "week=" in path)
     return {
         path: content

@@ -50,13 +50,20 @@ def audit(rows: pd.DataFrame, rule: AuditRule, week: date, model_group: str = "s
     return audit_weeks({model_group: rows}, rule, {week: model_group})
 
 
-def audit_weeks(rows: Mapping[str, pd.DataFrame], rule: AuditRule, selected: Mapping[date, str | None]) -> BiasReport:
+def audit_weeks(
+    rows: Mapping[str, pd.DataFrame],
+    rule: AuditRule,
+    selected: Mapping[date, str | None],
+    judged_only: bool = False,
+) -> BiasReport:
     """Audit the selected group of each week on the evaluation window that ends with the week.
 
     Args:
         rows: by model group its backtest rows of all windows, ``with_attributes``.
         rule: what counts as fair.
         selected: the selected group by week, None where nothing was selected.
+        judged_only: whether only verdicts are wanted: the table then compares with the rule's references and no others,
+            which is a third of the work.
 
     Raises:
         FoodInspectionsError: where a selected group has no rows given.
@@ -75,7 +82,7 @@ def audit_weeks(rows: Mapping[str, pd.DataFrame], rule: AuditRule, selected: Map
             )
         audited = AuditedRows(rows[group], rule)
         sizes.update(zip(weeks, audited.sizes(weeks), strict=True))
-        parts += [group_metrics(audited.counts(a, weeks), a, weeks, group, rule) for a in rule.attributes]
+        parts += [group_metrics(audited.counts(a, weeks), a, weeks, group, rule, judged_only) for a in rule.attributes]
     judged = judge(parts, rule) if any(len(part.group) for part in parts) else None
     verdicts = schemas.empty(BIAS_VERDICTS) if judged is None else verdicts_of(judged, rule)
     table = schemas.empty(BIAS_REPORT) if judged is None else table_of(judged)

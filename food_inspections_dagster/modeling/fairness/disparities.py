@@ -92,15 +92,24 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def group_metrics(
-    counts: GroupCounts, attribute: str, weeks: Sequence[date], model_group: str, rule: AuditRule
+    counts: GroupCounts,
+    attribute: str,
+    weeks: Sequence[date],
+    model_group: str,
+    rule: AuditRule,
+    judged_only: bool = False,
 ) -> GroupMetrics:
+    """Return the metrics of an attribute's groups; ``judged_only`` leaves out references that no verdict rests on."""
     window, group = np.nonzero(counts.cells.any(axis=2))
     cells = counts.cells[window, group]
     n, effective = effective_sizes(cells, counts.products[window, group], counts.clusters[window, group])
     table = crosstabs(cells, counts.names[group], window, attribute)
     reference, disparity = disparities(table, attribute, rule.references.get(attribute))
-    majority_reference, majority = disparities(table, attribute, None)
-    minimum_reference, minimum = minimum_disparities(table, attribute, n, rule)
+    unknown = np.full((len(table), len(CELLS)), None), np.full((len(table), len(CELLS)), math.nan)
+    majority_reference, majority, minimum_reference, minimum = unknown[0][:, 0], unknown[1], *unknown
+    if not judged_only:
+        majority_reference, majority = disparities(table, attribute, None)
+        minimum_reference, minimum = minimum_disparities(table, attribute, n, rule)
     code = {name: place for place, name in enumerate(counts.names)}
     place = np.full((len(weeks), len(counts.names) + 1), -1)
     place[window, group] = np.arange(len(window))

@@ -30,7 +30,7 @@ def groups_outside(
     def count(week: date, model_group: str) -> int:
         if model_group not in counts:
             rows = {model_group: with_attributes(backtests[model_group], attributes)}
-            verdicts = audit_weeks(rows, rule, dict.fromkeys(weeks, model_group)).verdicts
+            verdicts = audit_weeks(rows, rule, dict.fromkeys(weeks, model_group), judged_only=True).verdicts
             outside = verdicts[verdicts["verdict"] == OUTSIDE]
             counts[model_group] = Counter(outside["week"])
         return counts[model_group][week]

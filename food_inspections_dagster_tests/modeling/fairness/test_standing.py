@@ -61,12 +61,25 @@ def test_only_what_is_asked_for_is_audited_and_once(monkeypatch: pytest.MonkeyPa
     audited: list[str] = []
     original = standing.audit_weeks
 
-    def counted(of: dict[str, pd.DataFrame], *more: object) -> object:
+    def counted(of: dict[str, pd.DataFrame], *more: object, **options: object) -> object:
         audited.extend(of)
-        return original(of, *more)  # type: ignore[arg-type]
+        return original(of, *more, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(standing, "audit_weeks", counted)
     count = groups_outside({"a": rows, "b": rows}, attributes, RULE, WEEKS)
     assert not audited
     assert [count(week, "a") for week in WEEKS * 2] == [count(week, "a") for week in WEEKS] * 2
     assert audited == ["a"]
+
+
+def test_an_audit_for_verdicts_alone_gives_the_verdicts_of_a_whole_one() -> None:
+    rows, attributes = _rows("North")
+    audited = {"a": with_attributes(rows, attributes)}
+    whole, alone = (
+        standing.audit_weeks(audited, RULE, dict.fromkeys(WEEKS, "a"), judged_only=only) for only in (False, True)
+    )
+    assert alone.verdicts.equals(whole.verdicts) and alone.overall == whole.overall
+    assert OUTSIDE in set(alone.verdicts["verdict"])
+    others = ["majority_reference", "majority_disparity", "minimum_reference", "minimum_disparity"]
+    assert alone.table[others].isna().all(axis=None)
+    assert alone.table.drop(columns=others).equals(whole.table.drop(columns=others))
