@@ -10,6 +10,7 @@ import pytest
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line.sql import Format, ask, show
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster_tests.world import ROOT, WEEKS
 
 
@@ -18,7 +19,7 @@ def answer(made):
     return lambda statement: ask(made.stored, made.ledger.snapshot(), statement)
 
 
-@pytest.mark.parametrize("name", sql.tables())
+@pytest.mark.parametrize("name", [name for name in sql.tables() if name.split(".")[1] not in SOURCES])
 def test_every_table_can_be_asked(answer, name):
     assert len(answer(f"select count(*) as n from {name}")) == 1  # noqa: S608
 
@@ -29,6 +30,12 @@ def test_the_documented_snippet_gives_an_answer(made):
     names: dict = {}
     exec(snippet, names)  # noqa: S102
     assert names["answer"]["inspections"].sum() == len(made.table("clean.inspections"))
+
+
+@pytest.mark.parametrize("zone", ["raw", "processed", "clean"])
+def test_a_source_that_the_settings_leave_out_holds_nothing(answer, zone):
+    with pytest.raises(FoodInspectionsError, match=f"^{zone}.weather holds nothing yet"):
+        answer(f"select * from {zone}.weather")  # noqa: S608
 
 
 def test_the_zones_and_the_tables_hold_the_same(answer):
