@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
@@ -22,6 +23,10 @@ from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgre
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import S3
 from food_inspections_dagster_tests.toys import Toys
+
+# No test times itself: on shared cores an example that takes 4 ms once took 600.
+hypothesis.settings.register_profile("without_deadlines", deadline=None)
+hypothesis.settings.load_profile("without_deadlines")
 
 ROOT = Path(__file__).resolve().parents[1]
 BUCKET = "inspections"
