@@ -14,6 +14,8 @@ from food_inspections_dagster import catalog
 from food_inspections_dagster.definitions import graph_for
 from food_inspections_dagster.settings import load_settings
 
+pytestmark = pytest.mark.usefixtures("project_settings")
+
 PACKAGE = Path(food_inspections_dagster.__file__).parent
 PORTAL = Path(food_inspections_portal.__file__).parent
 ROOT = PACKAGE.parent
