@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.resources.object_store import ObjectStore
-from food_inspections_dagster.settings import S3
+from food_inspections_dagster.settings import HOME_VARIABLE, S3
 from food_inspections_dagster_tests.toys import Toys
 
 # No test times itself: on shared cores an example that takes 4 ms once took 600.
@@ -40,6 +40,14 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"needs the real data, and there is no folder {path}")
     return path
+
+
+@pytest.fixture(scope="module")
+def project_settings() -> Iterator[None]:
+    """For tests of the project's own settings: a session's world in the same worker has set its own home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(HOME_VARIABLE, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

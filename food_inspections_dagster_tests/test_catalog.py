@@ -9,6 +9,8 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
 from food_inspections_dagster.settings import load_settings
 
+pytestmark = pytest.mark.usefixtures("project_settings")
+
 WEEK = date(2011, 9, 5)
 ENTRIES = {**FIXED, **{f"{algorithm}_model": catalog.model(algorithm) for algorithm in ALGORITHMS}}
 PORTAL = {"portal": {"url": "http://127.0.0.1:8123", "name": "simulated-test"}}
@@ -61,12 +63,12 @@ def without(*assets):
 
 
 def test_the_graph_makes_each_entry_once_and_nothing_else():
-    """Of the models those of algorithms that conf names, of the sources those that have data sets."""
-    every = {"models": {"parameters": {algorithm: {} for algorithm in ALGORITHMS}}}
+    """Of the models those of algorithms that conf names, of the sources those that have data sets, folds if asked."""
+    every = {"models": {"parameters": {algorithm: {} for algorithm in ALGORITHMS}}, "validation": {"folds": 2}}
     graph = graph_for(load_settings({**PORTAL, **every}))
     assert {asset: graph.output(asset).entry for asset in graph.assets} == ENTRIES
     usual = graph_for(load_settings({**PORTAL, "sources": {"weather": None}}))
-    absent = {"weather", "raw_weather", "rank_mean_model", "estimator_model"}
+    absent = {"weather", "raw_weather", "rank_mean_model", "estimator_model", "cross_validations"}
     assert {asset: usual.output(asset).entry for asset in usual.assets} == without(*absent)
     for stage in graph.stages:
         for source in stage.inputs.values():
@@ -95,7 +97,8 @@ def test_where_rows_lie_as_parquet():
 def test_what_both_labels_have_is_told_apart_by_the_label():
     per_label = [entry for entry in FIXED.values() if entry.schema is not None and "label" in entry.schema.columns]
     assert {entry.asset for entry in per_label} == {
-        *("backtest_scores", "evaluations", "evaluations_at_k", "auditions", "scores", "area_notes"),
+        *("backtest_scores", "evaluations", "evaluations_at_k", "auditions", "cross_validations"),
+        *("scores", "area_notes"),
         *("bias_report", "bias_verdicts", "list_effects", "remedy_prices"),
     }
     for entry in per_label:

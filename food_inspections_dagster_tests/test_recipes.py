@@ -1,7 +1,11 @@
+import pytest
+
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.modeling.rules import Target
 from food_inspections_dagster.recipes import inputs, recipes
 from food_inspections_dagster.settings import load_settings
+
+pytestmark = pytest.mark.usefixtures("project_settings")
 
 
 def test_models_see_the_features_of_families_that_are_on_in_the_order_of_the_matrix():

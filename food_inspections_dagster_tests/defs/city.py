@@ -37,7 +37,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
             "calibration_weeks": 4,
         },
     },
-    "validation": {"test_durations": [3], "min_subset_rows": 10, "top_counts": [5, 10]},
+    "validation": {
+        "test_durations": [3],
+        "min_subset_rows": 10,
+        "top_counts": [5, 10],
+        "folds": 2,
+        "folds_every_fits": 2,
+    },
     "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20, "memory": 2},
     "bias": {"evaluation_weeks": 6, "min_group_size": 5},
     "sources": {

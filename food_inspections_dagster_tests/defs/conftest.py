@@ -10,6 +10,13 @@ from food_inspections_dagster_tests.defs.city import CITY, small_city
 from food_inspections_dagster_tests.world import World
 
 
+@pytest.fixture(scope="module", autouse=True)
+def settings_of_the_project(request: pytest.FixtureRequest) -> None:
+    """Stages are tested with the project's settings, but for automation, which has worlds of its own."""
+    if "automation" not in request.path.parts:
+        request.getfixturevalue("project_settings")
+
+
 @pytest.fixture(scope="session")
 def stored_city(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A city with every stage made; tests that damage it mend it again."""

@@ -20,7 +20,8 @@ DAMAGES = [damage for module in TESTED for damage in module.DAMAGES]
 
 @pytest.fixture(scope="module")
 def rules():
-    return [rule for stage in graph_for(load_settings()).stages for rule in stage.rules]
+    settings = load_settings({"validation": {"folds": 2}})  # the one stage that is off by default
+    return [rule for stage in graph_for(settings).stages for rule in stage.rules]
 
 
 def test_every_rule_is_seen_to_fail(rules):

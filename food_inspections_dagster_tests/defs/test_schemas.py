@@ -50,6 +50,8 @@ BREACHES = [
     Breach(catalog.EVALUATIONS_AT_K, "precision_best", 1.5),
     Breach(catalog.AUDITIONS, "regret", -0.1),
     Breach(catalog.AUDITIONS, "rule", ""),
+    Breach(catalog.CROSS_VALIDATIONS, "fold", 0),
+    Breach(catalog.CROSS_VALIDATIONS, "roc_auc", 1.5),
     Breach(catalog.LIST_EFFECTS, "rows", 0),
     Breach(catalog.LIST_EFFECTS, "low", 1e6),
     Breach(catalog.REMEDY_PRICES, "finds_with", -1),
@@ -69,10 +71,17 @@ BREACHES = [
 ]
 
 
+# What the small city may have none of, and what a row of it holds.
+MAY_BE_EMPTY = {
+    catalog.REJECTED_INSPECTIONS.asset: {"reason": "unknown_result"},
+    catalog.AREA_NOTES.asset: {"label": "failed", "places": 1},
+}
+
+
 def stored_rows(world: World, entry: Rows | Table) -> pd.DataFrame:
     rows = world.rows(entry) if isinstance(entry, Rows) else world.table(str(entry))
-    if entry is catalog.REJECTED_INSPECTIONS and rows.empty:  # the small city sends none
-        row = dict.fromkeys(rows.columns, "x") | {"week": CITY[3], "reason": "unknown_result"}
+    if entry.asset in MAY_BE_EMPTY and rows.empty:
+        row = dict.fromkeys(rows.columns, "x") | {"week": CITY[3], **MAY_BE_EMPTY[entry.asset]}
         rows = pd.DataFrame({name: pd.Series([value], dtype=rows.dtypes[name]) for name, value in row.items()})
     return rows[list(entry.schema.columns)]
 

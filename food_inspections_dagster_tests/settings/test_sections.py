@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
@@ -27,7 +29,10 @@ def test_defaults_are_the_simulated_city_under_dot_local(home):
 def test_the_rules_of_the_method_are_the_settings_themselves(home):
     settings = load_settings({"selection": {"preference_order": ["knn"]}})
     assert type(settings.models.schedule) is Schedule
-    assert type(settings.bias) is AuditRule and settings.bias == AuditRule(attributes=PROTECTED_ATTRIBUTES)
+    assert type(settings.bias) is AuditRule and settings.bias == replace(
+        AuditRule(), attributes=settings.bias.attributes
+    )
+    assert set(settings.bias.attributes) == set(PROTECTED_ATTRIBUTES)
     assert settings.selection == SelectionRule(preference_order=("knn",))
 
 

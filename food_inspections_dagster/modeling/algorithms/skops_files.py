@@ -73,8 +73,8 @@ def _clean(part: bytes) -> bytes:
 def untrusted(data: bytes, types: tuple[Any, ...]) -> list[str]:
     """Return the types of a skops file that ``load`` would refuse, sorted."""
     with _PARSING:
-        found = skops.io.get_untrusted_types(data=data)
-    return sorted(set(found) - set(_names(types)))
+        asked = skops.io.get_untrusted_types(data=data)
+    return sorted(set(asked) - set(_names(types)))
 
 
 def load(data: bytes, types: tuple[Any, ...]) -> Pipeline:

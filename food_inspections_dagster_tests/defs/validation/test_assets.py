@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from food_inspections_dagster.catalog import AUDITIONS, BACKTEST_SCORES, EVALUATIONS, EVALUATIONS_AT_K, FEATURE_MATRIX
+from food_inspections_dagster.catalog import (
+    AUDITIONS,
+    BACKTEST_SCORES,
+    CROSS_VALIDATIONS,
+    EVALUATIONS,
+    EVALUATIONS_AT_K,
+    FEATURE_MATRIX,
+)
 from food_inspections_dagster.defs.validation.assets import stages
 from food_inspections_dagster.modeling.schemas import ANSWERS
 from food_inspections_dagster.modeling.training import usable_rows
@@ -21,7 +28,7 @@ def test_a_week_is_judged_by_the_models_of_the_week_before():
 
 
 def test_periods_are_read_whole_and_auditions_look_at_all_that_was():
-    _, evaluation, auditions = stages(load_settings({"validation": {"test_durations": [5, 26]}}))
+    _, evaluation, auditions, *_ = stages(load_settings({"validation": {"test_durations": [5, 26]}}))
     assert evaluation.inputs["backtest_scores"].window == evaluation.inputs["feature_matrix"].window == trailing(26)
     assert evaluation.units == [("evaluations", "evaluations_at_k")]
     assert auditions.inputs["evaluations"].window == HISTORY_THROUGH
@@ -48,6 +55,13 @@ def test_surroundings_decide_scores_and_metrics_do_not():
     ]
     differing = [[at for at in range(4) if one[at] != digests[0][at]] for one in digests]
     assert differing == [[], [0], [1, 2], [3]]
+
+
+def test_folds_are_made_where_the_settings_ask_for_them():
+    assert "cross_validations" not in {stage.name for stage in stages(load_settings())}
+    settings = load_settings({"validation": {"folds": 2}, "models": {"schedule": {"training_window_weeks": 30}}})
+    (folded,) = (stage for stage in stages(settings) if stage.name == "cross_validations")
+    assert folded.inputs["feature_matrix"].window == trailing(30)
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +124,17 @@ def test_auditions_judge_what_was_chosen_before_the_period(stored_city):
     assert len(table)
     assert (table["decided"] < table["week"]).all() and (table["regret"] >= 0).all()
     assert set(table["rule"]) == set(stored_city.settings.audition.rules)
+
+
+def test_each_group_is_folded_for_both_labels(stored_city):
+    settings, table = stored_city.settings, stored_city.table(str(CROSS_VALIDATIONS))
+    newest = table[table["week"] == table["week"].max()]
+    expected = {
+        (label, group, fold + 1)
+        for label in settings.models.labels
+        for group in settings.models.algorithms
+        for fold in range(settings.validation.folds)
+    }
+    assert set(map(tuple, newest[["label", "model_group", "fold"]].to_numpy().tolist())) == expected
+    for _, folds in newest.groupby(["label", "model_group"]):
+        assert set(folds["rows"] + folds["training_rows"]) == {folds["rows"].sum()}
