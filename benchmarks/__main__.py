@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import sides, tables
-from benchmarks.processes import Side, Usage, adopt_strays, fresh_home, portal_of
+from benchmarks.processes import DATASET, Side, Usage, adopt_strays, fresh_home, portal_of
 from benchmarks.tables import GIGABYTE, paragraphs
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, WEEK, last_complete_week, week_range
@@ -35,8 +35,6 @@ MEASURES = {
     "growth": "portal to feature_matrix for cities of other sizes",
 }
 BASELINE = "28f6736"
-DATASET = "4ijn-s7e5"
-CITY = "simulated-benchmark"
 LIBRARIES = ("dagster", "pandas", "pyarrow", "numpy", "adbc-driver-postgresql", "scikit-learn", "xgboost")
 
 
@@ -92,16 +90,14 @@ def measure_history(compared: Sequence[Side], size: Size, repeat: int) -> str:
     results, bare = Results(), Results()
     first, last = (str(week) for week in size.bounds)
     with ExitStack() as stack:
-        urls = {side.name: stack.enter_context(portal_of(side, size.scale, size.weeks)) for side in compared}
-        rows = count_rows(urls[compared[0].name])
+        portals = {side.name: stack.enter_context(portal_of(side, size.scale, size.weeks)) for side in compared}
+        rows = count_rows(portals[compared[0].name].url)
         for side in by_turns(compared, repeat):
-            url = urls[side.name]
+            portal = portals[side.name]
             with fresh_home(side) as home:
-                results.add(
-                    side.name, home.run("run", "--portal", url, "--until", "feature_matrix", url=url, city=CITY)
-                )
+                results.add(side.name, home.run("run", "--until", "feature_matrix", portal=portal))
             with fresh_home(side) as home:
-                bare.add(f"{side.name}, bare calls", home.bare(first, last, url, CITY))
+                bare.add(f"{side.name}, bare calls", home.bare(first, last, portal))
     lines = [tables.usage_table({**results.usages, **bare.usages})]
     for side in compared:
         name = side.name
@@ -116,13 +112,13 @@ def measure_week(compared: Sequence[Side], size: Size, repeat: int) -> str:
     before, weeks = Results(), Results()
     first, newest = size.bounds
     with ExitStack() as stack:
-        urls = {side.name: stack.enter_context(portal_of(side, size.scale, size.weeks)) for side in compared}
+        portals = {side.name: stack.enter_context(portal_of(side, size.scale, size.weeks)) for side in compared}
         for side in by_turns(compared, repeat):
-            url = urls[side.name]
+            portal = portals[side.name]
             with fresh_home(side) as home:
-                history = home.run("run", "--portal", url, "--to", str(newest - WEEK), url=url, city=CITY)
+                history = home.run("run", "--to", str(newest - WEEK), portal=portal)
                 before.add(f"{side.name}, the history before it", history)
-                weeks.add(side.name, home.run("run", "--portal", url, url=url, city=CITY))
+                weeks.add(side.name, home.run("run", portal=portal))
     return paragraphs(
         f"The week of {newest} on top of {size.weeks - 1} weeks from {first}, from portal to scores ({size}):",
         tables.usage_table({**weeks.usages, **before.usages}),
@@ -134,9 +130,9 @@ def measure_growth(side: Side, sizes: Sequence[Size]) -> str:
     """Measure portal to feature_matrix for several sizes of the city."""
     loads: list[tuple[Size, int, Usage]] = []
     for size in sizes:
-        with portal_of(side, size.scale, size.weeks) as url, fresh_home(side) as home:
-            usage = home.run("run", "--portal", url, "--until", "feature_matrix", url=url, city=CITY)
-            loads.append((size, count_rows(url), usage))
+        with portal_of(side, size.scale, size.weeks) as portal, fresh_home(side) as home:
+            usage = home.run("run", "--until", "feature_matrix", portal=portal)
+            loads.append((size, count_rows(portal.url), usage))
             say(f"{size}: {usage.wall:.1f} s wall, {usage.cpu:.1f} s CPU, {usage.peak / GIGABYTE:.2f} GB")
     rows = [n for _, n, _ in loads]
     exponents = {

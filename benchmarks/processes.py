@@ -16,10 +16,13 @@ from pathlib import Path
 import psutil
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.resources.portal import PortalClient
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".local" / "benchmarks"
 PORTAL_READY = "Portal ready at "
+DATASET = "4ijn-s7e5"
+UNNAMED = "simulated-benchmark"
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 _SAMPLE_SECONDS = 0.5
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
@@ -172,24 +175,29 @@ class Home:
         (folder / "conf/local").mkdir(exist_ok=True)
         shutil.copy(side.root / "dagster.yaml", folder)
 
-    def run(self, *arguments: str, url: str = "", city: str = "") -> Usage:
-        """Run ``food-inspections <arguments>`` here; ``url`` and ``city`` name a portal that is served already."""
-        return measured([self.side.cli, *arguments], self.folder, self.environment(url, city))
+    def run(self, *arguments: str, portal: "Portal | None" = None) -> Usage:
+        """Run ``food-inspections <arguments>`` here, on a portal that is served already where one is given."""
+        given = ["--portal", portal.url] if portal else []
+        return measured([self.side.cli, *arguments, *given], self.folder, self.environment(portal))
 
-    def bare(self, first: str, last: str, url: str, city: str) -> Usage:
+    def bare(self, first: str, last: str, portal: "Portal") -> Usage:
         """Run the bare function calls of this side."""
         command = [str(self.side.python), "-m", "benchmarks.bare", first, last]
-        return measured(command, self.folder, self.environment(url, city))
+        return measured(command, self.folder, self.environment(portal))
 
-    def environment(self, url: str = "", city: str = "") -> dict[str, str]:
+    def environment(self, portal: "Portal | None" = None) -> dict[str, str]:
         # No setting of the caller: it could point at a real database, or at other work than is described.
         # Bytecode is written, as `make run` has it.
         left_out = ("FOOD_INSPECTIONS", "PYTHONDONTWRITEBYTECODE")
         ours = {key: value for key, value in os.environ.items() if not key.upper().startswith(left_out)}
-        portal = {"FOOD_INSPECTIONS__PORTAL__URL": url, "FOOD_INSPECTIONS__PORTAL__NAME": city} if url else {}
+        served = (
+            {"FOOD_INSPECTIONS__PORTAL__URL": portal.url, "FOOD_INSPECTIONS__PORTAL__NAME": portal.name}
+            if portal
+            else {}
+        )
         return {
             **ours,
-            **portal,
+            **served,
             "FOOD_INSPECTIONS_HOME": str(self.folder),
             "DAGSTER_HOME": str(self.folder),
             "PYTHONPATH": str(self.side.root),
@@ -217,9 +225,26 @@ def fresh_home(side: Side) -> Iterator[Home]:
         shutil.rmtree(folder)
 
 
+@dataclass(frozen=True)
+class Portal:
+    """A portal that is served beside what is measured.
+
+    Attributes:
+        name: of its data: the identity that it publishes; the earlier commits' portals publish none, and take any.
+    """
+
+    url: str
+    name: str
+
+    @classmethod
+    def at(cls, url: str) -> "Portal":
+        """Return the portal of an address, which answers already."""
+        return cls(url, PortalClient(url=url, dataset=DATASET).identity() or UNNAMED)
+
+
 @contextmanager
-def portal_of(side: Side, scale: float, weeks: int) -> Iterator[str]:
-    """Serve a side's simulated city beside what is measured; yield its URL.
+def portal_of(side: Side, scale: float, weeks: int) -> Iterator[Portal]:
+    """Serve a side's simulated city beside what is measured.
 
     Raises:
         FoodInspectionsError: when the server ends before it answers.
@@ -242,7 +267,7 @@ def portal_of(side: Side, scale: float, weeks: int) -> Iterator[str]:
             if server.poll() is not None:
                 raise FoodInspectionsError(f"The portal of {side.name} ended at once: see {log}.")
             time.sleep(0.2)
-        yield lines[0].removeprefix(PORTAL_READY).split()[0]
+        yield Portal.at(lines[0].removeprefix(PORTAL_READY).split()[0])
     finally:
         server.kill()
         server.wait()

@@ -168,13 +168,9 @@ def in_use(world: World) -> dict[str, Any]:
     """Return everything stored of the graph's assets, without files of models that no document names any more."""
     named = {entry.asset: entry for entry in (*catalog.FIXED.values(), *map(catalog.model, ALGORITHMS))}
     gone = [named[asset] for asset in named.keys() - set(world.graph.assets)]
-    away = tuple(f"{catalog.stored_rows(entry).prefix}/" for entry in gone if not isinstance(entry, catalog.Documents))
-    tables = {str(entry) for entry in gone}
-    stored = {
-        place: content
-        for place, content in world.bytes_stored().items()
-        if place not in tables and not place.startswith(away or ("?",))
-    }
+    places = [entry.mirror if isinstance(entry, catalog.Table) else entry for entry in gone]
+    away = (*(f"{entry.prefix}/" for entry in places if entry), *(str(e) for e in gone if isinstance(e, catalog.Table)))
+    stored = {place: content for place, content in world.bytes_stored().items() if not place.startswith(away)}
     documents = b"".join(content for path, content in stored.items() if path.endswith((".json",)) and "week=" in path)
     return {
         path: content
