@@ -14,7 +14,7 @@ from food_inspections_dagster_tests.world import World
 def stored_city(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A city with every stage made; tests that damage it mend it again."""
     outside = dict(os.environ)
-    with small_city(tmp_path_factory.mktemp("city") / "home", postgres) as made:
+    with small_city(tmp_path_factory.mktemp("city") / "home", postgres, sources=True) as made:
         made.make(CITY)
         # It lives to the end of the session: whoever asks for the project's settings meanwhile must not get its own.
         with pytest.MonkeyPatch.context() as patch:
