@@ -11,7 +11,7 @@ from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, week_range
 from food_inspections_dagster_tests.world import SMALL, World, small_world
-from food_inspections_portal.city.simulate import simulate_city
+from food_inspections_portal.city.simulate import simulate, simulate_city
 from food_inspections_portal.city.surroundings import (
     AREAS,
     COMPLAINTS,
@@ -46,15 +46,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20, "memory": 2},
     "bias": {"evaluation_weeks": 6, "min_group_size": 5},
-    "sources": {
-        "business_licenses": [LICENSES],
-        "sanitation_complaints": [COMPLAINTS, REQUESTS],
-        "crimes": [CRIMES],
-        "police_stations": [STATIONS],
-        "community_areas": [AREAS],
-        "weather": [WEATHER],
-        "inspector_assignments": [INSPECTORS],
-    },
+}
+
+SOURCES = {
+    "business_licenses": [LICENSES],
+    "sanitation_complaints": [COMPLAINTS, REQUESTS],
+    "crimes": [CRIMES],
+    "police_stations": [STATIONS],
+    "community_areas": [AREAS],
+    "weather": [WEATHER],
+    "inspector_assignments": [INSPECTORS],
 }
 
 
@@ -65,15 +66,18 @@ def small_city(
     clock: Clock = lambda: datetime.now(UTC),
     weeks: int = len(CITY),
     until: str | None = None,
+    sources: bool = False,
 ) -> Iterator[World]:
     """Start an empty world over the city.
 
     Args:
         weeks: of the city.
         until: the last asset of its graph, where not all stages are wanted.
+        sources: whether it reads what the city publishes beside its inspections.
     """
-    source = partial(simulate_city, weeks, seed=7, scale=0.15)
-    with small_world(home, postgres, SETTINGS, clock, lambda: PortalSource.simulated(source())) as made:
+    source = partial(simulate_city if sources else simulate, weeks, seed=7, scale=0.15)
+    settings = {**SETTINGS, "sources": SOURCES} if sources else SETTINGS
+    with small_world(home, postgres, settings, clock, lambda: PortalSource.simulated(source())) as made:
         made.weeks = CITY[:weeks]
         if until:
             made.graph = graph_until(made.graph, until)

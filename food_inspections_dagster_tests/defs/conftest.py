@@ -21,7 +21,7 @@ def settings_of_the_project(request: pytest.FixtureRequest) -> None:
 def stored_city(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A city with every stage made; tests that damage it mend it again."""
     outside = dict(os.environ)
-    with small_city(tmp_path_factory.mktemp("city") / "home", postgres) as made:
+    with small_city(tmp_path_factory.mktemp("city") / "home", postgres, sources=True) as made:
         made.make(CITY)
         # It lives to the end of the session: whoever asks for the project's settings meanwhile must not get its own.
         with pytest.MonkeyPatch.context() as patch:
