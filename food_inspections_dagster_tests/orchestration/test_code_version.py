@@ -176,9 +176,12 @@ EXPECTED = {
     "clean_tables": {"inspections.cleaning", "inspections.codebooks", "inspections.violations", "frames", "schemas"},
     "feature_matrix": {"inspections.features", "inspections.features.families.area", "inspections.timelines"},
     "models": {"modeling.training", "modeling.algorithms.gradient_boosting", "modeling.documents", "frames"},
-    "selected_model": {"modeling.selection", "modeling.documents", "modeling.metrics"},
+    "backtest_scores": {"modeling.backtest", "modeling.algorithms.ridge", "modeling.own_risk"},
+    "evaluation": {"modeling.evaluations", "modeling.metrics"},
+    "selected_model": {"modeling.selection", "modeling.documents", "modeling.metrics", "modeling.fairness"},
+    "auditions": {"modeling.audition", "modeling.rules"},
     "audit": {"modeling.fairness", "modeling.documents", "inspections.chicago"},
-    "scores": {"defs.scoring.lists", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
+    "lists": {"modeling.scoring", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
 }
 UNRELATED = {
     "raw_crimes": {"inspections.sources", "inspections.cleaning", "modeling"},
@@ -187,9 +190,12 @@ UNRELATED = {
     "clean_tables": {"inspections.features", "modeling", "resources"},
     "feature_matrix": {"modeling", "resources", "inspections.cleaning"},
     "models": {"inspections", "modeling.selection", "modeling.fairness", "modeling.plots"},
-    "selected_model": {"inspections", "modeling.fairness"},
+    "backtest_scores": {"inspections", "modeling.selection", "modeling.fairness", "modeling.plots"},
+    "evaluation": {"inspections.cleaning", "inspections.features", "modeling.selection", "modeling.fairness"},
+    "selected_model": {"inspections.cleaning", "inspections.features", "modeling.scoring"},
+    "auditions": {"inspections", "modeling.selection", "modeling.fairness", "modeling.algorithms"},
     "audit": {"inspections.cleaning", "inspections.features", "modeling.selection"},
-    "scores": {"modeling.fairness", "modeling.selection", "inspections.cleaning"},
+    "lists": {"modeling.selection", "inspections.cleaning", "resources"},
 }
 
 
