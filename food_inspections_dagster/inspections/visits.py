@@ -22,8 +22,7 @@ VISIT_COLUMNS = tuple(
 
 
 def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return one row per row of features: its keys and date, in_cohort, first_visit, reinspected (whether it had been
-    inspected before), zip, inspector, facility_type, side, risk.
+    """Return one row per row of features: its keys and date, in_cohort, first_visit, zip, inspector, facility_type, side, risk.
 
     Args:
         feature_rows: the columns ``VISIT_COLUMNS``.
@@ -41,12 +40,11 @@ def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) 
     columns = {
         **{name: feature_rows[name] for name in VISIT_COLUMNS[:5]},
         "first_visit": first,
-        "reinspected": ~first,
         "zip": feature_rows["zip"],
         "inspector": inspector,
         **{name: attributes[name] for name in attributes.columns if name != "inspection_id"},
     }
     text, flag = pa.string(), pa.bool_()
     kinds = {"week": pa.date32(), "inspection_id": pa.int64(), "inspection_date": pa.date32()}
-    kinds |= {"in_cohort": flag, "first_visit": flag, "reinspected": flag}
+    kinds |= {"in_cohort": flag, "first_visit": flag}
     return frames.table(columns, {name: kinds.get(name, text) for name in columns})

@@ -54,7 +54,6 @@ def test_it_gives_what_evaluations_ask_for() -> None:
 def test_a_first_visit_is_one_of_a_place_never_seen() -> None:
     table = visits(_rows())
     assert table["first_visit"].tolist() == [False, True, False, False, True, False]
-    assert (table["reinspected"] == ~table["first_visit"]).all()
 
 
 def test_who_inspected_is_known_or_leaves_a_trace() -> None:
