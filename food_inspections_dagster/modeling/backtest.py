@@ -124,16 +124,20 @@ def _require_earlier(fitted: FittedModel, model: InForce) -> None:
         )
 
 
-def by_group(scores: pd.DataFrame, label: str, answer: str = "expected_find") -> dict[str, pd.DataFrame]:
+def by_group(
+    scores: pd.DataFrame, label: str, answer: str = "expected_find", groups: Sequence[str] | None = None
+) -> dict[str, pd.DataFrame]:
     """Return the rows of a label by model group, as selection and audit read them.
 
     Args:
         scores: ``SCORE_COLUMNS`` of ``BACKTEST_SCORES``.
         answer: which answer is the score: what is foreseen, or what lists are ordered by.
+        groups: the model groups wanted, with rows or without; None for all that have rows.
 
     Returns:
         frames with ``score`` and ``label`` (outcome), by week and inspection_id.
     """
     rows = scores[scores["label"] == label].drop(columns="label")
     rows = rows.rename(columns={answer: "score", "outcome": "label"})
-    return {str(name): of_group for name, of_group in rows.groupby("model_group", sort=True)}
+    scored = {str(name): of_group for name, of_group in rows.groupby("model_group", sort=True)}
+    return scored if groups is None else {name: scored.get(name, rows.iloc[:0]) for name in groups}

@@ -33,6 +33,8 @@ def stages(settings: Settings) -> list[Stage]:
     evaluated = max(rule.evaluation_weeks, audit_rule.evaluation_weeks)
     window = trailing(evaluated + schedule.update_weeks * (rule.memory + 2))
     entries = [catalog.model(algorithm) for algorithm in settings.models.algorithms]
+    # By the settings and not by the rows: a group that has scored nothing yet is a candidate with a reason against it.
+    groups = [spec.name for algorithm in settings.models.algorithms for spec in settings.specs(algorithm)]
 
     @stage(
         SELECTED_MODEL,
@@ -42,7 +44,7 @@ def stages(settings: Settings) -> list[Stage]:
             "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
             **{entry.asset: Input(entry, window) for entry in entries},
         },
-        reads={"rule": rule, "schedule": schedule, "labels": labels, "fairness": audit_rule},
+        reads={"rule": rule, "schedule": schedule, "labels": labels, "fairness": audit_rule, "groups": groups},
         rules=RULES,
     )
     def selected_model(
@@ -64,7 +66,7 @@ def stages(settings: Settings) -> list[Stage]:
         attributes = protected_attributes(feature_matrix)
         decisions: dict[str, dict[date, Decision]] = {}
         for label in labels:
-            backtests = by_group(backtest_scores, label)
+            backtests = by_group(backtest_scores, label, groups=groups)
             ids = model_ids((of_asset.documents for of_asset in models.values()), label)
             listed = by_group(backtest_scores, label, "priority")
             outside = fairness.groups_outside(listed, attributes, audit_rule, decided)
