@@ -211,6 +211,11 @@ def test_any_sequence_ends_in_the_bytes_of_a_fresh_build(story: Story, happened)
     assert ended.make(SPAN).stages == [], "a second call does nothing"
     again = fresh(story, hash(str(happened)) % 10**6)
     again.make(SPAN)
+    # Narrow runs made lists of other weeks than the newest, which are kept current from then on.
+    lists = again.graph.by_asset[catalog.SCORES.asset].outputs
+    kept = (world.ledger.snapshot().loads.get(catalog.SCORES.asset, {}).keys() for world in (ended, again))
+    for week in sorted(set.symmetric_difference(*map(set, kept))):
+        again.remake([week], *lists)
     expected, stored = in_use(again), in_use(ended)
     assert sorted(stored) == sorted(expected)
     assert [path for path in expected if stored[path] != expected[path]] == []

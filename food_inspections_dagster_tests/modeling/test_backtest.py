@@ -185,3 +185,11 @@ def test_of_shuffled_outcomes_nothing_is_foreseen(
         part = nothing.loc[(nothing["model_group"] == name) & (nothing["label"] == "failed")]
         calibrated = part.loc[part["week"] > date(2010, 10, 4)]
         assert calibrated["expected_find"].mean() == pytest.approx(rows["failed"].mean(), abs=0.03)
+
+
+def test_a_group_that_is_asked_for_is_there_without_rows(scores: pd.DataFrame) -> None:
+    scored = by_group(scores, "failed")
+    first = min(scored)
+    asked = by_group(scores, "failed", groups=[first, "another"])
+    assert list(asked) == [first, "another"] and asked[first].equals(scored[first])
+    assert len(asked["another"]) == 0 and list(asked["another"].columns) == list(asked[first].columns)
