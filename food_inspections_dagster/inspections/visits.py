@@ -22,7 +22,8 @@ VISIT_COLUMNS = tuple(
 
 
 def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return one row per row of features: its keys and date, in_cohort, first_visit, zip, inspector, facility_type, side, risk.
+    """Return one row per row of features: its keys and date, in_cohort, first_visit, zip, inspector, and the
+    protected attributes.
 
     Args:
         feature_rows: the columns ``VISIT_COLUMNS``.
