@@ -2,24 +2,12 @@
 
 from datetime import date
 
-import pandas as pd
-import pyarrow as pa
 import pytest
 
-from food_inspections_dagster.frames import table
 from food_inspections_dagster.inspections.source import clean
 from food_inspections_dagster.inspections.sources import SOURCES, find_sources
 from food_inspections_dagster.schemas import broken_weeks
-from food_inspections_dagster.weeks import FIRST_WEEK
-
-WEEK = date(2014, 1, 6)
-
-
-def raw(*rows: dict[str, str | None], week: date = WEEK) -> pd.DataFrame:
-    names = sorted({name for row in rows for name in row} | {":id", ":updated_at"})
-    values = {name: [row.get(name) for row in rows] for name in names}
-    values[":id"] = [row.get(":id", f"row-{number}") for number, row in enumerate(rows)]
-    return table({"week": [week] * len(rows), **values}, {"week": pa.date32(), **dict.fromkeys(names, pa.string())})
+from food_inspections_dagster_tests.inspections.portal_rows import raw
 
 
 def crime(**changed: str | None) -> dict[str, str | None]:
@@ -75,24 +63,3 @@ def test_rows_are_left_out_by_reason_and_the_newest_of_repeated_ones_stays():
     assert cleaned.rows["latitude"].isna().tolist() == [True, False]
     assert cleaned.rows["community_area"].isna().tolist() == [False, True]
     assert clean(SOURCES["crimes"], rows.iloc[::-1].reset_index(drop=True)).rows.equals(cleaned.rows)
-
-
-def test_complaints_of_both_systems_are_one_table():
-    old = {
-        "creation_date": "2014-01-07T00:00:00.000", "status": "Completed", "service_request_number": "14-1",
-        "what_is_the_nature_of_this_code_violation_": "Garbage in alley", "zip_code": "60614",
-    }  # fmt: skip
-    new = {"created_date": "2014-01-08T09:12:13.000", "status": "Open", "sr_number": "SR14-2", "zip_code": "60614"}
-    rows = clean(SOURCES["sanitation_complaints"], raw(old, new)).rows
-    assert rows["creation_date"].tolist() == [date(2014, 1, 7), date(2014, 1, 8)]
-    assert rows["request_number"].tolist() == ["14-1", "SR14-2"]
-    assert rows["nature"].isna().tolist() == [False, True]
-
-
-def test_licences_that_began_before_the_calendar_lie_in_its_first_week():
-    row = {
-        "id": "1-20081201", "license_number": "1", "license_code": "1006",
-        "license_start_date": "2008-12-01T00:00:00.000",
-    }  # fmt: skip
-    assert clean(SOURCES["business_licenses"], raw(row, week=FIRST_WEEK)).rows["license_number"].tolist() == [1]
-    assert clean(SOURCES["business_licenses"], raw(row)).dropped == {"license_start_date outside of its week": 1}

@@ -152,3 +152,8 @@ FAILED_CANVASS = {
     "zip": "60601", "latitude": 41.9, "inspection_type": "Canvass", "is_reinspection": False,
     "results": "Fail", "codes": [3], "week": date(2016, 6, 6), "weekday": 0,
 }  # fmt: skip
+TERM = {
+    "license_number": 1, "license_start_date": date(2014, 8, 22), "expiration_date": date(2016, 8, 31),
+    "license_code": 1006, "account_number": 5, "doing_business_as_name": "GOLDEN DELI", "address": "1 N STATE ST",
+    "zip": "60601", "latitude": 41.9, "longitude": -87.65,
+}  # fmt: skip

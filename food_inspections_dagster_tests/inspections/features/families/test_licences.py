@@ -1,16 +1,9 @@
 from datetime import date, timedelta
 
-import pytest
-
 from food_inspections_dagster.inspections.features import compute_features
-from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, spine, tables
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, TERM, spine, tables
 
 DAY = date(2016, 8, 22)
-TERM = {
-    "license_number": 1, "license_start_date": date(2014, 8, 22), "expiration_date": date(2016, 8, 31),
-    "license_code": 1006, "account_number": 5, "doing_business_as_name": "GOLDEN DELI", "address": "1 N STATE ST",
-    "zip": "60601", "latitude": 41.9, "longitude": -87.65,
-}  # fmt: skip
 
 
 def features_of(*terms, records=(), day=DAY):
@@ -32,23 +25,6 @@ def test_the_holders_licences_are_those_that_had_begun_and_renewals_are_no_more(
     renewal = {"license_start_date": date(2012, 8, 22)}
     stranger = {"license_number": 9, "account_number": 6}
     assert features_of({}, renewal, other, later, stranger)["holder_licences"] == 2
-
-
-@pytest.mark.parametrize(
-    ("term", "held"),
-    [
-        ({}, 1),
-        ({"license_start_date": DAY}, 0),
-        ({"expiration_date": DAY - timedelta(days=1)}, 0),
-        ({"expiration_date": DAY}, 1),
-        ({"expiration_date": None}, 1),
-        ({"address": "ELSEWHERE"}, 0),
-        ({"account_number": 6}, 0),
-    ],
-)
-def test_what_is_also_held_is_in_force_at_the_address(term, held):
-    row = features_of({}, {"license_number": 2, "license_code": 1470} | term)
-    assert (row["also_tavern"], row["also_tobacco"]) == (held, 0)
 
 
 def test_before_its_first_visit_a_place_is_what_and_where_its_licence_says():
