@@ -44,7 +44,16 @@ def fold_recipes(
                 if min(len(np.unique(establishment[label == value])) for value in (True, False)) >= rule.folds:
                     fold = _Fold(recipe, target, rows, window)
                     table = cross_validate(
-                        fold, label, establishment, anchor, target.label, recipe.spec.name, rule.folds, recipe.spec.seed
+                        fold,
+                        label,
+                        establishment,
+                        anchor,
+                        target.label,
+                        recipe.spec.name,
+                        rule.folds,
+                        recipe.spec.seed,
+                        rule.confidence,
+                        rule.calibration_bins,
                     )
                     tables.append(table)
     return pd.concat(tables, ignore_index=True)
