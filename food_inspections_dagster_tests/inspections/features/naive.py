@@ -8,13 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import strategies as st
 
 from food_inspections_dagster.inspections.features.declarations import Family
 from food_inspections_dagster.inspections.features.matrix import past_of
 from food_inspections_dagster.inspections.features.tables import Tables
-from food_inspections_dagster_tests.inspections.features.histories import EVERYONE, spine
+from food_inspections_dagster_tests.inspections.features.histories import EVERYONE, RECORD, spine
 
 PAIRS = EVERYONE[::9]  # of place and day
+_ROUTINE = {
+    "inspection_type": st.sampled_from(["Canvass"] * 5 + ["Complaint"]),
+    "is_reinspection": st.sampled_from([False] * 5 + [True]),
+    "results": st.sampled_from(["Pass", "Fail", "Pass w/ Conditions", "Pass", "Fail", "No Entry"]),
+}
+# Most of the random records are no routine inspections: here most are, so that much is expected and exceeded.
+HISTORY = st.lists(st.builds(lambda record, of: record | of, RECORD, st.fixed_dictionaries(_ROUTINE)), max_size=25)
 NAMES = ("critical", "serious", "failed", "minor", "clean")
 
 

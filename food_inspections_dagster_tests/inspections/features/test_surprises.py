@@ -8,13 +8,7 @@ from food_inspections_dagster.inspections.features import Past
 from food_inspections_dagster.inspections.features.matrix import past_of
 from food_inspections_dagster.inspections.features.surprises import MOST_MINOR, ONE, Surprises, outcomes
 from food_inspections_dagster_tests.inspections.features import naive
-from food_inspections_dagster_tests.inspections.features.histories import (
-    FAILED_CANVASS,
-    HISTORY,
-    MONDAYS,
-    spine,
-    tables,
-)
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, spine, tables
 
 FIRST, SECOND = FAILED_CANVASS, FAILED_CANVASS | {"week": MONDAYS[1]}
 
@@ -24,7 +18,7 @@ def past(records: list[dict]) -> Past:
 
 
 @settings(max_examples=25)
-@given(HISTORY)
+@given(naive.HISTORY)
 def test_they_equal_a_naive_reading(records):
     surprises, wanted = Surprises.of(past(records)), naive.surprises(tables(records).inspections)
     assert np.flatnonzero(surprises.visits).tolist() == sorted(wanted.index)

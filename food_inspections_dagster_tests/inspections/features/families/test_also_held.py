@@ -42,9 +42,11 @@ def test_a_renewal_is_one_licence_and_a_term_that_ends_before_it_begins_none():
     renewed = TAVERN | {"license_start_date": date(2012, 1, 1), "expiration_date": date(2014, 8, 21)}
     assert features_of(TERM, renewed)["also_tavern"] == 0
     assert features_of(TERM, renewed, TAVERN)["also_tavern"] == 1
-    backwards = TAVERN | {"expiration_date": date(2012, 1, 1)}
-    assert features_of(TERM, backwards)["also_tavern"] == 0
-    assert features_of(TERM, backwards, TAVERN)["also_tavern"] == 1
+    # Before it begins it takes nothing from another that is in force.
+    for begins in (TAVERN["license_start_date"], DAY + timedelta(days=9)):
+        backwards = TAVERN | {"license_start_date": begins, "expiration_date": date(2012, 1, 1)}
+        assert features_of(TERM, backwards)["also_tavern"] == 0
+        assert features_of(TERM, backwards, TAVERN)["also_tavern"] == 1
 
 
 def test_a_place_without_a_licence_or_one_whose_holder_is_unknown_is_unknown():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from food_inspections_dagster.inspections.features import compute_features
 from food_inspections_dagster.inspections.features.families.kernels import FAMILY, VALUES
 from food_inspections_dagster_tests.inspections.features import naive
-from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, HISTORY, spine, tables
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, spine, tables
 
 
 def near(at: tuple[float, float], visits: pd.DataFrame, h: float) -> list[float]:
@@ -27,7 +27,7 @@ def near(at: tuple[float, float], visits: pd.DataFrame, h: float) -> list[float]
 
 
 @settings(max_examples=15)
-@given(HISTORY)
+@given(naive.HISTORY)
 def test_they_equal_a_naive_reading(records):
     clean = tables(records)
     visits = naive.routine(clean.inspections)

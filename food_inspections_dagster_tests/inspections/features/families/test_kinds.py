@@ -8,13 +8,7 @@ from hypothesis import given, settings
 from food_inspections_dagster.inspections.features import compute_features
 from food_inspections_dagster.inspections.features.families.kinds import FAMILY, VALUES
 from food_inspections_dagster_tests.inspections.features import naive
-from food_inspections_dagster_tests.inspections.features.histories import (
-    FAILED_CANVASS,
-    HISTORY,
-    MONDAYS,
-    spine,
-    tables,
-)
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, spine, tables
 
 
 def mean_of_kind(past, kind: str | None, risk: int | None, name: str, day: date) -> float:
@@ -25,7 +19,7 @@ def mean_of_kind(past, kind: str | None, risk: int | None, name: str, day: date)
 
 
 @settings(max_examples=15)
-@given(HISTORY)
+@given(naive.HISTORY)
 def test_they_equal_a_naive_reading(records):
     clean = tables(records)
     inspections, beyond = clean.inspections, naive.surprises(clean.inspections)

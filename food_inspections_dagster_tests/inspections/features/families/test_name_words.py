@@ -10,13 +10,7 @@ from hypothesis import given, settings
 from food_inspections_dagster.inspections.features import compute_features
 from food_inspections_dagster.inspections.features.families.name_words import FAMILY, VALUES, words_of
 from food_inspections_dagster_tests.inspections.features import naive
-from food_inspections_dagster_tests.inspections.features.histories import (
-    FAILED_CANVASS,
-    HISTORY,
-    MONDAYS,
-    spine,
-    tables,
-)
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, spine, tables
 
 
 def has_word(names: pd.Series, word: str) -> Any:
@@ -24,7 +18,7 @@ def has_word(names: pd.Series, word: str) -> Any:
 
 
 @settings(max_examples=15)
-@given(HISTORY)
+@given(naive.HISTORY)
 def test_they_equal_a_naive_reading(records):
     clean = tables(records)
     beyond = naive.surprises(clean.inspections)

@@ -5,17 +5,11 @@ from hypothesis import given, settings
 from food_inspections_dagster.inspections.features import compute_features
 from food_inspections_dagster.inspections.features.families.residuals import EVER, FAMILY, VALUES
 from food_inspections_dagster_tests.inspections.features import naive
-from food_inspections_dagster_tests.inspections.features.histories import (
-    FAILED_CANVASS,
-    HISTORY,
-    MONDAYS,
-    spine,
-    tables,
-)
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, spine, tables
 
 
 @settings(max_examples=15)
-@given(HISTORY)
+@given(naive.HISTORY)
 def test_they_equal_a_naive_reading(records):
     clean = tables(records)
     beyond = naive.surprises(clean.inspections)

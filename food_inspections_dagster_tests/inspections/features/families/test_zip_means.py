@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from food_inspections_dagster.inspections.features import compute_features
 from food_inspections_dagster.inspections.features.families.zip_means import DAYS, FAMILY, VALUES
 from food_inspections_dagster_tests.inspections.features import naive
-from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, HISTORY, spine, tables
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, spine, tables
 
 DAY = date(2016, 8, 8)  # nine weeks after the visits
 
 
 @settings(max_examples=15)
-@given(HISTORY)
+@given(naive.HISTORY)
 def test_they_equal_a_naive_reading(records):
     clean = tables(records)
     visits = naive.routine(clean.inspections)
