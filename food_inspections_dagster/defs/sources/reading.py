@@ -32,7 +32,7 @@ class Reading:
     """What was read of a source.
 
     Attributes:
-        rows: of the portal, and of data sets that could not be read those that are stored; in the order of their weeks.
+        rows: of the portal, and of data sets that could not be read those that are stored; data set by data set.
         states: by week, what the source held.
         faults: by data set that could not be read, why.
     """

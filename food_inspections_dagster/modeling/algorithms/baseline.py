@@ -58,7 +58,13 @@ class Baseline(Algorithm):
         column = _best(inputs.numeric, target) if feature is None else numeric.index(feature)
         matrix = design.matrix(inputs, np.array([column]))
         scaling = Scaling(quantile=None)
-        model = linear.fit_logistic(scaling.fit_transform(matrix), target, C=1e6, max_iter=100)
+        scaled = scaling.fit_transform(matrix)
+        if not scaled.shape[1]:
+            raise FoodInspectionsError(
+                f"The baseline ranks by the feature '{numeric[column]}', which has one value in all {len(target)} "
+                "training rows: name another in its parameter 'feature', or train on more weeks."
+            )
+        model = linear.fit_logistic(scaled, target, C=1e6, max_iter=100)
         return Pipeline([("rank_by", TakeColumn(column)), ("scale", scaling), ("model", model)])
 
     def predict(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:

@@ -17,7 +17,9 @@ def fault_of_value(algorithm: Algorithm, name: str, value: object) -> str:
         known = algorithm.choices[name]
         return "" if value in known else f"'{value}' is none of its values: use {', '.join(known)}"
     default = algorithm.defaults[name]
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, float) and math.isfinite(value)
+    # A whole number may be too large for a float, and so for every library.
+    number |= isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     if isinstance(default, Mapping):
         texts = isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
         return "" if texts else "it must be a mapping with text as keys"

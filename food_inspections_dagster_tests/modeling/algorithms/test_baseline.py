@@ -32,6 +32,13 @@ def test_a_feature_that_is_not_numeric_is_refused(inputs: Inputs, label: np.ndar
         algorithms.fit(AlgorithmSpec("b", "baseline", {"feature": "kind"}), inputs, label)
 
 
+def test_a_feature_of_one_value_is_refused(label: np.ndarray) -> None:
+    ones = np.ones((len(label), 1), np.float32)
+    inputs = Inputs((("rate", "numeric"),), ones, np.empty((len(label), 0), np.int32), ())
+    with pytest.raises(FoodInspectionsError, match=f"'rate', which has one value in all {len(label)} training rows"):
+        algorithms.fit(AlgorithmSpec("b", "baseline"), inputs, label)
+
+
 def _chosen(inputs: Inputs, target: np.ndarray) -> str:
     design, fitted = algorithms.fit(AlgorithmSpec("b", "baseline"), inputs, target)
     return design.features[fitted["rank_by"].column][0]
