@@ -143,6 +143,7 @@ def test_the_newest_week_that_is_emptied_is_cleared(made: World, automation: Aut
     assert made.stale() == {}
     assert NEWEST not in set(made.table("clean.inspections")["week"])
     assert not len(made.stored.rows(catalog.FEATURE_MATRIX, [NEWEST]))
+    made.make(CITY[:-1])  # the list of the week before, which was over when the job first ran
     assert differences(made, CITY[:-1]) == [], "and the weeks before it are as if it had never been"
 
 
