@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from food_inspections_dagster.catalog import BIAS_VERDICTS, REMEDY_PRICES, SELECTED_MODEL
+from food_inspections_dagster.catalog import BIAS_VERDICTS, CLEAN_SOURCES, RAW_SOURCES, REMEDY_PRICES, SELECTED_MODEL
 from food_inspections_dagster.modeling.fairness import summary
 from food_inspections_dagster.modeling.fairness.waiting import spread
 from food_inspections_dagster.orchestration.current import Cause, Currency
@@ -22,6 +23,14 @@ from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.weeks import WEEK
 
 LIST_LENGTH = 10
+# So that the report fits a screen: what is longer stands in the tables and in Dagster's UI.
+AREAS_SHOWN, GROUPS_NAMED, WARNING_LENGTH = 3, 2, 230
+# Sources beside the inspections are one row each way.
+_SOURCES = {
+    "raw sources": {entry.asset for entry in RAW_SOURCES.values()},
+    "sources": {entry.asset for entry in CLEAN_SOURCES.values()},
+}
+_OF_SOURCES = set().union(*_SOURCES.values())
 # Models are audited when they are fitted; the lists until the next fit rest on them.
 _VERDICTS = """
     select * from {bias_verdicts} where label = %(label)s
@@ -51,10 +60,19 @@ def print_stages(console: Console, graph: Graph, snapshot: Snapshot, targets: Ta
     for spent in done.stages:
         seconds[spent.stage] += spent.seconds
     table = _table("stage", "weeks", "rows", "seconds")
+    for title, sources in _SOURCES.items():
+        present = [asset for asset in sources if asset in targets]
+        of_sources = [snapshot.loads.get(asset, {}) for asset in present]
+        if present:
+            rows = sum(load.rows for by_week in of_sources for load in by_week.values())
+            taken = sum(seconds[stage.name] for stage in graph.stages if sources & {*stage.outputs})
+            weeks = max(len(by_week) for by_week in of_sources)
+            time = f"{taken:.1f}" if taken else ""
+            table.add_row(f"{title} ({len(present)})", f"{weeks:,}", f"{rows:,}", time)
     for stage in graph.stages:
         timed = False
         for asset in stage.outputs:
-            if asset in targets:
+            if asset in targets and asset not in _OF_SOURCES:
                 loads = snapshot.loads.get(asset, {})
                 rows = sum(load.rows for load in loads.values())
                 # What one step makes together is timed once.
@@ -98,7 +116,8 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
     """Print what is to be known before the list is used, such as checks that failed and do not block."""
     for warning in warnings:
-        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
+        short = shorten(warning, WARNING_LENGTH, placeholder=" … (all of it: the check in the UI)")
+        console.print(f"[yellow]Warning:[/yellow] {escape(short)}")
 
 
 def print_monday(console: Console, stored: Stored, week: date, label: str) -> None:
@@ -152,7 +171,7 @@ def _value(name: str, estimate: Mapping[str, float | None] | None) -> str:
 def _print_bias(console: Console, stored: Stored, week: date, label: str) -> None:
     verdicts = stored.query(_VERDICTS, {"week": week, "label": label})
     console.print("\n[bold]Is the list fair?[/bold]")
-    sentences = list(summary(verdicts, verdicts["week"].max()).values()) if len(verdicts) else []
+    sentences = list(summary(verdicts, verdicts["week"].max(), GROUPS_NAMED).values()) if len(verdicts) else []
     for sentence in sentences:
         console.print(f"- {escape(sentence)}")
     effects = stored.query(_EFFECTS, {"week": week, "label": label})
@@ -192,7 +211,7 @@ def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], w
     areas = [notes[code] for code in dict.fromkeys(rows["zip"].dropna()) if code in notes.index]
     if areas:
         console.print("Around them:")
-        for sentence in areas:
+        for sentence in areas[:AREAS_SHOWN]:
             console.print(f"     {escape(sentence)}", style="dim", no_wrap=True, overflow="ellipsis")
 
 

@@ -220,12 +220,13 @@ def _summed_up(groups: Mapping[str, Sequence[str]], most: int) -> str:
         parts = ["no group can be judged"]
     for words, names in (
         ("outside", outside),
-        ("outside, but not surely", uncertain),
         ("undefined, for the reference is 0", undefined),
     ):
         if names:
             more = f" and {len(names) - most} more" if len(names) > most else ""
             parts.append(f"{words}: {', '.join(names[:most])}{more}")
+    if uncertain:
+        parts.append(f"{len(uncertain)} outside, but not surely")
     if small:
         parts.append(f"{len(small)} {'is' if len(small) == 1 else 'are'} too small to judge")
     return "; ".join(parts)
