@@ -19,7 +19,10 @@ def answer(made):
     return lambda statement: ask(made.stored, made.ledger.snapshot(), statement)
 
 
-@pytest.mark.parametrize("name", [name for name in sql.tables() if name.split(".")[1] not in SOURCES])
+NEVER_MADE = {*SOURCES, "cross_validations"}  # by the settings of this city
+
+
+@pytest.mark.parametrize("name", [name for name in sql.tables() if name.split(".")[1] not in NEVER_MADE])
 def test_every_table_can_be_asked(answer, name):
     assert len(answer(f"select count(*) as n from {name}")) == 1  # noqa: S608
 
@@ -167,10 +170,9 @@ def test_as_csv(made, answer, out, capsys):
 def test_as_json(made, answer, out, capsys):
     show(out, answer(QUESTION), Format.JSON)
     rows = json.loads(capsys.readouterr().out)
-    places = len(made.table("predictions.scores"))
-    assert rows == [
-        {"week": str(WEEKS[-1]), "name": 'A [/B], "q"', "total": places * (places + 1) // 2, "nothing": None}
-    ]
+    # A list ranks from 1 to its length; there is one per label.
+    total = sum(n * (n + 1) // 2 for n in made.table("predictions.scores")["label"].value_counts())
+    assert rows == [{"week": str(WEEKS[-1]), "name": 'A [/B], "q"', "total": total, "nothing": None}]
 
 
 def test_as_a_table(answer, out, told):
