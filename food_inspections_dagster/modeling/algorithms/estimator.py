@@ -17,7 +17,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms import preprocessing, skops_files
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing
-from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
+from food_inspections_dagster.modeling.algorithms.protocol import FitsMany
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
 
 #: scikit-learn's types beyond those that skops trusts by itself. It does not trust trees, for their node numbers are
@@ -35,7 +35,7 @@ ROW_BY_ROW = (
 )
 
 
-class Estimator(Algorithm):
+class Estimator(FitsMany):
     """A class of scikit-learn with a seed, one thread and the shared preprocessing.
 
     A classifier gives its probability, a regressor its value cut to [0, 1]. A classifier learns a soft target by
@@ -58,18 +58,6 @@ class Estimator(Algorithm):
         }
     )
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = preprocessing.CHOICES
-
-    def fit(
-        self,
-        parameters: Mapping[str, Any],
-        seed: int,
-        design: Design,
-        inputs: Inputs,
-        target: np.ndarray,
-        previous: Any | None = None,
-    ) -> Pipeline:
-        """Prepare the columns and fit."""
-        return self.fit_many(parameters, seed, design, inputs, target[None])[0]
 
     def fit_many(
         self,

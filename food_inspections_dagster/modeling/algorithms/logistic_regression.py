@@ -11,11 +11,11 @@ from sklearn.pipeline import Pipeline
 from food_inspections_dagster.modeling.algorithms import linear, preprocessing, skops_files
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing
-from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
+from food_inspections_dagster.modeling.algorithms.protocol import FitsMany
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
 
 
-class LogisticRegressionL2(Algorithm):
+class LogisticRegressionL2(FitsMany):
     """Logistic regression with an L2 penalty on scaled columns."""
 
     name: ClassVar[str] = "logistic_regression"
@@ -25,18 +25,6 @@ class LogisticRegressionL2(Algorithm):
     file: ClassVar[str] = "model.skops"
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({**preprocessing.DEFAULTS, "C": 0.002, "max_iter": 500})
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = preprocessing.CHOICES
-
-    def fit(
-        self,
-        parameters: Mapping[str, Any],
-        seed: int,
-        design: Design,
-        inputs: Inputs,
-        target: np.ndarray,
-        previous: Any | None = None,
-    ) -> Pipeline:
-        """Prepare the columns and fit."""
-        return self.fit_many(parameters, seed, design, inputs, target[None])[0]
 
     def fit_many(
         self,

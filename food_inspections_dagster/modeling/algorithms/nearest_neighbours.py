@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from food_inspections_dagster.modeling.algorithms import preprocessing, skops_files
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing, class_weights
-from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
+from food_inspections_dagster.modeling.algorithms.protocol import FitsMany
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 
@@ -143,7 +143,7 @@ class Weights(BaseEstimator):
         return self.positive * share / (self.positive * share + self.negative * (1 - share))
 
 
-class NearestNeighbours(Algorithm):
+class NearestNeighbours(FitsMany):
     """The mean target of the k nearest training rows, by components of the best columns."""
 
     name: ClassVar[str] = "knn"
@@ -166,18 +166,6 @@ class NearestNeighbours(Algorithm):
     )
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = preprocessing.CHOICES
 
-    def fit(
-        self,
-        parameters: Mapping[str, Any],
-        seed: int,
-        design: Design,
-        inputs: Inputs,
-        target: np.ndarray,
-        previous: Any | None = None,
-    ) -> Pipeline:
-        """Fit; k is capped at a fifth of the training rows, components at the columns there are."""
-        return self.fit_many(parameters, seed, design, inputs, target[None])[0]
-
     def fit_many(
         self,
         parameters: Mapping[str, Any],
@@ -187,7 +175,10 @@ class NearestNeighbours(Algorithm):
         targets: np.ndarray,
         previous: Sequence[Any | None] | None = None,
     ) -> list[Pipeline]:
-        """Fit on several targets: columns and points are the same for all, unless points are drawn by class."""
+        """Fit on several targets: columns and points are the same for all, unless points are drawn by class.
+
+        k is capped at a fifth of the training rows, components at the columns there are.
+        """
         prepare = Preprocessing.of(parameters)
         scaled = prepare.fit_transform(design, inputs, targets)
         fits: list[Pipeline] = []

@@ -121,3 +121,20 @@ class Algorithm(Protocol):
     def combine(self, parameters: Mapping[str, Any], design: Design, inputs: Inputs, fits: Sequence[Any]) -> Any:
         """Return an ensemble's fit from the fits of its ``members`` on the same rows and target, in their order."""
         raise FoodInspectionsError(f"The algorithm {self.name} has no members to combine: fit it on its rows.")
+
+
+class FitsMany(Algorithm):
+    """An algorithm whose fit on one target is ``fit_many`` on that alone, which it has to bring."""
+
+    def fit(
+        self,
+        parameters: Mapping[str, Any],
+        seed: int,
+        design: Design,
+        inputs: Inputs,
+        target: np.ndarray,
+        previous: Any | None = None,
+    ) -> Any:
+        """Fit on one target."""
+        before = None if previous is None else [previous]
+        return self.fit_many(parameters, seed, design, inputs, target[None], before)[0]

@@ -12,11 +12,11 @@ from sklearn.pipeline import Pipeline
 from food_inspections_dagster.modeling.algorithms import linear, preprocessing, skops_files
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing
-from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
+from food_inspections_dagster.modeling.algorithms.protocol import FitsMany
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
 
 
-class RidgeRegression(Algorithm):
+class RidgeRegression(FitsMany):
     """Linear probability with an L2 penalty (Hoerl and Kennard 1970) on columns cut at four deviations.
 
     ``alpha`` is the penalty of scikit-learn's Ridge: with 24,000 rows 300 loses 0.01 of AUC against 3,000 to 10,000.
@@ -32,18 +32,6 @@ class RidgeRegression(Algorithm):
         {**preprocessing.DEFAULTS, "outliers": "deviations", "flags": False, "alpha": 3_000.0}
     )
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = preprocessing.CHOICES
-
-    def fit(
-        self,
-        parameters: Mapping[str, Any],
-        seed: int,
-        design: Design,
-        inputs: Inputs,
-        target: np.ndarray,
-        previous: Any | None = None,
-    ) -> Pipeline:
-        """Prepare the columns and fit."""
-        return self.fit_many(parameters, seed, design, inputs, target[None])[0]
 
     def fit_many(
         self,
