@@ -200,7 +200,7 @@ UNRELATED = {
 
 
 @pytest.fixture(scope="module")
-def modules():
+def modules(project_settings):
     """By stage of the real graph, the modules that it and its rules rest on, without the package's name."""
     portal = {"url": "http://127.0.0.1:8123", "name": "simulated-test"}
     others = dict.fromkeys(SOURCES.keys() - {"crimes"})  # a factory makes all alike
