@@ -11,6 +11,7 @@ from food_inspections_dagster import schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections import schemas as domain
 from food_inspections_dagster.inspections.sources import SOURCES
+from food_inspections_dagster.modeling import published
 from food_inspections_dagster.modeling import schemas as method
 from food_inspections_dagster.schemas import Schema
 
@@ -87,7 +88,27 @@ class Documents:
         return f"{self.prefix}/week={week}/{self.file}"
 
 
-Entry = Rows | Table | Documents
+@dataclass(frozen=True)
+class Publication:
+    """What readers see: tables of one schema of Postgres that change together, in one transaction.
+
+    Attributes:
+        tables: made by the asset, one part for each published week.
+        copies: tables whose whole history up to the published week is copied, under their own names.
+    """
+
+    asset: str
+    database_schema: str
+    tables: tuple[Table, ...]
+    copies: tuple[Table, ...]
+    schema: None = None
+
+    def copy_of(self, table: Table) -> str:
+        """Return the address of the copy of a table."""
+        return f"{self.database_schema}.{table.name}"
+
+
+Entry = Rows | Table | Documents | Publication
 
 
 def _table(database_schema: str, schema: Schema, mirror: Rows | None = None) -> Table:
@@ -118,6 +139,15 @@ LIST_EFFECTS = _table("monitoring", method.with_label(method.LIST_EFFECTS))
 REMEDY_PRICES = _table("monitoring", method.with_label(method.REMEDY_PRICES))
 SCORES = _table("predictions", method.SCORES)
 AREA_NOTES = _table("predictions", method.AREA_NOTES)
+PRIORITIES = _table("api", published.PRIORITIES)
+ESTABLISHMENTS = _table("api", domain.ESTABLISHMENTS)
+PUBLISHED_MODELS = _table("api", published.MODELS)
+PUBLISHED_LIST = Publication(
+    "published_list",
+    "api",
+    (PRIORITIES, ESTABLISHMENTS, PUBLISHED_MODELS),
+    (INSPECTIONS, VIOLATIONS, BIAS_REPORT, BIAS_VERDICTS, LIST_EFFECTS, REMEDY_PRICES, AREA_NOTES),
+)
 
 
 # City data beside the inspections, by the name of the source. Which of them there are, the settings decide.
@@ -126,8 +156,8 @@ CLEAN_SOURCES = {name: _clean(source.schema, light=True) for name, source in SOU
 
 
 def model(group: str) -> Documents:
-    """Return the entry of a model group's asset."""
-    return Documents(f"{group}_model", MODELS, "model.json")
+    """Return the entry of a model group's asset, which holds all groups of its algorithm: ``knn[n_neighbors=5]``."""
+    return Documents(f"{group.split('[')[0]}_model", MODELS, "model.json")
 
 
 _ENTRIES: tuple[Entry, ...] = (
@@ -148,11 +178,12 @@ _ENTRIES: tuple[Entry, ...] = (
     REMEDY_PRICES,
     SCORES,
     AREA_NOTES,
+    PUBLISHED_LIST,
     *RAW_SOURCES.values(),
     *CLEAN_SOURCES.values(),
 )
 FIXED: dict[str, Entry] = {entry.asset: entry for entry in _ENTRIES}
-TABLES = {str(entry): entry for entry in FIXED.values() if isinstance(entry, Table)}
+TABLES = {str(entry): entry for entry in (*FIXED.values(), *PUBLISHED_LIST.tables) if isinstance(entry, Table)}
 
 
 def table(asset: str) -> Table:

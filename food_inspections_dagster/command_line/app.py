@@ -15,6 +15,7 @@ from rich.console import Console
 
 from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS
 from food_inspections_dagster.command_line import evaluate as evaluation
+from food_inspections_dagster.command_line import publish as publication
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line import trace as tracing
@@ -238,6 +239,21 @@ def trace(
     tracing.trace(
         console(), _stored(settings), establishment, parse_week(week) if week else None, label or settings.scores.label
     )
+
+
+@app.command()
+def publish(
+    week: Annotated[str | None, typer.Option(help="Show readers this published week (a Monday).")] = None,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Show them the week that they saw before.")] = False,
+    why: Annotated[str, typer.Option(help="The reason, for the record.")] = "no reason given",
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Say which week readers see, or show them another one; who moved it, when and why is recorded."""
+    database = Database.from_settings(_settings(portal, City(seed, scale, weeks)))
+    publication.publish(console(), database, parse_week(week) if week else None, rollback, why)
 
 
 @app.command("sql")

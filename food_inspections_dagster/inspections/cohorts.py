@@ -4,8 +4,9 @@ A place is in business if its last record is recent and did not find it closed; 
 licence for food.
 """
 
+from collections.abc import Callable
 from datetime import date
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,33 @@ def active_establishments(
     licence), ``last_inspection_date`` and ``last_result`` (null before the first) and ``visits`` (records so far), all
     from records dated and terms begun strictly before ``as_of_date``.
     """
+    return _as_of(inspections, as_of_date, window_days, business_licenses, lambda every: every.active)
+
+
+def known_establishments(
+    inspections: Rows, as_of_date: date, window_days: int = WINDOW_DAYS, business_licenses: Rows | None = None
+) -> pd.DataFrame:
+    """Return every establishment with a record before a date, or active as of it, as ``active_establishments`` does.
+
+    A place that was closed or has not been seen for long is among them, with its last known attributes.
+    """
+    return _as_of(inspections, as_of_date, window_days, business_licenses, lambda every: every.active | every.seen)
+
+
+class _Every(NamedTuple):
+    """Of all establishments, which are active and which have a record."""
+
+    active: Mask
+    seen: Mask
+
+
+def _as_of(
+    inspections: Rows,
+    as_of_date: date,
+    window_days: int,
+    business_licenses: Rows | None,
+    wanted: Callable[[_Every], Mask],
+) -> pd.DataFrame:
     records = to_arrow(inspections, (*_COLUMNS, *ATTRIBUTES), "inspections").combine_chunks()
     licences = Licences.of(business_licenses)
     names = pc.unique(pa.chunked_array([*records["establishment_id"].chunks, licences.establishment_ids], pa.string()))
@@ -73,23 +101,25 @@ def active_establishments(
     names = names.take(pc.array_sort_indices(names))
     groups, places, of_terms = encode_together(records["establishment_id"], names, licences.establishment_ids)
     questions = _questions(records, groups, places, np.full(len(names), day_numbers(pa.array([as_of_date]))[0]))
-    last = _last_if_active(records, questions, window_days)
+    every = np.ones(records.num_rows, dtype=bool)
+    last = questions.last(every)
     term = terms(licences, of_terms, questions).last(licences.every)
-    active = np.flatnonzero((last >= 0) | is_new(licences, term, questions))
-    columns = {"establishment_id": names.take(pa.array(active))}
+    active = (_last_if_active(records, questions, window_days) >= 0) | is_new(licences, term, questions)
+    at = np.flatnonzero(wanted(_Every(active, last >= 0)))
+    columns = {"establishment_id": names.take(pa.array(at))}
     of_licence = _attributes_of(licences)
     for name in ATTRIBUTES:
         known = pc.is_valid(records[name])
         if name == "facility_type":
             known = pc.not_equal(records[name], vocabulary.UNKNOWN)
         columns[name] = pc.coalesce(
-            _take(records[name], questions.last(pc.fill_null(known, False).to_numpy())[active]),
-            _take(of_licence[name].cast(records[name].type), term[active]),
+            _take(records[name], questions.last(pc.fill_null(known, False).to_numpy())[at]),
+            _take(of_licence[name].cast(records[name].type), term[at]),
         )
     columns["facility_type"] = pc.fill_null(columns["facility_type"], vocabulary.UNKNOWN)
-    columns["last_inspection_date"] = _take(records["inspection_date"], last[active])
-    columns["last_result"] = _take(records["results"], last[active])
-    columns["visits"] = pa.array((questions.end - questions.begin)[active])
+    columns["last_inspection_date"] = _take(records["inspection_date"], last[at])
+    columns["last_result"] = _take(records["results"], last[at])
+    columns["visits"] = pa.array((questions.end - questions.begin)[at])
     return to_pandas(pa.table(columns))
 
 

@@ -192,4 +192,24 @@ FEATURE_MATRIX = schema(
     _IN_WEEK,
 )
 
+ESTABLISHMENTS = schema(
+    "establishments",
+    "Every establishment known at the end of a week, closed ones too, as last known then.",
+    ["week", "establishment_id"],
+    {
+        "week": column(DATE, "Monday of the week that has ended (partition)", MONDAY),
+        "establishment_id": INSPECTIONS.columns["establishment_id"],
+        **{name: INSPECTIONS.columns[name] for name in ("dba_name", "address", "zip", "facility_type", "risk")},
+        "community_area": column(TEXT, "Community area; null where it is unknown", null=True),
+        "side": column(TEXT, "Side of the city, by zip code; Unknown outside of all"),
+        "chain_or_single": column(TEXT, "chain where its name stands at several addresses, else single", null=True),
+        **{name: INSPECTIONS.columns[name] for name in ("latitude", "longitude", "license_")},
+        "first_inspection_date": column(DATE, "Its oldest record; null before its first visit", null=True),
+        "last_inspection_date": column(DATE, "Its newest record; null before its first visit", null=True),
+        "last_result": column(TEXT, "How that ended; null before its first visit", null=True),
+        "visits": column(pa.int64(), "Its records so far", _COUNT),
+        "is_listed": column(FLAG, "Whether it was active then, and so stands on the lists"),
+    },
+)
+
 SCHEMAS = {table.name: table for table in (INSPECTIONS, VIOLATIONS, REJECTED_INSPECTIONS, FEATURE_MATRIX)}

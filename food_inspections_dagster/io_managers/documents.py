@@ -15,6 +15,7 @@ from food_inspections_dagster.catalog import Documents
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.io_managers.weekly import Prepared, WeeklyIOManager, asset_name
 from food_inspections_dagster.resources.database import WeekLoad
+from food_inspections_dagster.resources.ledger import Snapshot
 from food_inspections_dagster.resources.object_store import join
 
 
@@ -37,7 +38,7 @@ class WeeklyDocuments:
 class DocumentsIOManager(WeeklyIOManager):
     """Stores :class:`WeeklyDocuments`. Files are written before the documents that name them."""
 
-    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> Prepared:
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date], snapshot: Snapshot) -> Prepared:
         """Return the files, and then one document for each week."""
         entry = self.graph.output(asset).entry
         assert isinstance(entry, Documents)

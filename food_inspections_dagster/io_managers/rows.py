@@ -15,6 +15,7 @@ from food_inspections_dagster.catalog import Rows, Table
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.io_managers.weekly import Prepared, WeeklyIOManager, asset_name, wanted_columns
 from food_inspections_dagster.resources.database import week_loads
+from food_inspections_dagster.resources.ledger import Snapshot
 from food_inspections_dagster.resources.object_store import ObjectStore
 
 # Statistics and the Arrow schema are a quarter of a small object's bytes; a week is read as a whole.
@@ -27,7 +28,7 @@ _LIGHT: dict[str, Any] = {**_PARQUET, "compression": "lz4", "use_dictionary": Fa
 class RowsIOManager(WeeklyIOManager):
     """Stores a frame as the Parquet objects of its weeks. A week without a row is an object without rows."""
 
-    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> Prepared:
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date], snapshot: Snapshot) -> Prepared:
         """Return one object for each week, each of which is written atomically."""
         entry = self.graph.output(asset).entry
         assert isinstance(entry, Rows)
@@ -54,7 +55,7 @@ class TablesIOManager(WeeklyIOManager):
     The mirror is what other stages read.
     """
 
-    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> Prepared:
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date], snapshot: Snapshot) -> Prepared:
         """Return the rows, for the mirror and then for one transaction with the audit."""
         entry = self.graph.output(asset).entry
         assert isinstance(entry, Table)

@@ -45,7 +45,8 @@ class WeeklyIOManager(IOManager):
         started = perf_counter()
         asset, weeks = asset_name(context), output_weeks(context)
         stage = self.graph.by_asset[asset]
-        prepared = self.prepare(asset, obj, weeks)  # what cannot be stored is refused before the load is opened
+        # What cannot be stored is refused before the load is opened.
+        prepared = self.prepare(asset, obj, weeks, self._snapshot(context))
         audit = audit_rows(
             asset,
             prepared.loads,
@@ -70,8 +71,8 @@ class WeeklyIOManager(IOManager):
             }
         )
 
-    def prepare(self, asset: str, value: Any, weeks: Sequence[date]) -> "Prepared":
-        """Return what is to be stored of a value, or refuse it."""
+    def prepare(self, asset: str, value: Any, weeks: Sequence[date], snapshot: Snapshot) -> "Prepared":
+        """Return what is to be stored of a value, or refuse it; ``snapshot`` is what the step has read from."""
         raise NotImplementedError
 
     def stored_weeks(self, context: InputContext) -> list[date]:

@@ -65,7 +65,7 @@ class Currency:
         """Return why a week of an asset is not current, or None where it is."""
         stage = self.graph.by_asset[asset]
         load = self.loads(asset).get(week)
-        blocked = self._blocked(asset, week, load)
+        blocked = self.blocked(asset, week)
         if blocked is not None and blocked.cause is Cause.BLOCKED:
             return blocked
         if load is None:
@@ -135,7 +135,9 @@ class Currency:
             chain.append(hashlib.sha256(f"{before}{digest}".encode()).hexdigest()[:32])
         return chain[number]
 
-    def _blocked(self, asset: str, week: date, load: Load | None) -> Reason | None:
+    def blocked(self, asset: str, week: date) -> Reason | None:
+        """Return the blocking check that a week failed, or that has still to be judged; None where all passed."""
+        load = self.loads(asset).get(week)
         judgements = self.snapshot.judgements.get(asset, {})
         unchecked = None
         for rule in self.graph.by_asset[asset].rules:

@@ -130,7 +130,7 @@ def targets(
     selected = set(graph.assets) if until is None else graph.until(until)
     made = set(snapshot.loads.get(SCORES.asset, {}))
     lists = [week for week in weeks if week in made or week in weeks[-list_weeks:]]
-    of_lists = graph.by_asset[SCORES.asset].outputs if SCORES.asset in graph.by_asset else {}
+    of_lists = {asset for asset in graph.assets if SCORES.asset in graph.until(asset)}
     return {
         asset: lists if asset in of_lists else graph.by_asset[asset].calendar.weeks(weeks)
         for asset in graph.assets

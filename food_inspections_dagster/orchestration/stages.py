@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.catalog import Documents, Entry, Rows, Table
+from food_inspections_dagster.catalog import Documents, Entry, Publication, Rows, Table
 from food_inspections_dagster.digests import digest
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.code_version import code_version
@@ -38,16 +38,24 @@ _STORES: dict[type, tuple[str, str]] = {
     Rows: ("rows", "parquet"),
     Table: ("tables", "postgres"),
     Documents: ("documents", "json"),
+    Publication: ("publication", "postgres"),
 }
 
 
 @dataclass(frozen=True)
 class Input:
-    """What a stage reads of an entry: which weeks, and which columns (None: all)."""
+    """What a stage reads of an entry.
+
+    Attributes:
+        window: which weeks.
+        columns: which columns; None: all.
+        loaded: whether the function gets it; else its content counts, and the store itself reads it.
+    """
 
     entry: Entry
     window: Window = OWN_WEEK
     columns: tuple[str, ...] | None = None
+    loaded: bool = True
 
 
 @dataclass(frozen=True)
@@ -258,7 +266,13 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
                 metadata={"columns": list(source.columns)} if source.columns is not None else None,
             )
             for name, source in stage.inputs.items()
+            if source.loaded
         },
+        deps=[
+            dg.AssetDep(source.entry.asset, partition_mapping=source.window.mapping)
+            for source in stage.inputs.values()
+            if not source.loaded
+        ],
         outs={asset: _out(stage, output) for asset, output in stage.outputs.items()},
         check_specs=[rule.spec for rule in in_memory],
     )(step)
@@ -276,7 +290,7 @@ def _signature(stage: Stage) -> inspect.Signature:
     return inspect.Signature(
         [
             inspect.Parameter("context", anywhere, annotation=dg.AssetExecutionContext),
-            *(inspect.Parameter(name, anywhere) for name in stage.inputs),
+            *(inspect.Parameter(name, anywhere) for name, source in stage.inputs.items() if source.loaded),
             inspect.Parameter("ledger", by_name, annotation=dg.ResourceParam[Ledger]),
             *resources,
         ]

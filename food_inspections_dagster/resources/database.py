@@ -306,39 +306,25 @@ class Database(ConfigurableResource):
         Args:
             audit: the rows of ``metadata.partition_loads``, see :func:`audit_rows`.
         """
-        with self._sentences(table), adbc.connect(self._connection_url()) as connection:
-            # One writer of a table at a time: two of the same week would both delete the old rows and both
-            # add theirs.
-            _run(connection, sql.SQL("SELECT pg_advisory_xact_lock(hashtextextended({}, 0))").format(table))
-            stored = _describe(connection, table)
-            _match_columns(connection, stored, rows.schema, descriptions or {})
-            if stored.columns:
-                _run(
-                    connection,
-                    sql.SQL("DELETE FROM {} WHERE week = ANY({})").format(stored.identifier, list(weeks)),
-                )
-            _ingest(connection, stored.schema, stored.name, rows)
-            if not stored.columns:  # after the rows: building an index once is faster than growing it
-                if primary_key:
-                    _run(
-                        connection,
-                        sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(
-                            stored.identifier, sql.SQL(", ").join(map(sql.Identifier, primary_key))
-                        ),
-                    )
-                _run(connection, sql.SQL("CREATE INDEX ON {} (week)").format(stored.identifier))
-            _ingest(connection, "metadata", "partition_loads", audit)
-            if close is not None:
-                _run(connection, sql.SQL("DELETE FROM metadata.open_loads WHERE open_id = {}").format(close))
-            connection.commit()
+        with self.transaction(table) as transaction:
+            transaction.replace(table, rows, weeks, primary_key, descriptions or {})
+            transaction.record(audit, close)
 
     def append(self, table: str, rows: pa.Table, close: int | None = None) -> None:
         """Add Arrow rows to a table that exists, in one transaction; end an open load with it."""
-        schema, _, name = table.partition(".")
+        with self.transaction(table) as transaction:
+            transaction.append(table, rows)
+            transaction.close(close)
+
+    @contextmanager
+    def transaction(self, table: str = "") -> Iterator["Transaction"]:
+        """Yield what writes in one transaction, which commits where the block ends without an error.
+
+        Args:
+            table: for the sentence of an error.
+        """
         with self._sentences(table), adbc.connect(self._connection_url()) as connection:
-            _ingest(connection, schema, name, rows)
-            if close is not None:
-                _run(connection, sql.SQL("DELETE FROM metadata.open_loads WHERE open_id = {}").format(close))
+            yield Transaction(connection)
             connection.commit()
 
     def _connection_url(self) -> str:
@@ -408,6 +394,70 @@ class Database(ConfigurableResource):
         if isinstance(error, psycopg.OperationalError) and not state:
             return f"{self.place} cannot be reached ({message}): start the server, or check database.url."
         return f"{where} answered: {message.rstrip('.')}."
+
+
+class Transaction:
+    """Writes in one transaction; see :meth:`Database.transaction`."""
+
+    def __init__(self, connection: adbc.Connection) -> None:
+        self._connection = connection
+
+    def run(self, statement: str, **values: Any) -> None:
+        """Run a statement, in which ``{name}`` stands for a value, quoted here, or for an ``sql.Composable``."""
+        _run(self._connection, _composed(statement, values))
+
+    def fetch(self, statement: str, **values: Any) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT; values are given as :meth:`run` takes them."""
+        return _fetch(self._connection, _composed(statement, values).as_string()).to_pylist()
+
+    def lock(self, name: str) -> None:
+        """Wait for whoever holds the lock of that name, and hold it until the transaction ends."""
+        self.run("SELECT pg_advisory_xact_lock(hashtextextended({name}, 0))", name=name)
+
+    def replace(
+        self,
+        table: str,
+        rows: pa.Table,
+        weeks: Sequence[date],
+        primary_key: Sequence[str],
+        descriptions: Mapping[str, str],
+    ) -> None:
+        """Replace the rows of ``weeks``; create the table, or add columns to it, where that is needed."""
+        # One writer of a table at a time: two of the same week would both delete the old rows and both
+        # add theirs.
+        self.lock(table)
+        stored = _describe(self._connection, table)
+        _match_columns(self._connection, stored, rows.schema, descriptions)
+        if stored.columns:
+            self.run("DELETE FROM {table} WHERE week = ANY({weeks})", table=stored.identifier, weeks=list(weeks))
+        _ingest(self._connection, stored.schema, stored.name, rows)
+        if not stored.columns:  # after the rows: building an index once is faster than growing it
+            if primary_key:
+                key = sql.SQL(", ").join(map(sql.Identifier, primary_key))
+                self.run("ALTER TABLE {table} ADD PRIMARY KEY ({key})", table=stored.identifier, key=key)
+            self.run("CREATE INDEX ON {table} (week)", table=stored.identifier)
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table that exists."""
+        schema, _, name = table.partition(".")
+        _ingest(self._connection, schema, name, rows)
+
+    def record(self, audit: pa.Table, close: int | None = None) -> None:
+        """Add the audit rows of a load, and end the open load of that number."""
+        self.append("metadata.partition_loads", audit)
+        self.close(close)
+
+    def close(self, number: int | None) -> None:
+        """End the open load of that number, where there is one."""
+        if number is not None:
+            self.run("DELETE FROM metadata.open_loads WHERE open_id = {number}", number=number)
+
+
+def _composed(statement: str, values: Mapping[str, Any]) -> sql.Composed:
+    quoted = {
+        name: value if isinstance(value, sql.Composable) else sql.Literal(value) for name, value in values.items()
+    }
+    return sql.SQL(statement).format(**quoted)  # type: ignore[arg-type]
 
 
 def _run(connection: adbc.Connection, statement: sql.Composed) -> None:
