@@ -130,12 +130,27 @@ def _place(entry: Any) -> str:
     return f"Postgres `{entry}`{mirror}; key {key}."
 
 
+def _publication(graph: Any, entry: Any) -> list[str]:
+    parts = [
+        f"## {entry.asset}",
+        _about(graph, entry.asset),
+        "The schema `api` also holds `publications`, `pointer` and `pointer_moves`: what was published when, which week "
+        "readers see, and who moved them there and why; and, as they stand elsewhere, "
+        f"{', '.join(f'`{entry.copy_of(one)}`' for one in entry.copies)}: the history up to the newest published week.",
+    ]
+    for one in entry.tables:
+        parts += [f"### {one.name}", str(one.schema.description), _place(one), _columns(one.schema.columns)]
+    return parts
+
+
 def _tables(graph: Any) -> list[str]:
-    from food_inspections_dagster.catalog import FIXED
+    from food_inspections_dagster.catalog import FIXED, PUBLISHED_LIST
     from food_inspections_dagster.inspections.features import FEATURES
 
     parts = []
     for asset, entry in FIXED.items():
+        if entry is PUBLISHED_LIST:
+            parts += _publication(graph, entry)
         if entry.schema is None:
             continue
         columns = entry.schema.columns

@@ -98,7 +98,7 @@ def _frames(graph: Any) -> list[Frame]:
             entry = output.entry
             in_postgres = hasattr(entry, "database_schema")
             store = "postgres" if in_postgres else "objects"
-            both = " + objects" if in_postgres and entry.mirror else ""
+            both = " + objects" if getattr(entry, "mirror", None) else ""
             place = f"Postgres {entry.database_schema}{both}" if in_postgres else f"objects {entry.prefix}/"
             checks = sum(rule.asset == name for rule in stage.rules)
             frame.assets.append(Asset(name, store, place, checks, parents))

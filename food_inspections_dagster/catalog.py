@@ -95,12 +95,14 @@ class Publication:
     Attributes:
         tables: made by the asset, one part for each published week.
         copies: tables whose whole history up to the published week is copied, under their own names.
+        indexes: by table, columns that readers ask by.
     """
 
     asset: str
     database_schema: str
     tables: tuple[Table, ...]
     copies: tuple[Table, ...]
+    indexes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     schema: None = None
 
     def copy_of(self, table: Table) -> str:
@@ -147,6 +149,14 @@ PUBLISHED_LIST = Publication(
     "api",
     (PRIORITIES, ESTABLISHMENTS, PUBLISHED_MODELS),
     (INSPECTIONS, VIOLATIONS, BIAS_REPORT, BIAS_VERDICTS, LIST_EFFECTS, REMEDY_PRICES, AREA_NOTES),
+    (
+        ("priorities", ("week", "label", "rank")),
+        ("priorities", ("establishment_id",)),
+        ("establishments", ("establishment_id",)),
+        ("inspections", ("establishment_id",)),
+        ("inspections", ("inspection_id",)),
+        ("violations", ("inspection_id",)),
+    ),
 )
 
 

@@ -198,13 +198,14 @@ def test_names_of_tables_stand_in_the_catalog_only():
     """Elsewhere SQL names an entry in braces, which `Stored.query` fills in."""
     databases = sorted({entry.database_schema for entry in catalog.TABLES.values()})
     tables = sorted(entry.name for entry in catalog.TABLES.values())
-    assert databases == ["clean", "monitoring", "predictions"]
+    assert databases == ["api", "clean", "monitoring", "predictions"]
     assert with_text(rf"\b({'|'.join(databases)})\.({'|'.join(tables)})\b") == {}
 
 
 def test_the_ledgers_tables_are_named_where_it_is_kept_and_traced():
     named = with_text(r"\bmetadata\.(portal|partition_loads|open_loads|check_results)\b")
-    ledger = {"resources/database.py", "resources/ledger.py", "command_line/trace.py", "command_line/sql.py"}
+    ledger = {f"resources/{file}.py" for file in ("database", "ledger", "publications")}
+    ledger |= {"command_line/trace.py", "command_line/sql.py"}
     assert set(named) == {f"{OURS}/{file}" for file in ledger}
 
 

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from food_inspections_dagster import catalog, schemas
-from food_inspections_dagster.catalog import FIXED, Documents, Rows, Table
+from food_inspections_dagster.catalog import FIXED, PUBLISHED_LIST, Documents, Publication, Rows, Table
 from food_inspections_dagster.definitions import graph_for
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
@@ -20,6 +20,8 @@ def places(entry):
     """Return every address at which an entry keeps something of a week."""
     if isinstance(entry, Table):
         return [f"table {entry}", *([entry.mirror.path(WEEK)] if entry.mirror is not None else [])]
+    if isinstance(entry, Publication):
+        return [f"table {name}" for name in (*entry.tables, *map(entry.copy_of, entry.copies))]
     return [entry.path(WEEK)]
 
 
@@ -30,7 +32,7 @@ def test_no_two_entries_share_an_address():
         stored.prefix
         for entry in ENTRIES.values()
         for stored in ([entry.mirror] if isinstance(entry, Table) else [entry])
-        if stored is not None
+        if stored is not None and not isinstance(stored, Publication)
     ]
     inside = [(a, b) for a in prefixes for b in prefixes if a is not b and f"{b}/".startswith(f"{a}/")]
     assert inside == [], "a listing of one would show objects of the other"
@@ -44,7 +46,7 @@ def test_every_path_is_below_a_zone_and_names_its_week():
                 assert f"/week={WEEK}/" in place
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if isinstance(e, Table)], ids=str)
+@pytest.mark.parametrize("entry", catalog.TABLES.values(), ids=str)
 def test_a_table_s_key_is_in_its_schema_and_never_null(entry):
     columns = entry.schema.columns
     assert set(entry.key) <= columns.keys()
@@ -108,6 +110,17 @@ def test_what_both_labels_have_is_told_apart_by_the_label():
 def test_a_table_is_asked_for_by_its_asset():
     assert catalog.table("auditions") is catalog.AUDITIONS
     assert str(catalog.table("crimes")) == "clean.crimes"
+
+
+def test_a_model_group_of_a_grid_lies_with_its_algorithm():
+    assert catalog.model("knn[n_neighbors=5]") == catalog.model("knn")
+
+
+def test_what_is_published_is_apart_from_what_it_was_made_of():
+    assert {table.database_schema for table in PUBLISHED_LIST.tables} == {PUBLISHED_LIST.database_schema} == {"api"}
+    assert PUBLISHED_LIST.copy_of(catalog.INSPECTIONS) == "api.inspections"
+    names = [table.name for table in (*PUBLISHED_LIST.tables, *PUBLISHED_LIST.copies)]
+    assert len(set(names)) == len(names) > 5
 
 
 def test_columns_are_those_of_the_schema():

@@ -78,14 +78,6 @@ BEGIN
     END IF;
 END $$
 """
-_INDEXES = (
-    "CREATE INDEX IF NOT EXISTS priorities_rank ON {api}.priorities (week, label, rank)",
-    "CREATE INDEX IF NOT EXISTS priorities_place ON {api}.priorities (establishment_id)",
-    "CREATE INDEX IF NOT EXISTS establishments_place ON {api}.establishments (establishment_id)",
-    "CREATE INDEX IF NOT EXISTS inspections_place ON {api}.inspections (establishment_id)",
-    "CREATE INDEX IF NOT EXISTS inspections_number ON {api}.inspections (inspection_id)",
-    "CREATE INDEX IF NOT EXISTS violations_inspection ON {api}.violations (inspection_id)",
-)
 _CHANGED = """
     SELECT l.week, l.content_hash FROM (
         SELECT DISTINCT ON (week) week, content_hash FROM metadata.partition_loads
@@ -146,8 +138,13 @@ class Publications:
                 writes.replace(str(table), parts[table.asset], weeks, table.key, descriptions)
             for table in entry.copies:
                 _copy(writes, entry, table, weeks[-1])
-            for statement in _INDEXES:
-                writes.run(statement, api=api)
+            for table_name, columns in entry.indexes:
+                writes.run(
+                    "CREATE INDEX IF NOT EXISTS {index} ON {table} ({columns})",
+                    index=sql.Identifier(f"{table_name}_{'_'.join(columns)}"),
+                    table=sql.Identifier(entry.database_schema, table_name),
+                    columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+                )
             code_version, run_id = (audit[name][0].as_py() for name in ("code_version", "run_id"))
             for load in loads:
                 writes.run(

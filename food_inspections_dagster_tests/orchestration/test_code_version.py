@@ -181,6 +181,7 @@ EXPECTED = {
     "selected_model": {"modeling.selection", "modeling.documents", "modeling.metrics", "modeling.fairness"},
     "auditions": {"modeling.audition", "modeling.rules"},
     "audit": {"modeling.fairness", "modeling.documents", "inspections.chicago"},
+    "published_list": {"modeling.published", "inspections.places", "inspections.cohorts", "modeling.persistence"},
     "lists": {"modeling.scoring", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
 }
 UNRELATED = {
@@ -196,6 +197,7 @@ UNRELATED = {
     "auditions": {"inspections", "modeling.selection", "modeling.fairness", "modeling.algorithms"},
     "audit": {"inspections.cleaning", "inspections.features", "modeling.selection"},
     "lists": {"modeling.selection", "inspections.cleaning", "resources"},
+    "published_list": {"modeling.selection", "inspections.cleaning", "inspections.features"},
 }
 
 
