@@ -22,7 +22,9 @@ from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import HOME_VARIABLE, S3
+from food_inspections_dagster_tests.defs.city import CITY, small_city
 from food_inspections_dagster_tests.toys import Toys
+from food_inspections_dagster_tests.world import World
 
 # No test times itself: on shared cores an example that takes 4 ms once took 600.
 hypothesis.settings.register_profile("without_deadlines", deadline=None)
@@ -171,3 +173,19 @@ def _wait_for_port(port: int) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError(f"nothing listens on port {port}")
+
+
+@pytest.fixture(scope="session")
+def stored_city(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A city with every stage made; tests that damage it mend it again."""
+    outside = dict(os.environ)
+    with small_city(tmp_path_factory.mktemp("city") / "home", postgres, sources=True) as made:
+        made.make(CITY)
+        # It lives to the end of the session: whoever asks for the project's settings meanwhile must not get its own.
+        with pytest.MonkeyPatch.context() as patch:
+            for name in {*outside, *os.environ} - {"PYTEST_CURRENT_TEST"}:
+                if name in outside:
+                    patch.setenv(name, outside[name])
+                else:
+                    patch.delenv(name)
+            yield made

@@ -57,7 +57,7 @@ def test_groups_are_known_where_a_place_has_a_name_and_a_point(history):
     shops = [on("2013-02-05", license_=str(n), dba_name="SUBWAY", address=f"{n} W LAKE ST") for n in (1, 2, 3)]
     nowhere = on("2013-02-05", license_="4", dba_name="OTHER", latitude=None, longitude=None, zip=None)
     square = '{"type": "Polygon", "coordinates": [[[-88, 41], [-87, 41], [-87, 43], [-88, 43], [-88, 41]]]}'
-    areas = source("community_areas", {"week": WEEK_OF, "number": 1, "name": "LOOP", "geometry": square})
+    areas = source("community_areas", [{"week": WEEK_OF, "number": 1, "name": "LOOP", "geometry": square}])
     rows = register(WEEK_OF, history(*shops, nowhere), NOBODY, 1095, community_areas=areas).set_index(
         "establishment_id"
     )
@@ -68,7 +68,7 @@ def test_groups_are_known_where_a_place_has_a_name_and_a_point(history):
 
 def test_who_has_a_licence_and_no_visit_is_known(history):
     licence = {"license_number": 9, "license_start_date": WEEK_OF, "expiration_date": WEEK_OF + 50 * WEEK}
-    licences = source("business_licenses", licence | {"doing_business_as_name": "NEW", "license_code": 1006})
+    licences = source("business_licenses", [licence | {"doing_business_as_name": "NEW", "license_code": 1006}])
     rows = register(WEEK_OF, history(), ids("L9"), 1095, business_licenses=licences)
     assert rows["establishment_id"].tolist() == ["L9"] and rows["visits"].tolist() == [0]
     assert rows[["first_inspection_date", "last_result"]].isna().all(axis=None)

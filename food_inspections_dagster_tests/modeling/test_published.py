@@ -31,7 +31,7 @@ def scores(*rows):
         }
         for label, rank, find in rows
     ]
-    return typed(pd.DataFrame(known).reindex(columns=list(SCORES.columns)), SCORES)
+    return typed({name: [row.get(name) for row in known] for name in SCORES.columns}, SCORES)
 
 
 def register(*ids):
