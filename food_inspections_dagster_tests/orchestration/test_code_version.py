@@ -197,7 +197,7 @@ UNRELATED = {
     "auditions": {"inspections", "modeling.selection", "modeling.fairness", "modeling.algorithms"},
     "audit": {"inspections.cleaning", "inspections.features", "modeling.selection"},
     "lists": {"modeling.selection", "inspections.cleaning", "resources"},
-    "published_list": {"modeling.selection", "inspections.cleaning", "inspections.features"},
+    "published_list": {"modeling.selection", "modeling.scoring", "resources"},
 }
 
 
