@@ -33,6 +33,13 @@ def test_the_defaults_of_each_algorithm_have_no_fault(name: str) -> None:
             [["knn"], {1: {}}, "knn"],
             "it must be a mapping with text as keys",
         ),
+        (
+            "estimator",
+            "estimator_parameters",
+            [{}, {"max_depth": None, "hidden_layer_sizes": [20, 5]}],
+            [{"alpha": math.nan}, {"kernel": object()}, {"alpha": {"deep": [math.inf]}}],
+            "it must hold text, finite numbers, true, false, null, lists and mappings of these only",
+        ),
     ],
 )
 def test_a_value_has_the_type_of_its_default(
