@@ -78,11 +78,13 @@ INSPECTION_COLUMNS = tuple(
 )
 # Groups of the audit that are no inputs of a model: where the place is, and what it is part of, as known that Monday.
 KNOWN_GROUPS = ("community_area", "chain_or_single")
+# What subsets of the evaluation are made of, as known that Monday, whatever families are on; no inputs of a model.
+KNOWN_FLAGS = ("in_cohort", "first_visit", "reinspected")
 MATRIX_COLUMNS = (
     "week", "inspection_id", "establishment_id", "as_of_date", "inspection_date", "inspection_type",
-    "is_reinspection", "facility_type", "risk", "zip", *KNOWN_GROUPS, "in_cohort", *LABELS, "serious_count",
+    "is_reinspection", "facility_type", "risk", "zip", *KNOWN_GROUPS, *KNOWN_FLAGS, *LABELS, "serious_count",
     *FEATURE_NAMES,
 )  # fmt: skip
 # Of the inspection itself: for filters and audits, no inputs of a model.
-_OF_THE_PAST = (*FEATURE_NAMES, *KNOWN_GROUPS, "as_of_date", "in_cohort")
+_OF_THE_PAST = (*FEATURE_NAMES, *KNOWN_GROUPS, *KNOWN_FLAGS, "as_of_date")
 ROW_COLUMNS = tuple(name for name in MATRIX_COLUMNS if name not in _OF_THE_PAST)

@@ -74,7 +74,7 @@ def with_family(monkeypatch: pytest.MonkeyPatch, *features: Any) -> None:
         *registry.ROW_COLUMNS,
         *registry.KNOWN_GROUPS,
         "as_of_date",
-        "in_cohort",
+        *registry.KNOWN_FLAGS,
         *(feature.name for feature in features),
     )
     monkeypatch.setattr(registry, "MATRIX_COLUMNS", columns)
