@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.inspections.chicago.inspector_trace import inspector_trace
-from food_inspections_dagster.inspections.features.registry import KNOWN_FLAGS
+from food_inspections_dagster.inspections.vocabulary import KNOWN_FLAGS
 
 _OF_THE_ROW = ("week", "inspection_id", "establishment_id", "inspection_date", *KNOWN_FLAGS)
 #: Columns of the feature matrix that ``visits`` reads.

@@ -10,6 +10,7 @@ from food_inspections_dagster.inspections.features import families, past
 from food_inspections_dagster.inspections.features.declarations import Family, Feature
 from food_inspections_dagster.inspections.features.tables import SOURCE_COLUMNS
 from food_inspections_dagster.inspections.labels import LABELS
+from food_inspections_dagster.inspections.vocabulary import KNOWN_FLAGS
 
 
 def find_families() -> tuple[Family, ...]:
@@ -78,8 +79,6 @@ INSPECTION_COLUMNS = tuple(
 )
 # Groups of the audit that are no inputs of a model: where the place is, and what it is part of, as known that Monday.
 KNOWN_GROUPS = ("community_area", "chain_or_single")
-# What subsets of the evaluation are made of, as known that Monday, whatever families are on; no inputs of a model.
-KNOWN_FLAGS = ("in_cohort", "first_visit", "reinspected")
 MATRIX_COLUMNS = (
     "week", "inspection_id", "establishment_id", "as_of_date", "inspection_date", "inspection_type",
     "is_reinspection", "facility_type", "risk", "zip", *KNOWN_GROUPS, *KNOWN_FLAGS, *LABELS, "serious_count",
