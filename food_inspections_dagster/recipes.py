@@ -17,3 +17,10 @@ def recipes(settings: Settings, algorithm: str) -> list[Recipe]:
     features = inputs(settings)
     about = {feature.name: str(feature.about) for feature in FEATURES}
     return [Recipe(spec, settings.targets, features, about) for spec in settings.specs(algorithm)]
+
+
+def most_chained(settings: Settings) -> int:
+    """Return the length of the longest chain of fits, 1 where no fit goes on from the one before."""
+    return max(
+        recipe.chained_fits for algorithm in settings.models.algorithms for recipe in recipes(settings, algorithm)
+    )

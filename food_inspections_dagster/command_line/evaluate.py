@@ -22,7 +22,7 @@ from food_inspections_dagster.modeling.holdout import Holdout, score_holdout
 from food_inspections_dagster.modeling.metrics import Estimate
 from food_inspections_dagster.modeling.splits import Period
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, Recipe, TrainingRows
-from food_inspections_dagster.recipes import inputs, recipes
+from food_inspections_dagster.recipes import inputs, most_chained, recipes
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import monday, week_range
@@ -69,7 +69,8 @@ class Rows:
     def __init__(self, stored: Stored, settings: Settings, asked: Asked) -> None:
         self.settings = settings
         self.schedule = settings.models.schedule
-        bounds = [holdout.weeks(self.schedule) for holdout in asked.holdouts]
+        chained = most_chained(settings)
+        bounds = [holdout.weeks(self.schedule, chained) for holdout in asked.holdouts]
         first, last = min(a for a, _ in bounds), max(b for _, b in bounds)
         features = inputs(settings)
         columns = dict.fromkeys([*ROW_COLUMNS, *VISIT_COLUMNS, *(name for name, _ in features)])

@@ -178,6 +178,10 @@ _MATRIX = {
         null=True,
     ),
     "in_cohort": column(FLAG, "Whether the establishment was active as of the date"),
+    "first_visit": column(FLAG, "Whether no record of the place was known that Monday: for evaluations"),
+    "reinspected": column(
+        FLAG, "Whether it had a re-inspection with a decision in the year before that Monday: for evaluations"
+    ),
     **_LABELS,
     # Beside the labels: what targets know more than they do.
     "serious_count": INSPECTIONS.columns["serious_count"],

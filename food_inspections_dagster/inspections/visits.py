@@ -8,22 +8,16 @@ import pyarrow.compute as pc
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.inspections.chicago.inspector_trace import inspector_trace
+from food_inspections_dagster.inspections.vocabulary import KNOWN_FLAGS
 
-_FIRST_VISIT = "is_first_visit"
+_OF_THE_ROW = ("week", "inspection_id", "establishment_id", "inspection_date", *KNOWN_FLAGS)
 #: Columns of the feature matrix that ``visits`` reads.
-VISIT_COLUMNS = tuple(
-    dict.fromkeys(
-        [
-            *("week", "inspection_id", "establishment_id", "inspection_date", "in_cohort", _FIRST_VISIT),
-            *ATTRIBUTE_COLUMNS,
-        ]
-    )
-)
+VISIT_COLUMNS = tuple(dict.fromkeys([*_OF_THE_ROW, *ATTRIBUTE_COLUMNS]))
 
 
 def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return one row per row of features: its keys and date, in_cohort, first_visit, zip, inspector, and the
-    protected attributes.
+    """Return one row per row of features: its keys and date, ``KNOWN_FLAGS``, zip, inspector, and the protected
+    attributes.
 
     Args:
         feature_rows: the columns ``VISIT_COLUMNS``.
@@ -37,15 +31,13 @@ def visits(feature_rows: pd.DataFrame, assignments: pd.DataFrame | None = None) 
         known = pd.Series(frames.texts(assignments["inspector"]), assignments["inspection_id"].to_numpy(dtype=np.int64))
         named = pa.array(known[~known.index.duplicated()].reindex(ids), pa.string(), from_pandas=True)
         inspector = pc.coalesce(frames.arrow(named), inspector)
-    first = feature_rows[_FIRST_VISIT].to_numpy(dtype=np.float32, na_value=0) > 0
     columns = {
-        **{name: feature_rows[name] for name in VISIT_COLUMNS[:5]},
-        "first_visit": first,
+        **{name: feature_rows[name] for name in _OF_THE_ROW},
         "zip": feature_rows["zip"],
         "inspector": inspector,
         **{name: attributes[name] for name in attributes.columns if name != "inspection_id"},
     }
-    text, flag = pa.string(), pa.bool_()
+    text = pa.string()
     kinds = {"week": pa.date32(), "inspection_id": pa.int64(), "inspection_date": pa.date32()}
-    kinds |= {"in_cohort": flag, "first_visit": flag}
+    kinds |= dict.fromkeys(KNOWN_FLAGS, pa.bool_())
     return frames.table(columns, {name: kinds.get(name, text) for name in columns})

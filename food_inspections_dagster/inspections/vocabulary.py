@@ -22,6 +22,9 @@ UNKNOWN = "Unknown"  # the portal has no value
 OTHER = "Other"
 MATCHES = ("exact", "rule", "unmatched")
 
+# --- Columns of the feature matrix, as known that Monday, whatever families are on: subsets of the evaluation
+KNOWN_FLAGS = ("in_cohort", "first_visit", "reinspected")
+
 # --- Results
 DECISIONS = ("Pass", "Pass w/ Conditions", "Fail")
 RESULTS = (*DECISIONS, "Out of Business", "No Entry", "Not Ready", "Business Not Located")

@@ -39,6 +39,7 @@ VISIT_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
         "inspection_date": pa.date32(),
         "in_cohort": pa.bool_(),
         "first_visit": pa.bool_(),  # no earlier inspection of the place is known
+        "reinspected": pa.bool_(),  # it had a re-inspection in the year before
         "zip": pa.string(),
         "inspector": pa.string(),  # inspector, or the trace of one; null where unknown
     }
@@ -185,7 +186,11 @@ class _Read:
             frames.days(table["week"]).astype(np.int64),
             frames.days(table["inspection_date"]).astype(np.int64),
             _codes(table["establishment_id"])[0],
-            {name: table[name].to_numpy(zero_copy_only=False).astype(bool) for name in ("in_cohort", "first_visit")},
+            {
+                name: table[name].to_numpy(zero_copy_only=False).astype(bool)
+                for name, kind in VISIT_TYPES.items()
+                if kind == pa.bool_()
+            },
             {name: _codes(table[name]) for name in texts},
         )
 
@@ -232,6 +237,7 @@ class _Rows:
             ("cohort", "outside the cohort", ~flags["in_cohort"]),
             ("history", "first visit", flags["first_visit"]),
             ("history", "seen before", ~flags["first_visit"]),
+            ("history", "re-inspected within a year", flags["reinspected"]),
         ]
         subsets = [(kind, name, np.flatnonzero(mask)) for kind, name, mask in whole if mask.any()]
         broad = len(subsets)

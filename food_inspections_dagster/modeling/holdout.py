@@ -46,9 +46,9 @@ class Holdout:
         weeks = (self.anchor - schedule.first_week).days // 7
         return replace(schedule, first_week=schedule.first_week + WEEK * (weeks % schedule.update_weeks))
 
-    def weeks(self, schedule: Schedule) -> tuple[date, date]:
+    def weeks(self, schedule: Schedule, chained_fits: int = 1) -> tuple[date, date]:
         """Return the first and last week of rows that fits and tests read."""
-        return weeks_needed([self.anchor], self.schedule(schedule))[0], monday(self.test_until)
+        return weeks_needed([self.anchor], self.schedule(schedule), chained_fits)[0], monday(self.test_until)
 
 
 def score_holdout(

@@ -25,14 +25,14 @@ from food_inspections_dagster.modeling.calibration import Calibration
 from food_inspections_dagster.modeling.own_risk import Typical, neutralised
 from food_inspections_dagster.modeling.rules import Features
 
-FORMAT = "food_inspections_dagster.model/3"
+FORMAT = "food_inspections_dagster.model/4"
 CARD = "model.json"
 #: What makes its group, the recipe; the ids are hashes over these entries of the card.
 GROUP_IDENTITY = (
     *("format", "algorithm", "parameters", "seed", "features", "label", "target", "learnt_with", "inspection_types"),
 )
 #: What makes a fit the fit that it is, before it is calibrated.
-FIT_IDENTITY = (*GROUP_IDENTITY, "training_window", "data_hash", "code_version", "libraries")
+FIT_IDENTITY = (*GROUP_IDENTITY, "training_window", "data_hash", "continues", "code_version", "libraries")
 #: And what makes a model.
 IDENTITY = (*FIT_IDENTITY, "about", "calibrated_by")
 
@@ -67,8 +67,8 @@ class FittedModel:
     Attributes:
         card: JSON-ready facts: model_id, fit_id, model_group_id, model_group (its name), algorithm, parameters, seed,
             features, categories, label, target, inspection_types, training_window (first_week, last_week, rows,
-            positives), training_metrics, about, typical, calibrated_by, calibration, data_hash, code_version,
-            libraries.
+            positives), continues (fit_id of the fit that this one went on from, null where it began anew),
+            training_metrics, about, typical, calibrated_by, calibration, data_hash, code_version, libraries.
         fitted: what the algorithm learnt; only its module reads it.
     """
 

@@ -67,6 +67,8 @@ OUTCOMES = (*LABELS, "serious_violation")
 AUDIT_METRICS = ("fpr", "fdr", "fnr", "for", "tpr", "tnr", "npv", "precision", "pprev", "prev", "accuracy", "ppr")
 #: Attributes whose groups can be compared.
 ATTRIBUTES = ("facility_type", "side", "risk", "community_area", "chain_or_single")
+#: Attributes whose values can be subsets of an evaluation.
+SUBSET_ATTRIBUTES = (*ATTRIBUTES, "zip")
 
 
 class RuleError(FoodInspectionsError, ValueError):
@@ -270,7 +272,11 @@ class ValidationRule(_Rule):
         Field(min_length=1, description="Lengths of the test periods in weeks; a period begins after each fit"),
     ] = (13,)
     subset_attributes: Annotated[
-        Names, Field(description="Columns whose values are subsets of their own, beside cohort and history")
+        Names,
+        Field(
+            description=f"Columns whose values are subsets of their own, beside cohort and history: "
+            f"{', '.join(SUBSET_ATTRIBUTES)}"
+        ),
     ] = ("facility_type", "side")
     min_subset_rows: Annotated[
         WholeNumber, Field(gt=0, description="Values of these columns with fewer rows in a period are left out")
@@ -306,6 +312,10 @@ class ValidationRule(_Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in self.subset_attributes:
+            if name not in SUBSET_ATTRIBUTES:
+                reason = f"'{name}' is no attribute of a visit: use {', '.join(SUBSET_ATTRIBUTES)}"
+                raise self._refusal("subset_attributes", self.subset_attributes, reason)
         _require_distinct(self, "test_durations", "subset_attributes", "top_counts", "top_percents")
 
 

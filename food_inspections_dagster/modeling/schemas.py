@@ -239,7 +239,9 @@ _EVALUATION_KEY = {
     "label": column(TEXT, "What was to be foreseen", _NOT_EMPTY),
     "model_group": column(TEXT, "Model group, whose models before each week made the scores", _NOT_EMPTY),
     "score": column(TEXT, "Which of its answers is judged", one_of(ANSWERS)),
-    "subset_kind": column(TEXT, "all, cohort, history, or the column whose value the subset is", _NOT_EMPTY),
+    "subset_kind": column(
+        TEXT, "all, cohort, history (of first visits, re-inspections), or the column whose value it is", _NOT_EMPTY
+    ),
     "subset": column(TEXT, "Subset of the inspections, judged as if it were all", _NOT_EMPTY),
 }
 

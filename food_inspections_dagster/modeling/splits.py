@@ -58,19 +58,29 @@ def anchors_before(anchor: date, schedule: Schedule) -> list[date]:
     return sorted(a for a in anchors if a is not None and a < anchor)
 
 
-def weeks_needed(weeks: Sequence[date], schedule: Schedule) -> tuple[date, date]:
+def chain_start(anchor: date, schedule: Schedule, chained_fits: int) -> date:
+    """Return the anchor at which the chain of fits begins that the one at ``anchor`` is in.
+
+    Chains begin at the first anchor of the calendar and at every ``chained_fits``-th after it, whatever rows there are.
+    """
+    number = (anchor - schedule.first_week).days // 7 // schedule.update_weeks
+    return anchor - WEEK * (number % chained_fits * schedule.update_weeks)
+
+
+def weeks_needed(weeks: Sequence[date], schedule: Schedule, chained_fits: int = 1) -> tuple[date, date]:
     """Return the first and last week whose feature rows the models of ``weeks`` need."""
     anchor = anchor_of(min(weeks), schedule)
     if anchor is None:
         return min(weeks), max(weeks)
     oldest = next(iter(anchors_before(anchor, schedule)), anchor)
-    return training_window(oldest, schedule)[0], max(weeks)
+    return training_window(chain_start(oldest, schedule, chained_fits), schedule)[0], max(weeks)
 
 
-def weeks_back(schedule: Schedule) -> int:
+def weeks_back(schedule: Schedule, chained_fits: int = 1) -> int:
     """Return the most weeks, its own included, that the models of one week learn from and are calibrated on."""
     carried = calibrated = schedule.update_weeks - 1
-    return carried + calibrated + schedule.calibration_weeks + schedule.training_window_weeks
+    chained = (chained_fits - 1) * schedule.update_weeks
+    return carried + calibrated + chained + schedule.calibration_weeks + schedule.training_window_weeks
 
 
 def needed_anchors(weeks: Sequence[date], schedule: Schedule) -> list[date]:

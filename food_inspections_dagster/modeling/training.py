@@ -3,6 +3,9 @@
 anchor 2012-04-02  fitted on rows of 2009-04-13 … 2012-04-02
   calibrated on       2011-04-11 … 2012-04-02, as the models before scored those weeks, each unseen
   is the model of     2012-04-02 … 2012-06-25
+
+Where an algorithm chains its fits, all but the first of a chain go on from the fit at the anchor before. Chains have
+their places in the calendar, and a fit's identity names the one that it went on from.
 """
 
 import hashlib
@@ -44,6 +47,7 @@ from food_inspections_dagster.modeling.splits import (
     anchors_before,
     assert_no_overlap,
     calibration_window,
+    chain_start,
     needed_anchors,
     training_window,
 )
@@ -60,7 +64,9 @@ IN_SAMPLE_ROWS = 1_000
 
 KnownFiles = Callable[[date], Mapping[str, Mapping[str, bytes]]]
 """Gives the stored files of a recipe's models at an anchor, by label."""
+_A = TypeVar("_A")
 _T = TypeVar("_T")
+_Fitted = dict[date, dict[str, tuple[Design, Any]]]
 
 
 @dataclass(frozen=True)
@@ -189,6 +195,11 @@ class Recipe:
         """The labels, in order."""
         return tuple(target.label for target in self.targets)
 
+    @property
+    def chained_fits(self) -> int:
+        """How many fits are a chain; 1 where each begins anew."""
+        return algorithms.algorithm(self.spec.algorithm).chained_fits(algorithms.resolve(self.spec))
+
 
 def train(
     recipe: Recipe,
@@ -204,13 +215,14 @@ def train(
     Args:
         recipe: what to fit.
         schedule: when models are fitted, on which rows.
-        rows: of all weeks that ``splits.weeks_needed`` names, with the recipe's features.
+        rows: of all weeks that ``splits.weeks_needed`` names for its chained fits, with the recipe's features.
         weeks: the weeks wanted.
         code_version: of the code that makes features and models; part of the model's identity.
         known: gives the stored files of the models at an anchor; called from several threads. They are reused where
             recipe, data, code and libraries are the same, and refitted where one of them changed or the files are
             damaged.
-        workers: anchors at work side by side, as many as there are processors where None; the bytes are the same.
+        workers: anchors, or chains of them, at work side by side, as many as there are processors where None; the bytes
+            are the same.
 
     Raises:
         FoodInspectionsError: for a parameter or an outcome that does not exist, or a missing feature.
@@ -224,8 +236,11 @@ def train(
         missing = [anchor for anchor in anchors if len(models[anchor]) < len(work.possible(anchor))]
         # What calibrates a fit was scored by the fits before it.
         earlier = {before for anchor in missing for before in anchors_before(anchor, schedule)}
-        raw = sorted({*missing, *earlier})
-        fits = dict(zip(raw, _side_by_side(work.fits, raw, workers), strict=True))
+        chains: dict[date, list[date]] = {}
+        for anchor in sorted({*missing, *earlier}):
+            chains.setdefault(chain_start(anchor, schedule, work.chained_fits), []).append(anchor)
+        parts = _side_by_side(work.fits, list(chains.values()), workers)
+        fits = {anchor: of_anchor for part in parts for anchor, of_anchor in part.items()}
         made = _side_by_side(lambda anchor: work.models(anchor, fits), missing, workers)
     for anchor, of_anchor in zip(missing, made, strict=True):
         models[anchor] = {**of_anchor, **models[anchor]}
@@ -266,11 +281,17 @@ class _Work:
     code_version: str
     known: KnownFiles
     _reasons: dict[tuple[date, str], str | None] = field(default_factory=dict)
+    _fit_ids: dict[tuple[date, str], str] = field(default_factory=dict)
 
     @property
     def algorithm(self) -> algorithms.Algorithm:
         """The recipe's algorithm."""
         return algorithms.algorithm(self.recipe.spec.algorithm)
+
+    @cached_property
+    def chained_fits(self) -> int:
+        """How many fits are a chain."""
+        return self.recipe.chained_fits
 
     def inputs(self, span: slice) -> Inputs:
         """Return the recipe's features of some rows."""
@@ -285,6 +306,13 @@ class _Work:
     def possible(self, anchor: date) -> list[Target]:
         """Return the targets that can be learnt at an anchor."""
         return [target for target in self.recipe.targets if self.reason(anchor, target.label) is None]
+
+    def previous(self, anchor: date, label: str) -> date | None:
+        """Return the anchor whose fit the one at ``anchor`` goes on from, or None where it begins anew."""
+        if chain_start(anchor, self.schedule, self.chained_fits) == anchor:
+            return None
+        before = anchor - WEEK * self.schedule.update_weeks
+        return before if self.reason(before, label) is None else None
 
     def stored_models(self, anchor: date) -> dict[str, FittedModel]:
         """Return by label the models at an anchor that are stored and would come out the same now."""
@@ -301,7 +329,7 @@ class _Work:
         """Return what makes a fit the fit that it is."""
         first, last = training_window(anchor, self.schedule)
         span = self.rows.span(first, last)
-        spec = self.recipe.spec
+        spec, previous = self.recipe.spec, self.previous(anchor, target.label)
         return {
             "format": FORMAT,
             "algorithm": spec.algorithm,
@@ -320,9 +348,16 @@ class _Work:
                 "positives": int(self.rows.outcomes[target.label][span].sum()),
             },
             "data_hash": self.rows.data_hash(first, last),
+            "continues": None if previous is None else self.fit_id(previous, target),
             "code_version": self.code_version,
             "libraries": library_versions(spec.algorithm),
         }
+
+    def fit_id(self, anchor: date, target: Target) -> str:
+        """Return the hash of what makes a fit, and with it of all fits of its chain before it."""
+        if (anchor, target.label) not in self._fit_ids:
+            self._fit_ids[anchor, target.label] = fit_id_of(self.fit_identity(anchor, target))
+        return self._fit_ids[anchor, target.label]
 
     def identity(self, anchor: date, target: Target) -> dict[str, Any]:
         """Return what makes a model the model that it is: its fit, and the fits whose scores calibrate it."""
@@ -334,35 +369,55 @@ class _Work:
             "calibrated_by": {
                 "first_week": first.isoformat(),
                 "last_week": last.isoformat(),
-                "fits": [fit_id_of(self.fit_identity(a, target)) for a in before],
+                "fits": [self.fit_id(a, target) for a in before],
             },
         }
 
-    def fits(self, anchor: date) -> dict[str, _Fit]:
-        """Return the fits of an anchor by label, stored ones where they are the same, with their scores."""
-        targets = self.possible(anchor)
-        identities = {target.label: self.fit_identity(anchor, target) for target in targets}
-        stored = self.known(anchor) if targets else {}
-        fitted: dict[str, tuple[Design, Any]] = {}
-        for label, identity in identities.items():
-            model = _reusable(stored.get(label), fit_id_of(identity), "fit_id")
-            if model is not None:
-                fitted[label] = (model.design, model.fitted)
+    def fits(self, anchors: Sequence[date]) -> dict[date, dict[str, _Fit]]:
+        """Return the fits of some anchors of one chain, ascending, by anchor and label, with their scores."""
+        fitted: _Fitted = {}
+        return {anchor: self._scored(anchor, self._fitted(anchor, self.possible(anchor), fitted)) for anchor in anchors}
+
+    def _scored(self, anchor: date, fitted: Mapping[str, tuple[Design, Any]]) -> dict[str, _Fit]:
         window = self.rows.span(*training_window(anchor, self.schedule))
-        missing = [target for target in targets if target.label not in fitted]
-        if missing and self.algorithm.joint:
-            missing = targets
-        if missing:
-            learnt = np.stack([self.rows.target(target, window) for target in missing])
-            design, fits = algorithms.fit_many(self.recipe.spec, self.inputs(window), learnt)
-            fitted |= {target.label: (design, fit) for target, fit in zip(missing, fits, strict=True)}
         ahead = self.rows.span(anchor + WEEK, anchor + self.schedule.update_weeks * WEEK)
         assert_no_overlap(self.rows.frame.iloc[window], self.rows.frame.iloc[ahead])
         scores = algorithms.predict_all(self.algorithm, list(fitted.values()), self.inputs(ahead))
+        targets = {target.label: target for target in self.recipe.targets}
         return {
-            label: _Fit(fit_id_of(identities[label]), design, fit, ahead, _checked(score, anchor))
+            label: _Fit(self.fit_id(anchor, targets[label]), design, fit, ahead, _checked(score, anchor))
             for (label, (design, fit)), score in zip(fitted.items(), scores, strict=True)
         }
+
+    def _fitted(self, anchor: date, targets: Sequence[Target], made: _Fitted) -> dict[str, tuple[Design, Any]]:
+        """Return the fits of an anchor by label, stored ones where they are the same.
+
+        Args:
+            made: what was fitted or read of this chain, by anchor and label; it is added to.
+        """
+        of_anchor = made.setdefault(anchor, {})
+        missing = [target for target in targets if target.label not in of_anchor]
+        stored = self.known(anchor) if missing else {}
+        for target in missing:
+            model = _reusable(stored.get(target.label), self.fit_id(anchor, target), "fit_id")
+            if model is not None:
+                of_anchor[target.label] = (model.design, model.fitted)
+        missing = [target for target in missing if target.label not in of_anchor]
+        if missing and self.algorithm.joint:
+            missing = list(targets)
+        if missing:
+            window = self.rows.span(*training_window(anchor, self.schedule))
+            inputs, spec = self.inputs(window), self.recipe.spec
+            learnt = np.stack([self.rows.target(target, window) for target in missing])
+            if self.chained_fits == 1:
+                design, fits = algorithms.fit_many(spec, inputs, learnt)
+                of_anchor |= {target.label: (design, fit) for target, fit in zip(missing, fits, strict=True)}
+            else:  # one by one: chains of two labels may have begun with other designs
+                for target, values in zip(missing, learnt, strict=True):
+                    before = self.previous(anchor, target.label)
+                    start = None if before is None else self._fitted(before, [target], made)[target.label]
+                    of_anchor[target.label] = algorithms.fit(spec, inputs, values, start)
+        return {target.label: of_anchor[target.label] for target in targets}
 
     def models(self, anchor: date, fits: Mapping[date, Mapping[str, _Fit]]) -> dict[str, FittedModel]:
         """Return the models of an anchor by label: its fits, calibrated by what the fits before scored."""
@@ -420,15 +475,15 @@ def _checked(score: np.ndarray, anchor: date) -> np.ndarray:
     return score
 
 
-def _side_by_side(work: Callable[[date], _T], anchors: Sequence[date], workers: int) -> list[_T]:
+def _side_by_side(work: Callable[[_A], _T], items: Sequence[_A], workers: int) -> list[_T]:
     """Return the results in order; numpy and XGBoost let other threads run while they compute."""
-    if workers == 1 or len(anchors) < 2:
-        return [work(anchor) for anchor in anchors]
+    if workers == 1 or len(items) < 2:
+        return [work(item) for item in items]
     pool = ThreadPoolExecutor(workers, thread_name_prefix="fit")
     try:
-        return list(pool.map(work, anchors))
+        return list(pool.map(work, items))
     finally:
-        # After an error the anchors that wait are not begun.
+        # After an error the items that wait are not begun.
         pool.shutdown(cancel_futures=True)
 
 

@@ -323,7 +323,8 @@ def _as_variables(overrides: Mapping[str, Any]) -> dict[str, str]:
         value = _get(given, leaf.path)
         if value is None:
             continue
-        entries = _entries(value) if is_mapping(leaf.field) and isinstance(value, Mapping) else [((), value)]
+        mapping = is_mapping(leaf.field) and isinstance(value, Mapping)
+        entries = _entries(value, _depth(leaf.path)) if mapping else [((), value)]
         for below, entry in entries:
             variables[variable_of((*leaf.path, *below))] = _text(entry, is_text(leaf.field))
     if "url" in given.get("portal", {}):  # a name in the environment belongs to another URL
@@ -331,10 +332,10 @@ def _as_variables(overrides: Mapping[str, Any]) -> dict[str, str]:
     return variables
 
 
-def _entries(mapping: Mapping[str, Any], above: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+def _entries(mapping: Mapping[str, Any], depth: int, above: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     for key, value in mapping.items():
-        if isinstance(value, Mapping) and value:
-            yield from _entries(value, (*above, str(key)))
+        if isinstance(value, Mapping) and value and depth > 1:
+            yield from _entries(value, depth - 1, (*above, str(key)))
         else:
             yield (*above, str(key)), value
 
@@ -366,7 +367,8 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any], path: KeyPath = (
         here = (*path, key)
         if value is None and (path in _REMOVABLE or path[:-1] in (_PARAMETERS, _GRIDS, _TARGETS)):
             merged.pop(key, None)  # null takes it away
-        elif isinstance(value, Mapping):
+        # The value of a parameter is one thing: another estimator takes other parameters of its own.
+        elif isinstance(value, Mapping) and path[:-1] != _PARAMETERS:
             before = merged.get(key)
             merged[key] = _merge(before if isinstance(before, Mapping) else {}, value, here)
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from food_inspections_dagster.errors import FoodInspectionsError, nearest
@@ -31,9 +31,9 @@ from food_inspections_portal.identity import slug
 
 Environment = Literal["local", "production"]
 #: Values below models.parameters, by algorithm and parameter.
-Parameters = dict[str, dict[str, bool | int | float | str]]
+Parameters = dict[str, dict[str, JsonValue]]
 #: Values below models.grids.
-Grids = dict[str, dict[str, list[bool | int | float | str]]]
+Grids = dict[str, dict[str, list[JsonValue]]]
 
 
 class Section(BaseModel):

@@ -21,7 +21,8 @@ def _rows() -> pd.DataFrame:
         "establishment_id": [f"L{i}" for i in range(6)],
         "inspection_date": [WEEK + timedelta(days=i) for i in range(6)],
         "in_cohort": [True, False] * 3,
-        "is_first_visit": [0.0, 1.0, 0.0, None, 1.0, 0.0],
+        "first_visit": [False, True, False, False, True, False],
+        "reinspected": [False, False, True, False, False, True],
         "facility_type": ["Restaurant", None] * 3,
         "zip": ["60614", None, "60601"] * 2,
         "risk": [1, 2, None] * 2,
@@ -29,8 +30,8 @@ def _rows() -> pd.DataFrame:
         "chain_or_single": ["chain", "single", None] * 2,
     }
     text = pa.string()
-    kinds = {"week": pa.date32(), "inspection_id": pa.int64(), "inspection_date": pa.date32(), "in_cohort": pa.bool_()}
-    kinds |= {"is_first_visit": pa.float32(), "risk": pa.int16()}
+    kinds = {"week": pa.date32(), "inspection_id": pa.int64(), "inspection_date": pa.date32(), "risk": pa.int16()}
+    kinds |= dict.fromkeys(("in_cohort", "first_visit", "reinspected"), pa.bool_())
     return frames.table(values, {name: kinds.get(name, text) for name in values})
 
 
@@ -41,7 +42,7 @@ def test_it_gives_what_evaluations_ask_for() -> None:
     types = {name: dtype.pyarrow_dtype for name, dtype in table.dtypes.items()}
     assert {name: types[name] for name in VISIT_TYPES} == dict(VISIT_TYPES)
     rows = _rows()
-    for name in ("week", "inspection_id", "establishment_id", "inspection_date", "in_cohort"):
+    for name in list(VISIT_TYPES)[:7]:
         assert table[name].tolist() == rows[name].tolist()
     assert [None if pd.isna(code) else code for code in table["zip"]] == ["60614", None, "60601"] * 2
     assert table["side"].tolist() == ["North", "Unknown", "Central"] * 2
@@ -49,11 +50,6 @@ def test_it_gives_what_evaluations_ask_for() -> None:
     assert table["chain_or_single"].tolist() == ["chain", "single", "Unknown"] * 2
     nobody = visits(_rows().head(0))
     assert nobody.empty and nobody.dtypes.equals(table.dtypes)
-
-
-def test_a_first_visit_is_one_of_a_place_never_seen() -> None:
-    table = visits(_rows())
-    assert table["first_visit"].tolist() == [False, True, False, False, True, False]
 
 
 def test_who_inspected_is_known_or_leaves_a_trace() -> None:

@@ -39,6 +39,7 @@ def _visits() -> pd.DataFrame:
         ],
         "in_cohort": rng.random(n) < 0.8,
         "first_visit": rng.random(n) < 0.2,
+        "reinspected": rng.random(n) < 0.3,
         "zip": [None if z == 0 else f"6060{z}" for z in rng.integers(0, 6, n)],
         "inspector": [None if i == 0 else f"block {i}" for i in rng.integers(0, 5, n)],
         "facility_type": rng.choice(["Restaurant", "School", "Bakery"], n, p=[0.8, 0.17, 0.03]),
@@ -116,6 +117,7 @@ def test_tables_keep_their_schemas_and_hold_every_period_group_and_answer(
         ("cohort", "outside the cohort"),
         ("history", "first visit"),
         ("history", "seen before"),
+        ("history", "re-inspected within a year"),
         ("facility_type", "Restaurant"),
         ("facility_type", "School"),
     }

@@ -47,6 +47,11 @@ from food_inspections_dagster.modeling.schemas import CELLS, EVALUATED, EVALUATI
         (lambda: ValidationRule(label_timespan="2week"), "label_timespan is '2week': it must be '1week'"),
         (lambda: ValidationRule(test_durations=()), "test_durations"),
         (lambda: ValidationRule(test_durations=(13, 13)), "it names '13' twice"),
+        (
+            lambda: ValidationRule(subset_attributes=("side", "ward")),
+            "'ward' is no attribute of a visit: use facility_type, side, risk, community_area, chain_or_single, zip",
+        ),
+        (lambda: ValidationRule(subset_attributes=("zip", "zip")), "it names 'zip' twice"),
         (lambda: ValidationRule(top_counts=(0,)), "top_counts"),
         (lambda: ValidationRule(top_percents=(101.0,)), "top_percents"),
         (lambda: AuditionRule(rules=("best_currant_value",)), "no rule of choice: use best_current_value"),

@@ -15,6 +15,7 @@ from food_inspections_dagster.modeling.splits import (
     audited_anchors,
     backtest_anchor_of,
     calibration_window,
+    chain_start,
     evaluation_window,
     needed_anchors,
     periods_ending,
@@ -32,6 +33,7 @@ SCHEDULES = st.builds(
     training_window_weeks=st.integers(1, 210),
     calibration_weeks=st.integers(1, 60),
 )
+CHAINED = st.integers(1, 6)
 
 
 @pytest.mark.parametrize(
@@ -67,15 +69,25 @@ def test_no_model_learns_from_the_week_that_it_scores_or_a_later_one(week: date,
     assert current is not None and training_window(current, schedule)[1] <= week
 
 
-@given(st.lists(WEEKS, min_size=1, max_size=5), SCHEDULES)
-def test_weeks_needed_cover_every_training_window(weeks: list[date], schedule: Schedule) -> None:
-    first, last = weeks_needed(weeks, schedule)
+@given(st.lists(WEEKS, min_size=1, max_size=5), SCHEDULES, CHAINED)
+def test_weeks_needed_cover_every_training_window(weeks: list[date], schedule: Schedule, chained: int) -> None:
+    first, last = weeks_needed(weeks, schedule, chained)
     assert last == max(weeks)
     for anchor in needed_anchors(weeks, schedule):
         window = training_window(anchor, schedule)
         assert first <= window[0] and window[1] <= last
-        for before in anchors_before(anchor, schedule):
-            assert first <= training_window(before, schedule)[0]
+        for fitted in (anchor, *anchors_before(anchor, schedule)):
+            assert first <= training_window(chain_start(fitted, schedule, chained), schedule)[0]
+
+
+@given(WEEKS, SCHEDULES, CHAINED)
+def test_a_chain_has_its_place_in_the_calendar(week: date, schedule: Schedule, chained: int) -> None:
+    anchor = anchor_of(week, schedule)
+    assert anchor is not None
+    start, update = chain_start(anchor, schedule, chained), WEEK * schedule.update_weeks
+    assert (anchor - start) % update == timedelta() and timedelta() <= anchor - start < chained * update
+    assert (start - schedule.first_week) % (chained * update) == timedelta()
+    assert {chain_start(start + n * update, schedule, chained) for n in range(chained)} == {start}
 
 
 @given(WEEKS, SCHEDULES)
@@ -91,16 +103,17 @@ def test_a_fit_is_calibrated_by_the_fits_that_made_the_lists_of_its_window(week:
     assert all(a < anchor and anchor_of(a, schedule) == a for a in before)
 
 
-@given(WEEKS, SCHEDULES)
-def test_no_week_needs_more_weeks_than_weeks_back(week: date, schedule: Schedule) -> None:
-    first, last = weeks_needed([week], schedule)
-    assert len(week_range(first, last)) <= weeks_back(schedule)
+@given(WEEKS, SCHEDULES, CHAINED)
+def test_no_week_needs_more_weeks_than_weeks_back(week: date, schedule: Schedule, chained: int) -> None:
+    first, last = weeks_needed([week], schedule, chained)
+    assert len(week_range(first, last)) <= weeks_back(schedule, chained)
 
 
 def test_weeks_back_of_the_worked_example() -> None:
     """The last week of a model, whose window of calibration begins with the last week of an older one."""
     schedule = Schedule(update_weeks=13, training_window_weeks=156, calibration_weeks=52)
     assert weeks_back(schedule) == 12 + 12 + 52 + 156
+    assert weeks_back(schedule, 4) == weeks_back(schedule) + 3 * 13
     late = [FIRST_WEEK + WEEK * (400 + n) for n in range(13)]
     assert max(len(week_range(*weeks_needed([week], schedule))) for week in late) <= weeks_back(schedule)
     anchor = date(2014, 9, 29)

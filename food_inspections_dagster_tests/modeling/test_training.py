@@ -260,6 +260,93 @@ def test_fits_side_by_side_give_the_bytes_of_one_after_the_other(
         assert again.fitted == trained[name].fitted
 
 
+@pytest.fixture(scope="module")
+def chained_spec(specs: dict[str, AlgorithmSpec]) -> AlgorithmSpec:
+    spec = specs["xgboost"]
+    return replace(spec, parameters={**spec.parameters, "chained_fits": 3, "continued_rounds": 8})
+
+
+@pytest.fixture(scope="module")
+def chained(chained_spec: AlgorithmSpec, schedule: Schedule, rows: pd.DataFrame) -> TrainedWeeks:
+    """Chains of three fits: the first fit of the calendar has too few rows, so that ANCHORS[0] begins the first chain,
+    ANCHORS[1] goes on from it, and ANCHORS[2] begins the second."""
+    return _train(chained_spec, schedule, rows)
+
+
+def test_a_fit_goes_on_from_the_fit_before_in_chains_of_the_calendar(chained: TrainedWeeks) -> None:
+    for label in LABELS:
+        models = [_model(chained, anchor, label) for anchor in ANCHORS]
+        fits = [model.card["fit_id"] for model in models]
+        assert [model.card["continues"] for model in models] == [None, fits[0], None, fits[2]]
+        assert [model.fitted.num_boosted_rounds() for model in models] == [30, 38, 30, 38]
+        for before, after in (models[:2], models[2:]):
+            assert after.design == before.design
+            # Its first trees are those of the fit before.
+            older, newer = (model.fitted.get_dump() for model in (before, after))
+            assert newer[:30] == older
+
+
+def test_a_chain_rebuilt_for_one_week_or_by_any_number_of_workers_is_the_same_bytes(
+    chained_spec: AlgorithmSpec, chained: TrainedWeeks, schedule: Schedule, rows: pd.DataFrame
+) -> None:
+    for week in (date(2010, 8, 2), date(2010, 11, 8), WEEKS[-1]):
+        first, last = weeks_needed([week], schedule, 3)
+        needed = rows.loc[(rows["week"] >= first) & (rows["week"] <= last)].sample(frac=1, random_state=1)
+        alone = _train(chained_spec, schedule, needed, [week])
+        assert alone.weeks == tuple(entry for entry in chained.weeks if entry.week == week)
+        assert len(alone.models) == 2 and all(chained.models[i] == files for i, files in alone.models.items())
+    for workers in (1, 4):
+        again = _train(chained_spec, schedule, rows, workers=workers)
+        assert again.models == chained.models and again.weeks == chained.weeks
+
+
+def test_a_changed_row_changes_every_later_fit_of_its_chain_and_no_other(
+    chained_spec: AlgorithmSpec, chained: TrainedWeeks, schedule: Schedule, rows: pd.DataFrame, fits: list[int]
+) -> None:
+    # A window of 13 weeks, so that the row is in that of the first fit alone.
+    narrow = replace(schedule, training_window_weeks=13)
+    whole = _train(chained_spec, narrow, rows)
+    rate = rows["rate"].copy()
+    rate.iloc[int(np.flatnonzero(rows["week"] == date(2010, 2, 1))[0])] += 1
+    changed = rows.assign(rate=rate)
+    fits.clear()
+    again = _train(chained_spec, narrow, changed, known=_stored(whole))
+    # The changed fit and the one that goes on from it; those of the other chain are read as they are stored.
+    assert fits == [1] * 4
+    for label in LABELS:
+        old, new = ([_model(of, a, label).card for a in ANCHORS] for of in (whole, again))
+        assert [a["data_hash"] == b["data_hash"] for a, b in zip(old, new, strict=True)] == [False, True, True, True]
+        assert [a["fit_id"] == b["fit_id"] for a, b in zip(old, new, strict=True)] == [False, False, True, True]
+    assert again.models == _train(chained_spec, narrow, changed).models, "what is reused is what would be fitted"
+    plain = _train(replace(chained_spec, parameters={**chained_spec.parameters, "chained_fits": 1}), narrow, rows)
+    assert not set(plain.models) & set(whole.models)
+
+
+def test_a_stored_fit_is_continued_from_its_file(
+    chained_spec: AlgorithmSpec, chained: TrainedWeeks, schedule: Schedule, rows: pd.DataFrame, fits: list[int]
+) -> None:
+    def known(anchor: date) -> Mapping[str, Mapping[str, bytes]]:
+        return {} if anchor == ANCHORS[3] else _stored(chained)(anchor)
+
+    again = _train(chained_spec, schedule, rows, known=known)
+    assert fits == [1, 1] and len(again.fitted) == 2 and again.models == chained.models
+
+
+def test_where_a_label_has_no_fit_its_chain_begins_with_the_next(
+    chained_spec: AlgorithmSpec, chained: TrainedWeeks, schedule: Schedule, rows: pd.DataFrame
+) -> None:
+    early = rows["failed"].where(rows["week"] > ANCHORS[0], False).astype(rows["failed"].dtype)
+    outcome = _train(chained_spec, schedule, rows.assign(failed=early))
+    assert list(_ids(outcome)) == ANCHORS[1:]
+    late, other = (_model(outcome, ANCHORS[1], label) for label in LABELS)
+    assert late.card["continues"] is None and late.fitted.num_boosted_rounds() == 30
+    # The other label's chain has begun before, with the columns of then.
+    assert other.card["continues"] == _model(outcome, ANCHORS[0], "critical_violation").card["fit_id"]
+    assert other.fitted.num_boosted_rounds() == 38
+    alone = _train(chained_spec, schedule, rows.assign(failed=early), targets=(FAILED,))
+    assert alone.models == {i: outcome.models[i] for i in alone.models}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_at_one_anchor_is_raised(
     workers: int, specs: dict[str, AlgorithmSpec], schedule: Schedule, rows: pd.DataFrame

@@ -1,14 +1,22 @@
 import os
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 import yaml
 from pydantic import SecretStr
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.neural_network import MLPRegressor
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling.persistence import load
+from food_inspections_dagster.modeling.rules import Schedule
+from food_inspections_dagster.recipes import recipes
 from food_inspections_dagster.settings import Settings, leaves, load_settings
 from food_inspections_dagster.settings.groups import fault_in
+from food_inspections_dagster_tests.modeling.cases import recipe, trained_on
+from food_inspections_dagster_tests.modeling.conftest import make_rows
 
 #: Settings that have no value in conf/base: secrets, and what is empty unless it is needed.
 WITHOUT_VALUE = {
@@ -202,10 +210,17 @@ OVERRIDES = {
     "selection": {"preference_order": ("knn", "baseline"), "tie_tolerance": 0.1 + 0.2},
     "bias": {"references": {"risk": "2", "facility_type": None}},
     "models": {
-        "parameters": {"logistic_regression": {"C": 1e-7}},
+        "parameters": {
+            "logistic_regression": {"C": 1e-7},
+            "estimator": {"estimator_parameters": {"max_depth": None, "max_features": 0.3}},
+        },
         "schedule": {"first_week": "2010-01-11"},
         "targets": {"failed": {"failed": 2, "critical_violation": 1}, "critical_violation": None},
-        "grids": {"knn": {"n_neighbors": [5, 9]}, "xgboost": {"max_depth": [2], "learning_rate": [0.1]}},
+        "grids": {
+            "knn": {"n_neighbors": [5, 9]},
+            "xgboost": {"max_depth": [2], "learning_rate": [0.1]},
+            "estimator": {"estimator_parameters": [{"max_depth": 3}, {}]},
+        },
     },
     "sources": {"weather": None, "crimes": ("abcd-1234",)},
     "scores": {"run_weeks": 3},
@@ -222,7 +237,10 @@ def test_a_child_process_that_gets_the_variables_reads_the_same_settings(home, l
     assert settings.models.grids == {
         "knn": {"n_neighbors": [5, 9]},
         "xgboost": {"max_depth": [2], "learning_rate": [0.1]},
+        "estimator": {"estimator_parameters": [{"max_depth": 3}, {}]},
     }
+    given = {"max_depth": None, "max_features": 0.3}
+    assert settings.models.parameters["estimator"]["estimator_parameters"] == given
     assert "weather" not in settings.sources and settings.sources["crimes"] == ("abcd-1234",)
     assert settings.bias.references == {"side": "South", "risk": "2"}
     assert "hunter2" not in repr(settings)
@@ -235,6 +253,31 @@ def test_a_child_process_that_gets_the_variables_reads_the_same_settings(home, l
     )
     assert child.stdout.strip() == repr(settings)
     assert load_settings().environment_variables() == {}
+
+
+def test_an_estimator_by_its_path_is_fitted_with_the_parameters_of_a_file_or_a_variable(home, local, monkeypatch):
+    """From the layers to the fit: its parameters are of any JSON type, and another layer's stand in their place."""
+    features = (("rate", "numeric"), ("kind", "categorical"))
+    rows, name = make_rows(weeks=14), "FOOD_INSPECTIONS__MODELS__PARAMETERS__ESTIMATOR__ESTIMATOR_PARAMETERS"
+
+    def fitted():
+        (of_settings,) = recipes(load_settings(), "estimator")
+        of = recipe(of_settings.spec, features)
+        (entry, *_), models = (trained := trained_on(of, Schedule(), rows, [date(2010, 4, 5)])).weeks, trained.models
+        return load(models[str(entry.model_id)]).fitted["model"]
+
+    parameters = {"n_estimators": 7, "min_samples_leaf": 20, "max_depth": None, "bootstrap": True}
+    estimator = {"estimator": "sklearn.ensemble.ExtraTreesClassifier", "estimator_parameters": parameters}
+    local({"models": {"parameters": {"estimator": {**estimator, "outliers": "deviations"}}}})
+    model = fitted()
+    assert type(model) is ExtraTreesClassifier and len(model.estimators_) == 7
+    assert parameters.items() <= model.get_params().items() and model.n_jobs == 1
+
+    monkeypatch.setenv(name, '{"hidden_layer_sizes": [4, 2], "max_iter": 400}')
+    monkeypatch.setenv(name.removesuffix("_PARAMETERS"), "sklearn.neural_network.MLPRegressor")
+    model = fitted()
+    assert type(model) is MLPRegressor and model.hidden_layer_sizes == [4, 2]
+    assert [len(bias) for bias in model.intercepts_] == [4, 2, 1], "the parameters of the file's estimator are not its"
 
 
 def test_a_child_process_does_not_take_the_name_of_another_url(home, monkeypatch):

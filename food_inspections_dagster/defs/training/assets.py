@@ -16,7 +16,7 @@ from food_inspections_dagster.modeling.splits import weeks_back, weeks_needed
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, KnownFiles, TrainingRows, train
 from food_inspections_dagster.orchestration.partitions import trailing
 from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
-from food_inspections_dagster.recipes import inputs, recipes
+from food_inspections_dagster.recipes import inputs, most_chained, recipes
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 
@@ -29,7 +29,7 @@ def known_to(stored: Stored, entry: catalog.Documents, model_group: str) -> Know
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that fits the models of all groups, on rows that are read once."""
-    schedule, features = settings.models.schedule, inputs(settings)
+    schedule, features, chained = settings.models.schedule, inputs(settings), most_chained(settings)
     groups = {catalog.model(algorithm): recipes(settings, algorithm) for algorithm in settings.models.algorithms}
 
     @stage(
@@ -49,7 +49,7 @@ def stages(settings: Settings) -> list[Stage]:
         group="training",
         inputs={
             "feature_matrix": Input(
-                FEATURE_MATRIX, trailing(weeks_back(schedule)), (*ROW_COLUMNS, *(name for name, _ in features))
+                FEATURE_MATRIX, trailing(weeks_back(schedule, chained)), (*ROW_COLUMNS, *(name for name, _ in features))
             )
         },
         reads={"schedule": schedule},
@@ -60,7 +60,7 @@ def stages(settings: Settings) -> list[Stage]:
         weeks: Sequence[date], asked: set[str], stored: dg.ResourceParam[Stored], feature_matrix: pd.DataFrame
     ) -> Made:
         values, weekly, run = {}, {}, {}
-        rows = TrainingRows(feature_matrix, features, schedule, *weeks_needed(weeks, schedule))
+        rows = TrainingRows(feature_matrix, features, schedule, *weeks_needed(weeks, schedule, chained))
         for entry, of_algorithm in groups.items():
             if entry.asset in asked:
                 trained = [

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection, Iterable
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +14,11 @@ from food_inspections_dagster.inspections import cohorts
 from food_inspections_dagster.inspections.chains import chain_or_single
 from food_inspections_dagster.inspections.chicago.community_areas import community_area_names
 from food_inspections_dagster.inspections.features import registry
-from food_inspections_dagster.inspections.features.declarations import Feature
+from food_inspections_dagster.inspections.features.declarations import YEAR_DAYS, Feature
 from food_inspections_dagster.inspections.features.past import Past, Records
 from food_inspections_dagster.inspections.features.tables import Rows, Tables
 from food_inspections_dagster.inspections.licences import Licences
-from food_inspections_dagster.inspections.timelines import Ints, Questions, day_numbers, encode_together
+from food_inspections_dagster.inspections.timelines import Ints, Mask, Questions, day_numbers, encode_together
 from food_inspections_dagster.inspections.vocabulary import UNKNOWN
 
 HISTORY = "history"  # what all families share, where seconds are told by family
@@ -88,7 +87,7 @@ def matrix_of(
     columns = {
         **{name: rows[name] for name in registry.ROW_COLUMNS},
         "as_of_date": rows["week"],
-        "in_cohort": pa.array(_active(past, window_days)[back]),
+        **{name: pa.array(flag[back]) for name, flag in _flags(past, window_days).items()},
         **_groups(past, spine, back, tables),
     }
     seconds[HISTORY] = time.process_time() - began
@@ -119,11 +118,16 @@ def _groups(past: Past, spine: pa.Table, back: Ints, tables: Tables) -> dict[str
     return {"community_area": areas, "chain_or_single": chain_or_single(named, tables.inspections)}
 
 
-def _active(past: Past, window_days: int) -> Any:
+def _flags(past: Past, window_days: int) -> dict[str, Mask]:
+    """Return ``KNOWN_FLAGS`` of each question."""
     records, questions = past.records, past.questions
     last = past.last(records.every)
     seen = cohorts.where_active(last, records.days, records.closed, questions.days, window_days) >= 0
-    return seen | cohorts.is_new(past.licences, past.licence, questions)
+    return {
+        "in_cohort": seen | cohorts.is_new(past.licences, past.licence, questions),
+        "first_visit": questions.first < 0,
+        "reinspected": past.count(records.reinspection, YEAR_DAYS) > 0,
+    }
 
 
 def _columns(past: Past, back: Ints, off: Collection[str], seconds: dict[str, float]) -> dict[str, pa.Array]:

@@ -10,6 +10,7 @@ from food_inspections_dagster.inspections.features import families, past
 from food_inspections_dagster.inspections.features.declarations import Family, Feature
 from food_inspections_dagster.inspections.features.tables import SOURCE_COLUMNS
 from food_inspections_dagster.inspections.labels import LABELS
+from food_inspections_dagster.inspections.vocabulary import KNOWN_FLAGS
 
 
 def find_families() -> tuple[Family, ...]:
@@ -80,9 +81,9 @@ INSPECTION_COLUMNS = tuple(
 KNOWN_GROUPS = ("community_area", "chain_or_single")
 MATRIX_COLUMNS = (
     "week", "inspection_id", "establishment_id", "as_of_date", "inspection_date", "inspection_type",
-    "is_reinspection", "facility_type", "risk", "zip", *KNOWN_GROUPS, "in_cohort", *LABELS, "serious_count",
+    "is_reinspection", "facility_type", "risk", "zip", *KNOWN_GROUPS, *KNOWN_FLAGS, *LABELS, "serious_count",
     *FEATURE_NAMES,
 )  # fmt: skip
 # Of the inspection itself: for filters and audits, no inputs of a model.
-_OF_THE_PAST = (*FEATURE_NAMES, *KNOWN_GROUPS, "as_of_date", "in_cohort")
+_OF_THE_PAST = (*FEATURE_NAMES, *KNOWN_GROUPS, *KNOWN_FLAGS, "as_of_date")
 ROW_COLUMNS = tuple(name for name in MATRIX_COLUMNS if name not in _OF_THE_PAST)

@@ -16,13 +16,13 @@ from food_inspections_dagster.inspections.features import registry
 from food_inspections_dagster.inspections.features.declarations import Feature
 from food_inspections_dagster.inspections.features.matrix import matrix_of
 from food_inspections_dagster.inspections.features.tables import Rows, Tables
-from food_inspections_dagster.inspections.vocabulary import DECISIONS
+from food_inspections_dagster.inspections.vocabulary import DECISIONS, KNOWN_FLAGS
 from food_inspections_dagster.weeks import WEEK
 
 KEYS = ("week", "inspection_id")
 NAMED = 5  # features that a message names; the rest is counted
 # Columns that do not come from the inspection itself, and so must not change when it does.
-_KNOWN_BEFORE = ("as_of_date", "in_cohort", *registry.KNOWN_GROUPS)
+_KNOWN_BEFORE = ("as_of_date", *KNOWN_FLAGS, *registry.KNOWN_GROUPS)
 _SOMEBODY_ELSE = "L0"  # a licence 0 is none, so no establishment has this name
 _MUCH_LATER = timedelta(days=5 * 366)  # beyond all windows
 # Codes of the 2010 codebook leave the features three years after the switch, those of 2018 enter with it.

@@ -130,8 +130,7 @@ def fit_many(
         spec: the recipe.
         inputs: the rows.
         targets: (n, rows) in [0, 1], hard or soft, each with at least two values.
-        previous: design and fits of an earlier window; read only where the algorithm ``continues``, and then the
-            design is theirs.
+        previous: design and fits of an earlier window; read only where fits are chained, and then the design is theirs.
         members: fits of other recipes by ``key``, on the same rows and targets; what an ensemble combines is taken
             from there, and fitted where it is not.
 
@@ -145,7 +144,7 @@ def fit_many(
     algorithm = ALGORITHMS[spec.algorithm]
     targets = _checked(spec, np.asarray(targets, dtype=np.float32), len(inputs))
     before = None
-    if previous is not None and algorithm.continues(parameters) and previous[0].features == inputs.features:
+    if previous is not None and algorithm.chained_fits(parameters) > 1 and previous[0].features == inputs.features:
         design, before = previous
     else:
         design = Design.fit(inputs)
@@ -155,8 +154,7 @@ def fit_many(
             return design, algorithm.fit_many(parameters, spec.seed, design, inputs, targets, before)
         fits = []
         for part in parts:
-            reusable = not ALGORITHMS[part.algorithm].continues(resolve(part))  # else its design may be another
-            known = (members or {}).get(key(part)) if reusable else None
+            known = (members or {}).get(key(part))
             fits.append(known or ALGORITHMS[part.algorithm].fit_many(resolve(part), part.seed, design, inputs, targets))
         return design, [
             algorithm.combine(parameters, design, inputs, of_target) for of_target in zip(*fits, strict=True)

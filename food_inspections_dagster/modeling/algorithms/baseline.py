@@ -11,10 +11,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.algorithms import linear, skops_files
+from food_inspections_dagster.modeling.algorithms import linear
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
-from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
+from food_inspections_dagster.modeling.algorithms.skops_files import SkopsFile
 
 
 class TakeColumn(TransformerMixin, BaseEstimator):
@@ -28,14 +28,12 @@ class TakeColumn(TransformerMixin, BaseEstimator):
         return X[:, [self.column]]
 
 
-class Baseline(Algorithm):
+class Baseline(SkopsFile):
     """Log-odds are a straight line in one feature, with a level of its own where it is unknown."""
 
     name: ClassVar[str] = "baseline"
     description: ClassVar[str] = "Rank by one feature: what any other model has to beat."
-    kind: ClassVar[str] = "scikitlearn"
-    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
-    file: ClassVar[str] = "model.skops"
+    types: ClassVar[tuple[type, ...]] = (TakeColumn, Scaling)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"feature": None})
 
     def fit(
@@ -76,14 +74,6 @@ class Baseline(Algorithm):
         scaled = self._scaled(fitted, design, inputs)
         origins = np.full(scaled.shape[1], fitted["rank_by"].column)
         return linear.by_column(fitted, scaled, origins, len(design.owners))
-
-    def dump(self, fitted: Pipeline) -> bytes:
-        """Return a skops file."""
-        return skops_files.dump(fitted)
-
-    def load(self, data: bytes) -> Pipeline:
-        """Read a skops file."""
-        return skops_files.load(data, (TakeColumn, Scaling))
 
     def _scaled(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
         return fitted["scale"].transform(design.matrix(inputs, np.array([fitted["rank_by"].column])))

@@ -19,6 +19,7 @@ from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing
 from food_inspections_dagster.modeling.algorithms.protocol import FitsMany
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
+from food_inspections_dagster.modeling.algorithms.skops_files import SkopsFile
 
 #: scikit-learn's types beyond those that skops trusts by itself. It does not trust trees, for their node numbers are
 #: used unchecked: here they are checked before a fit is used.
@@ -35,7 +36,7 @@ ROW_BY_ROW = (
 )
 
 
-class Estimator(FitsMany):
+class Estimator(FitsMany, SkopsFile):
     """A class of scikit-learn with a seed, one thread and the shared preprocessing.
 
     A classifier gives its probability, a regressor its value cut to [0, 1]. A classifier learns a soft target by
@@ -44,9 +45,7 @@ class Estimator(FitsMany):
 
     name: ClassVar[str] = "estimator"
     description: ClassVar[str] = "A classifier or regressor of scikit-learn."
-    kind: ClassVar[str] = "scikitlearn"
-    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
-    file: ClassVar[str] = "model.skops"
+    types: ClassVar[tuple[type, ...]] = (Preprocessing, Scaling, *TRUSTED)
     # A row's reasons cost a prediction for each column.
     explained_ranks: ClassVar[int | None] = 100
     log_odds: ClassVar[bool] = False
@@ -112,13 +111,9 @@ class Estimator(FitsMany):
             terms[rows, at] = actual[rows] - _score(model, prepare.transform_used(substituted))
         return terms
 
-    def dump(self, fitted: Pipeline) -> bytes:
-        """Return a skops file."""
-        return skops_files.dump(fitted)
-
     def load(self, data: bytes) -> Pipeline:
         """Read a skops file; of the model only scikit-learn's own types are trusted."""
-        fitted = skops_files.load(data, (Preprocessing, Scaling, *TRUSTED))
+        fitted = super().load(data)
         _check_trees(fitted["model"], len(fitted["prepare"].outputs_))
         return fitted
 
@@ -132,7 +127,7 @@ class Estimator(FitsMany):
         return preprocessing.fault(parameters, takes_unknown=tags.input_tags.allow_nan)
 
     def _refuse_unsafe(self, path: str, fitted: Pipeline) -> None:
-        foreign = skops_files.untrusted(self.dump(fitted), (Preprocessing, Scaling, *TRUSTED))
+        foreign = skops_files.untrusted(self.dump(fitted), self.types)
         if foreign:
             raise FoodInspectionsError(
                 f"A fit of {path} cannot be stored, for {foreign[0]} is not trusted when it is read: use another class."

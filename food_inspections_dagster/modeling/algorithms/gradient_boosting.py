@@ -21,10 +21,8 @@ class XGBoost(Algorithm):
     that ranks as well as 200 rounds of 64 bins did (AUC 0.635 against 0.634 for failures, 0.639 against 0.637 for
     critical violations) in 0.4 of the CPU time.
 
-    With ``continue_from_previous`` a fit adds ``continued_rounds`` trees to those of the fit before, on the newer rows,
-    and begins anew where there would be more than ``max_rounds``. It costs AUC and saves little, so it is off: on six
-    quarters of the City's rows of 2013 and 2014 (critical violations, fitted every 13 weeks) 0.672 with 15 rounds and
-    0.675 with 30, against 0.679 for new fits, in 0.7 and 0.8 of the CPU time.
+    With ``chained_fits`` above 1 a fit adds ``continued_rounds`` trees to those of the fit before, on the newer rows,
+    and one of so many fits of the calendar begins anew. It costs AUC, so it is off (docs/evaluation.md).
     """
 
     name: ClassVar[str] = "xgboost"
@@ -41,9 +39,8 @@ class XGBoost(Algorithm):
             "colsample_bynode": 0.2,
             "reg_lambda": 20.0,
             "max_bin": 32,
-            "continue_from_previous": False,
+            "chained_fits": 1,
             "continued_rounds": 30,
-            "max_rounds": 240,
         }
     )
 
@@ -71,15 +68,14 @@ class XGBoost(Algorithm):
         """Fit on several targets; the bins of the columns are made once."""
         options = dict(parameters)
         rounds = options.pop("n_estimators")
-        goes_on, more = options.pop("continue_from_previous"), options.pop("continued_rounds")
-        most = options.pop("max_rounds")
+        chained, more = options.pop("chained_fits"), options.pop("continued_rounds")
         options |= {"objective": "binary:logistic", "tree_method": "hist", "nthread": THREADS, "seed": seed}
         matrix = np.ascontiguousarray(design.matrix(inputs))
         data = xgboost.QuantileDMatrix(matrix, targets[0], nthread=THREADS, max_bin=options["max_bin"])
         fits = []
         for target, before in zip(targets, previous or [None] * len(targets), strict=True):
             data.set_label(target)
-            if goes_on and before is not None and before.num_boosted_rounds() + more <= most:
+            if chained > 1 and before is not None:
                 # From its bytes: a booster in memory and the same one read from its file do not go on alike.
                 start = bytearray(self.dump(before))
                 fits.append(xgboost.train(options, data, num_boost_round=more, xgb_model=start))
@@ -111,9 +107,9 @@ class XGBoost(Algorithm):
         booster.load_model(bytearray(data))
         return booster
 
-    def continues(self, parameters: Mapping[str, Any]) -> bool:
-        """Return whether boosting goes on from the fit before."""
-        return bool(parameters["continue_from_previous"])
+    def chained_fits(self, parameters: Mapping[str, Any]) -> int:
+        """Return the parameter."""
+        return int(parameters["chained_fits"])
 
 
 ALGORITHM = XGBoost()

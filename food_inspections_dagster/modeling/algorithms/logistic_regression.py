@@ -8,21 +8,20 @@ import numpy as np
 from scipy.special import expit
 from sklearn.pipeline import Pipeline
 
-from food_inspections_dagster.modeling.algorithms import linear, preprocessing, skops_files
+from food_inspections_dagster.modeling.algorithms import linear, preprocessing
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing
 from food_inspections_dagster.modeling.algorithms.protocol import FitsMany
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
+from food_inspections_dagster.modeling.algorithms.skops_files import SkopsFile
 
 
-class LogisticRegressionL2(FitsMany):
+class LogisticRegressionL2(FitsMany, SkopsFile):
     """Logistic regression with an L2 penalty on scaled columns."""
 
     name: ClassVar[str] = "logistic_regression"
     description: ClassVar[str] = "Logistic regression."
-    kind: ClassVar[str] = "scikitlearn"
-    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
-    file: ClassVar[str] = "model.skops"
+    types: ClassVar[tuple[type, ...]] = (Preprocessing, Scaling)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({**preprocessing.DEFAULTS, "C": 0.002, "max_iter": 500})
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = preprocessing.CHOICES
 
@@ -50,14 +49,6 @@ class LogisticRegressionL2(FitsMany):
     def contributions(self, fitted: Pipeline, design: Design, inputs: Inputs) -> np.ndarray:
         """Return coefficient times distance from the training mean, in log-odds."""
         return linear.contributions(fitted, design, inputs)
-
-    def dump(self, fitted: Pipeline) -> bytes:
-        """Return a skops file."""
-        return skops_files.dump(fitted)
-
-    def load(self, data: bytes) -> Pipeline:
-        """Read a skops file."""
-        return skops_files.load(data, (Preprocessing, Scaling))
 
     def fault(self, parameters: Mapping[str, Any]) -> str:
         """Return what is wrong with the preprocessing."""

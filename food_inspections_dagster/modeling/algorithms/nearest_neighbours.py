@@ -14,11 +14,12 @@ from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
-from food_inspections_dagster.modeling.algorithms import preprocessing, skops_files
+from food_inspections_dagster.modeling.algorithms import preprocessing
 from food_inspections_dagster.modeling.algorithms.inputs import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.preprocessing import Preprocessing, class_weights
 from food_inspections_dagster.modeling.algorithms.protocol import FitsMany
 from food_inspections_dagster.modeling.algorithms.scaling import Scaling
+from food_inspections_dagster.modeling.algorithms.skops_files import SkopsFile
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 
 #: Rows asked at once: so that their distances (rows x 22,000 x 4 bytes) stay in the processor's cache.
@@ -143,14 +144,12 @@ class Weights(BaseEstimator):
         return self.positive * share / (self.positive * share + self.negative * (1 - share))
 
 
-class NearestNeighbours(FitsMany):
+class NearestNeighbours(FitsMany, SkopsFile):
     """The mean target of the k nearest training rows, by components of the best columns."""
 
     name: ClassVar[str] = "knn"
     description: ClassVar[str] = "Nearest neighbours."
-    kind: ClassVar[str] = "scikitlearn"
-    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
-    file: ClassVar[str] = "model.skops"
+    types: ClassVar[tuple[type, ...]] = (Preprocessing, Scaling, GridNeighbours, Weights)
     # A row's reasons cost a prediction for each of the columns used: 1 ms.
     explained_ranks: ClassVar[int | None] = 1_000
     # Columns are chosen for all targets together: one search then serves all of them.
@@ -220,14 +219,6 @@ class NearestNeighbours(FitsMany):
         actual = _log_odds(self._predict([fitted], matrix)[0], k)
         terms[row, used[column]] = actual[row] - _log_odds(self._predict([fitted], substituted)[0], k)
         return terms
-
-    def dump(self, fitted: Pipeline) -> bytes:
-        """Return a skops file."""
-        return skops_files.dump(fitted)
-
-    def load(self, data: bytes) -> Pipeline:
-        """Read a skops file."""
-        return skops_files.load(data, (Preprocessing, Scaling, GridNeighbours, Weights))
 
     def fault(self, parameters: Mapping[str, Any]) -> str:
         """Return what is wrong with the preprocessing."""

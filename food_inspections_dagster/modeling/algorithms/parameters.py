@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from food_inspections_dagster.digests import plain
+from food_inspections_dagster.digests import digest, plain
 from food_inspections_dagster.errors import nearest
 from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
 
@@ -21,8 +21,13 @@ def fault_of_value(algorithm: Algorithm, name: str, value: object) -> str:
     # A whole number may be too large for a float, and so for every library.
     number |= isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     if isinstance(default, Mapping):
-        texts = isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
-        return "" if texts else "it must be a mapping with text as keys"
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            return "it must be a mapping with text as keys"
+        try:
+            digest(value)
+        except (TypeError, ValueError):
+            return "it must hold text, finite numbers, true, false, null, lists and mappings of these only"
+        return ""
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "it must be true or false"
     if isinstance(default, int):

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import mutual_info_score
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import TargetEncoder
@@ -68,6 +68,10 @@ class Preprocessing(BaseEstimator):
 
     A row that is transformed gets the same bits in whatever company.
 
+    Args:
+        scaling: what is done to the encoded columns; ``Scaling()`` where None.
+        encoding, select, selected_columns: see the table of this module.
+
     Attributes after fit:
         scaling_: over the encoded columns.
         outputs_: positions of the outputs of ``scaling_`` that were selected, ascending.
@@ -80,24 +84,12 @@ class Preprocessing(BaseEstimator):
 
     def __init__(
         self,
-        quantile: float = 0.005,
-        clip: bool = True,
-        limit: float | None = None,
-        log: bool = True,
-        impute: str = "mean",
-        flags: bool = True,
-        standardise: bool = True,
+        scaling: Scaling | None = None,
         encoding: str = "one_hot",
         select: str = "none",
         selected_columns: int = 40,
     ):
-        self.quantile = quantile
-        self.clip = clip
-        self.limit = limit
-        self.log = log
-        self.impute = impute
-        self.flags = flags
-        self.standardise = standardise
+        self.scaling = scaling
         self.encoding = encoding
         self.select = select
         self.selected_columns = selected_columns
@@ -106,14 +98,17 @@ class Preprocessing(BaseEstimator):
     def of(cls, parameters: Mapping[str, Any]) -> "Preprocessing":
         """Return what an algorithm's parameters ask for."""
         outliers = parameters["outliers"]
-        return cls(
-            quantile=parameters["clip_quantile"],
+        scaling = Scaling(
+            parameters["clip_quantile"],
             clip=outliers == "quantile",
             limit=parameters["clip_deviations"] if outliers == "deviations" else None,
             log=parameters["log"],
             impute=parameters["impute"],
             flags=parameters["flags"],
             standardise=parameters["scaling"] == "standard",
+        )
+        return cls(
+            scaling,
             encoding=parameters["encoding"],
             select=parameters["select"],
             selected_columns=parameters["selected_columns"],
@@ -139,15 +134,7 @@ class Preprocessing(BaseEstimator):
         self.places_ = np.arange(matrix.shape[1])
         if self.encoding == "target":
             matrix = self._learn_means(design, matrix, targets.mean(axis=0, dtype=np.float64))
-        self.scaling_ = Scaling(
-            self.quantile,
-            clip=self.clip,
-            limit=self.limit,
-            log=self.log,
-            impute=self.impute,
-            flags=self.flags,
-            standardise=self.standardise,
-        )
+        self.scaling_ = clone(self.scaling) if self.scaling else Scaling()
         scaled = self.scaling_.fit_transform(matrix)
         self.outputs_ = np.arange(scaled.shape[1])
         if self.select != "none":
@@ -158,7 +145,7 @@ class Preprocessing(BaseEstimator):
             scaled = scaled[:, self.outputs_]
         # Scaled columns have a mean of 0, but for what was rounded or cut at deviations.
         self.centre_: np.ndarray = np.zeros(scaled.shape[1], dtype=np.float32)
-        if not self.standardise:
+        if not self.scaling_.standardise:
             self.centre_ = np.asarray(np.nanmean(scaled, axis=0, dtype=np.float64), dtype=np.float32)
         encoded = {int(columns[0]): columns for columns, _ in self.means_}
         origins = np.unique(self.origin_).tolist()

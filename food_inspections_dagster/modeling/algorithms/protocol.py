@@ -55,7 +55,7 @@ class Algorithm(Protocol):
             design: of the rows; of ``previous`` where that is continued.
             inputs: the rows.
             target: float32 (rows,) in [0, 1]: hard (0 or 1), or soft, such as a share of severity.
-            previous: the fit of an earlier window, for algorithms that continue it (``continues``); else unused.
+            previous: the fit of an earlier window, where it is continued (``chained_fits``); else unused.
         """
         ...
 
@@ -110,9 +110,9 @@ class Algorithm(Protocol):
         """
         return ""
 
-    def continues(self, parameters: Mapping[str, Any]) -> bool:
-        """Return whether ``fit`` goes on from ``previous``: then what names a model has to name the one before."""
-        return False
+    def chained_fits(self, parameters: Mapping[str, Any]) -> int:
+        """Return how many fits are a chain, each but the first going on from the one before; 1 where none goes on."""
+        return 1
 
     def members(self, parameters: Mapping[str, Any], seed: int) -> tuple[AlgorithmSpec, ...]:
         """Return the recipes that it combines; none for all but ensembles."""

@@ -143,9 +143,12 @@ class RanksOfMembers(Algorithm):
         for name, given in parameters["members"].items():
             if name == self.name or name not in algorithms.ALGORITHMS:
                 return f"members names '{name}', which is no other algorithm"
-            fault = algorithms.fault_in(algorithms.ALGORITHMS[name], given)
+            member = algorithms.ALGORITHMS[name]
+            fault = algorithms.fault_in(member, given)
             if fault:
                 return f"its member {name} has {fault}"
+            if member.chained_fits({**member.defaults, **given}) > 1:
+                return f"its member {name} has chained fits, which only a model group of its own can have"
         return ""
 
 

@@ -5,11 +5,13 @@ import io
 import json
 import threading
 import zipfile
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import skops.io
 from sklearn.pipeline import Pipeline
+
+from food_inspections_dagster.modeling.algorithms.protocol import Algorithm
 
 #: Types beyond those of scikit-learn and numpy that skops trusts by itself; an algorithm adds its own.
 TRUSTED = ("numpy.dtype",)
@@ -88,6 +90,27 @@ def load(data: bytes, types: tuple[Any, ...]) -> Pipeline:
     if not isinstance(pipeline, Pipeline):
         raise TypeError(f"it holds a {type(pipeline).__name__}, not a Pipeline")
     return pipeline
+
+
+class SkopsFile(Algorithm):
+    """An algorithm whose fit is a pipeline, which is stored as a skops file.
+
+    Attributes:
+        types: what its pipeline may hold beside scikit-learn's own types.
+    """
+
+    kind: ClassVar[str] = "scikitlearn"
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "scipy", "skops")
+    file: ClassVar[str] = "model.skops"
+    types: ClassVar[tuple[type, ...]]
+
+    def dump(self, fitted: Pipeline) -> bytes:
+        """Return a skops file."""
+        return dump(fitted)
+
+    def load(self, data: bytes) -> Pipeline:
+        """Read a skops file."""
+        return load(data, self.types)
 
 
 def _names(types: tuple[Any, ...]) -> list[str]:

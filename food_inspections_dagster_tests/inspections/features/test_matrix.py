@@ -169,6 +169,34 @@ def test_groups_of_the_audit_are_those_known_before_the_monday():
     assert groups[4:] == [("LOOP", "single"), ("LOOP", "chain"), ("UPTOWN", "chain")]
 
 
+def test_first_visits_and_re_inspected_places_are_told_whatever_families_are_on():
+    """As known on the Monday: a re-inspection counts for a year from the Monday after it, and only with a decision."""
+    first, again = MONDAYS[1], MONDAYS[2]
+    year_later = [MONDAYS[2] + timedelta(weeks=n) for n in (52, 53)]
+    follow_up = {"is_reinspection": True, "inspection_type": "Canvass Re-Inspection", "results": "Pass"}
+    records = [
+        *(FAILED_CANVASS | {"establishment_id": f"L{i}", "week": first} for i in (1, 2)),
+        FAILED_CANVASS | follow_up | {"establishment_id": "L1", "week": again},
+        FAILED_CANVASS | follow_up | {"establishment_id": "L2", "week": again, "results": "No Entry"},
+        *(FAILED_CANVASS | {"establishment_id": f"L{i}", "week": week} for i in (1, 2) for week in year_later),
+        FAILED_CANVASS | {"establishment_id": "L3", "week": year_later[0]},
+    ]
+    everything = [family.name for family in FAMILIES]
+    matrix = feature_matrix([first, again, *year_later], tables(records), off=everything)
+    told = {
+        (row.establishment_id, row.week): (row.first_visit, row.reinspected)
+        for row in matrix.sort_values("inspection_id").itertuples()
+    }
+    assert told == {
+        **{(f"L{i}", first): (True, False) for i in (1, 2)},
+        **{(f"L{i}", again): (False, False) for i in (1, 2)},
+        ("L1", year_later[0]): (False, True),
+        ("L1", year_later[1]): (False, False),
+        **{("L2", week): (False, False) for week in year_later},
+        ("L3", year_later[0]): (True, False),
+    }
+
+
 def test_no_history_and_no_questions():
     nothing = tables([])
     unknown = compute_features(spine([("L1", MONDAYS[0])]), nothing).iloc[0]

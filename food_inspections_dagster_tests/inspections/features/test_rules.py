@@ -24,7 +24,7 @@ from food_inspections_dagster.inspections.features.rules import (
     constant_features,
     differing_rows,
 )
-from food_inspections_dagster.inspections.vocabulary import UNKNOWN
+from food_inspections_dagster.inspections.vocabulary import KNOWN_FLAGS, UNKNOWN
 from food_inspections_dagster_tests.inspections.features.histories import (
     CITY,
     FAILED_CANVASS,
@@ -74,7 +74,7 @@ def with_family(monkeypatch: pytest.MonkeyPatch, *features: Any) -> None:
         *registry.ROW_COLUMNS,
         *registry.KNOWN_GROUPS,
         "as_of_date",
-        "in_cohort",
+        *KNOWN_FLAGS,
         *(feature.name for feature in features),
     )
     monkeypatch.setattr(registry, "MATRIX_COLUMNS", columns)

@@ -21,13 +21,12 @@ def test_boosting_goes_on_from_the_fit_before(inputs: Inputs, label: np.ndarray)
     parameters = {
         "n_estimators": 20,
         "min_child_weight": 5.0,
-        "continue_from_previous": True,
+        "chained_fits": 3,
         "continued_rounds": 8,
-        "max_rounds": 30,
     }
     spec = AlgorithmSpec("xgboost", "xgboost", parameters)
     algorithm = gradient_boosting.ALGORITHM
-    assert algorithm.continues(algorithms.resolve(spec))
+    assert algorithm.chained_fits(algorithms.resolve(spec)) == 3
     before = algorithms.fit(spec, inputs.take(slice(0, 1800)), label[:1800])
     data = algorithm.dump(before[1])
     # Later rows have a frequent category more: the columns stay those of the fit before.
@@ -41,9 +40,7 @@ def test_boosting_goes_on_from_the_fit_before(inputs: Inputs, label: np.ndarray)
     assert algorithm.dump(algorithms.fit(spec, later, label[600:], previous=before)[1]) == algorithm.dump(after)
     first = algorithm.contributions(before[1], design, later)
     assert not np.array_equal(first, algorithm.contributions(after, design, later))
-    # Beyond the most rounds it begins anew.
-    assert algorithms.fit(spec, later, label[600:], previous=(design, after))[1].num_boosted_rounds() == 20
     # Without the option the fit before counts for nothing.
-    plain = AlgorithmSpec("xgboost", "xgboost", {**parameters, "continue_from_previous": False})
+    plain = AlgorithmSpec("xgboost", "xgboost", {**parameters, "chained_fits": 1})
     alone = algorithms.fit(plain, later, label[600:])
     assert algorithm.dump(algorithms.fit(plain, later, label[600:], previous=before)[1]) == algorithm.dump(alone[1])

@@ -24,7 +24,7 @@ def test_the_defaults_of_each_algorithm_have_no_fault(name: str) -> None:
     [
         ("xgboost", "n_estimators", [1, 500], [0, -3, 2.0, 10**400, True, "60", None], WHOLE),
         ("xgboost", "learning_rate", [0, 0.0, 1, 0.3], [-0.1, math.nan, math.inf, 10**400, True, "0.1", None], NUMBER),
-        ("xgboost", "continue_from_previous", [True, False], [1, 0, "yes", None], "it must be true or false"),
+        ("ridge", "flags", [True, False], [1, 0, "yes", None], "it must be true or false"),
         ("baseline", "feature", ["rate", ""], [1, None, True], "it must be text"),
         (
             "rank_mean",
@@ -32,6 +32,13 @@ def test_the_defaults_of_each_algorithm_have_no_fault(name: str) -> None:
             [{}, {"knn": {}}],
             [["knn"], {1: {}}, "knn"],
             "it must be a mapping with text as keys",
+        ),
+        (
+            "estimator",
+            "estimator_parameters",
+            [{}, {"max_depth": None, "hidden_layer_sizes": [20, 5]}],
+            [{"alpha": math.nan}, {"kernel": object()}, {"alpha": {"deep": [math.inf]}}],
+            "it must hold text, finite numbers, true, false, null, lists and mappings of these only",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import algorithms
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Design, Inputs, preprocessing
 from food_inspections_dagster.modeling.algorithms.preprocessing import CHOICES, DEFAULTS, Preprocessing
+from food_inspections_dagster.modeling.algorithms.scaling import Scaling
 from food_inspections_dagster.modeling.rules import AlgorithmSpec
 
 OPTIONS = [
@@ -44,7 +45,7 @@ def test_each_option_gives_a_model_that_ranks_and_whose_rows_keep_their_bits(
 
 def test_encoding_by_target_is_out_of_fold_in_training_and_the_mean_later(inputs: Inputs, label: np.ndarray) -> None:
     design = Design.fit(inputs)
-    prepare = Preprocessing(encoding="target", clip=False, log=False, standardise=False, flags=False)
+    prepare = Preprocessing(Scaling(clip=False, log=False, standardise=False, flags=False), encoding="target")
     # A target that the rows' own category cannot tell: out of fold its encoding knows nothing of the row.
     own = np.random.default_rng(0).random(3600).astype(np.float32)
     scaled = prepare.fit_transform(design, inputs, own[None])
@@ -69,15 +70,15 @@ def test_imputation_by_the_median_or_none_is_what_it_says(inputs: Inputs, label:
     unknown = np.isnan(inputs.numeric[:, 2])
     values = inputs.numeric[:, 2]
     for impute, expected in [("median", np.nanmedian(values)), ("mean", np.nanmean(values))]:
-        prepare = Preprocessing(impute=impute, **plain)
+        prepare = Preprocessing(Scaling(impute=impute, **plain))
         scaled = prepare.fit_transform(design, inputs, label[None])
         column = scaled[:, np.flatnonzero(prepare.origin_ == 2)[0]]
         assert column[unknown] == pytest.approx(expected, abs=1e-2)
         assert np.array_equal(column[~unknown], inputs.numeric[~unknown, 2])
-    prepare = Preprocessing(impute="none", **plain)
+    prepare = Preprocessing(Scaling(impute="none", **plain))
     scaled = prepare.fit_transform(design, inputs, label[None])
     assert np.array_equal(np.isnan(scaled[:, np.flatnonzero(prepare.origin_ == 2)[0]]), unknown)
-    standard = Preprocessing(impute="median").fit_transform(design, inputs, label[None])
+    standard = Preprocessing(Scaling(impute="median")).fit_transform(design, inputs, label[None])
     assert standard.mean(axis=0) == pytest.approx(0, abs=1e-4) and standard.std(axis=0) == pytest.approx(1, abs=1e-3)
 
 

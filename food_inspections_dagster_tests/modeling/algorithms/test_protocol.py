@@ -9,7 +9,7 @@ from food_inspections_dagster.modeling.rules import AlgorithmSpec
 METHODS = {name: value for name, value in vars(Algorithm).items() if inspect.isfunction(value) and name[0] != "_"}
 #: What every algorithm has of its own; the others have a default, unless it combines others.
 NEEDED = {"fit", "predict", "contributions", "dump", "load"}
-DEFAULTS = {"fit_many", "predict_many", "fault", "continues", "members", "combine"}
+DEFAULTS = {"fit_many", "predict_many", "fault", "chained_fits", "members", "combine"}
 
 
 @pytest.mark.parametrize("name", list(ALGORITHMS))
