@@ -25,6 +25,7 @@ WORDING = Wording(
     {feature.name: feature.say for feature in FEATURES},
     {feature.name: str(feature.about) for feature in FEATURES},
     {feature.name: feature.family for feature in FEATURES if feature.family not in _EACH_BY_ITSELF},
+    {feature.name: 1 if feature.worse == "more" else -1 for feature in FEATURES if feature.worse},
 )
 
 
