@@ -49,7 +49,7 @@ def test_rows_that_were_not_asked_for_are_left_out():
     ]
     cleaned = clean(SOURCES["business_licenses"], raw(*licences))
     assert cleaned.rows["license_code"].tolist() == [1006, 1006]
-    assert cleaned.dropped == {"another license_code": 2}
+    assert cleaned.dropped == {"another license_code": 1, "no usable license_code": 1}
     old = {"creation_date": "2014-01-07", "service_request_number": "14-1"}
     new = {
         "created_date": "2014-01-07",
