@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
-from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from food_inspections_dagster.catalog import BIAS_VERDICTS, CLEAN_SOURCES, RAW_SOURCES, REMEDY_PRICES, SELECTED_MODEL
+from food_inspections_dagster.catalog import (
+    BIAS_VERDICTS,
+    CLEAN_SOURCES,
+    LIST_EFFECTS,
+    RAW_SOURCES,
+    REMEDY_PRICES,
+    SELECTED_MODEL,
+)
 from food_inspections_dagster.modeling.fairness import summary
 from food_inspections_dagster.modeling.fairness.waiting import spread
 from food_inspections_dagster.orchestration.current import Cause, Currency
@@ -24,13 +30,9 @@ from food_inspections_dagster.weeks import WEEK
 
 LIST_LENGTH = 10
 # So that the report fits a screen: what is longer stands in the tables and in Dagster's UI.
-AREAS_SHOWN, GROUPS_NAMED, WARNING_LENGTH = 3, 2, 230
-# Sources beside the inspections are one row each way.
-_SOURCES = {
-    "raw sources": {entry.asset for entry in RAW_SOURCES.values()},
-    "sources": {entry.asset for entry in CLEAN_SOURCES.values()},
-}
-_OF_SOURCES = set().union(*_SOURCES.values())
+GROUPS_NAMED, NAMES_LENGTH = 2, 44
+# Sources beside the inspections are one row, raw and clean.
+_OF_SOURCES = {entry.asset for of in (RAW_SOURCES, CLEAN_SOURCES) for entry in of.values()}
 # Models are audited when they are fitted; the lists until the next fit rest on them.
 _VERDICTS = """
     select * from {bias_verdicts} where label = %(label)s
@@ -60,25 +62,24 @@ def print_stages(console: Console, graph: Graph, snapshot: Snapshot, targets: Ta
     for spent in done.stages:
         seconds[spent.stage] += spent.seconds
     table = _table("stage", "weeks", "rows", "seconds")
-    for title, sources in _SOURCES.items():
-        present = [asset for asset in sources if asset in targets]
-        of_sources = [snapshot.loads.get(asset, {}) for asset in present]
-        if present:
-            rows = sum(load.rows for by_week in of_sources for load in by_week.values())
-            taken = sum(seconds[stage.name] for stage in graph.stages if sources & {*stage.outputs})
-            weeks = max(len(by_week) for by_week in of_sources)
-            time = f"{taken:.1f}" if taken else ""
-            table.add_row(f"{title} ({len(present)})", f"{weeks:,}", f"{rows:,}", time)
+
+    def add(title: str, assets: Sequence[str], taken: float) -> None:
+        loads = [snapshot.loads.get(asset, {}) for asset in assets]
+        rows = sum(load.rows for by_week in loads for load in by_week.values())
+        weeks = max(len(by_week) for by_week in loads)
+        table.add_row(title, f"{weeks:,}", f"{rows:,}", f"{taken:.1f}" if taken else "")
+
+    sources = [asset for asset in sorted(_OF_SOURCES) if asset in targets]
+    if sources:
+        taken = sum(seconds[stage.name] for stage in graph.stages if _OF_SOURCES & {*stage.outputs})
+        add(f"sources, raw and clean ({len(sources)} assets)", sources, taken)
     for stage in graph.stages:
-        timed = False
-        for asset in stage.outputs:
-            if asset in targets and asset not in _OF_SOURCES:
-                loads = snapshot.loads.get(asset, {})
-                rows = sum(load.rows for load in loads.values())
-                # What one step makes together is timed once.
-                time = f"{seconds[stage.name]:.1f}" if stage.name in seconds and not timed else '"' if timed else ""
-                timed = timed or stage.name in seconds
-                table.add_row(asset, f"{len(loads):,}", f"{rows:,}", time)
+        # What one step makes together is one row.
+        made = [asset for asset in stage.outputs if asset in targets and asset not in _OF_SOURCES]
+        if made:
+            together = ", ".join(made)
+            title = together if len(together) <= NAMES_LENGTH else f"{made[0]} and {len(made) - 1} more"
+            add(title, made, seconds[stage.name])
     checks = sum(value for step, value in seconds.items() if step.endswith("_checks"))
     table.add_row("checks of what was stored", "", "", f"{checks:.1f}" if checks else "")
     console.print()
@@ -114,10 +115,11 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
 
 
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    """Print what is to be known before the list is used, such as checks that failed and do not block."""
+    """Print what is to be known before the list is used, such as checks that failed and do not block: a line each."""
     for warning in warnings:
-        short = shorten(warning, WARNING_LENGTH, placeholder=" … (all of it: the check in the UI)")
-        console.print(f"[yellow]Warning:[/yellow] {escape(short)}")
+        _line(console, f"[yellow]Warning:[/yellow] {escape(warning)}")
+    if any(len(f"Warning: {warning}") > console.width for warning in warnings):
+        console.print("In full: the checks in the UI.")
 
 
 def print_monday(console: Console, stored: Stored, week: date, label: str) -> None:
@@ -154,8 +156,8 @@ def _print_decision(console: Console, label: str, decision: Mapping[str, Any]) -
     console.print(table)
     share = decision["rule"]["capacity_share"]
     console.print(
-        f"{label}, {decision['rows']:,} inspections scored out of sample. k: the first {share:.0%} of a week; days "
-        f"earlier, first half: in the order of the score. Why: {SELECTED_MODEL.path(decision['week'])}"
+        f"{label}: {decision['rows']:,} visits out of sample; k: {share:.0%} of a week; why: "
+        f"{SELECTED_MODEL.path(decision['week'])}"
     )
 
 
@@ -170,20 +172,19 @@ def _value(name: str, estimate: Mapping[str, float | None] | None) -> str:
 
 def _print_bias(console: Console, stored: Stored, week: date, label: str) -> None:
     verdicts = stored.query(_VERDICTS, {"week": week, "label": label})
-    console.print("\n[bold]Is the list fair?[/bold]")
     sentences = list(summary(verdicts, verdicts["week"].max(), GROUPS_NAMED).values()) if len(verdicts) else []
+    tables = f" In full: tables {BIAS_VERDICTS}, {LIST_EFFECTS}, {REMEDY_PRICES}." if sentences else ""
+    console.print(f"\n[bold]Is the list fair?[/bold]{tables}")
     for sentence in sentences:
-        console.print(f"- {escape(sentence)}")
+        _line(console, f"- {escape(sentence)}")
     effects = stored.query(_EFFECTS, {"week": week, "label": label})
     if len(effects):
         waits = spread(effects, effects["week"].iloc[0], "side")
         if waits is not None:
-            console.print(f"- {escape(waits.sentence)}")
+            _line(console, f"- {escape(waits.sentence)}")
     for price in stored.query(_PRICES, {"week": week, "label": label})["sentence"]:
-        console.print(f"- {escape(price)}")
-    if sentences:
-        console.print(f"Each group in words: table {BIAS_VERDICTS}; all remedies: table {REMEDY_PRICES}.")
-    else:
+        _line(console, f"- {escape(price)}")
+    if not sentences:
         console.print(escape(" ".join(verdicts["sentence"])))
 
 
@@ -193,26 +194,29 @@ def _print_list(console: Console, stored: Stored, decision: Mapping[str, Any], w
         return
     rows = stored.query(_LIST, {"week": week, "label": label, "length": LIST_LENGTH})
     console.print(
-        f"\n[bold]Inspect first in the week of {week + WEEK}[/bold] (probability that a routine inspection as usual "
-        f"{_WHAT[label]}, and the place's own risk; known before {week + WEEK}; {decision['selected']} "
-        f"{decision['selected_model_id']})"
+        f"\n[bold]Inspect first in the week of {week + WEEK}[/bold] (probability that a visit {_WHAT[label]}, and the "
+        f"place's own risk; {decision['selected']})"
     )
     for row in rows.itertuples():
         where = ", ".join(str(part) for part in (row.address, row.zip) if not pd.isna(part))
-        console.print(
+        _line(
+            console,
             f"{row.rank:>3}. [bold]{escape(_name(row.dba_name))}[/bold], {escape(where)} "
-            f"({escape(str(row.facility_type))}): {row.expected_find:.0%}, own {row.own_risk:.0%}; {_last(row)}"
+            f"({escape(str(row.facility_type))}): {row.expected_find:.0%}, own {row.own_risk:.0%}; {_last(row)}",
         )
         reasons = [str(reason) for reason in (row.reason_1, row.reason_2, row.reason_3) if not pd.isna(reason)]
         if reasons:
             # A line each, so that the report fits a screen; the table has them in full.
-            console.print(f"     {escape('; '.join(reasons))}", style="dim", no_wrap=True, overflow="ellipsis")
+            _line(console, f"     [dim]{escape('; '.join(reasons))}[/dim]")
     notes = stored.query(_NOTES, {"week": week, "label": label}).set_index("zip")["sentence"]
     areas = [notes[code] for code in dict.fromkeys(rows["zip"].dropna()) if code in notes.index]
     if areas:
-        console.print("Around them:")
-        for sentence in areas[:AREAS_SHOWN]:
-            console.print(f"     {escape(sentence)}", style="dim", no_wrap=True, overflow="ellipsis")
+        _line(console, f"Around them: {escape('; '.join(areas))}")
+
+
+def _line(console: Console, words: str) -> None:
+    """Print one line, cut where the screen ends."""
+    console.print(words, no_wrap=True, overflow="ellipsis")
 
 
 def _last(row: Any) -> str:

@@ -4,6 +4,7 @@ Each row stands for itself; only repetitions look at other rows, and only at tho
 what its table cannot do without is left out, and counted by reason.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -52,22 +53,40 @@ class Form:
         columns: the portal's column of each field; a nullable field may be left out, here or by the portal.
         date: the portal's column whose date decides in which week a row lies; None where rows have no date: what has
             none was always there, in the first week of the calendar.
-        where: a SoQL condition on the rows that count; empty for all.
-        among: a portal's column of codes and those that count; portals publish such a column as numbers or as texts.
+        only: the portal's columns that tell which rows count, with the values that do: texts, truth values, or codes,
+            which portals publish as numbers or as texts.
     """
 
     columns: Mapping[str, str]
     date: str | None
-    where: str = ""
-    among: tuple[str, tuple[int, ...]] | None = None
+    only: Mapping[str, tuple[str | int, ...]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The portal's columns that are needed."""
+        return frozenset({*self.columns.values(), *self.only} - {":id"})
 
     def condition(self, types: Mapping[str, str]) -> str:
-        """Return the SoQL condition, for a portal with columns of these types."""
-        if self.among is None:
-            return self.where
-        name, codes = self.among
-        listed = ", ".join(str(code) if types.get(name) == "number" else f"'{code}'" for code in codes)
-        return f"{self.where} and {name} in ({listed})" if self.where else f"{name} in ({listed})"
+        """Return the SoQL condition on the rows that count, for a portal with columns of these types."""
+
+        def literal(name: str, value: str | int) -> str:
+            if isinstance(value, bool):
+                return str(value).lower()
+            return str(value) if isinstance(value, int) and types.get(name) == "number" else f"'{value}'"
+
+        terms = []
+        for name, values in self.only.items():
+            listed = ", ".join(literal(name, value) for value in values)
+            terms.append(f"{name} = {listed}" if len(values) == 1 else f"{name} in ({listed})")
+        return " and ".join(terms)
+
+    def counts(self, name: str, texts: pa.Array) -> np.ndarray:
+        """Return which rows count by one of the columns of ``only``, from its texts as received; bool (rows,)."""
+        values = self.only[name]
+        if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            return np.asarray(pc.is_in(whole(texts), value_set=pa.array(values, pa.int64())))
+        words = pa.array([str(value).lower() for value in values], pa.string())
+        return np.asarray(pc.is_in(pc.utf8_lower(text(texts)), value_set=words))
 
 
 @dataclass(frozen=True)
@@ -150,6 +169,7 @@ def clean(source: Source, raw: pd.DataFrame) -> Cleaned:
     for name in source.required:
         missing = np.asarray(rows[name].is_null()) & (reason == "")
         reason[missing] = f"no usable {name}"
+    _leave_out_what_was_not_asked_for(source, raw, reason)
     if source.date is not None:
         kept = np.flatnonzero(reason == "")
         late = (days(rows[source.date].take(kept)) - days(week.take(pa.array(kept)))).astype(np.int64)
@@ -171,6 +191,21 @@ def clean(source: Source, raw: pd.DataFrame) -> Cleaned:
 
 
 _COORDINATES = ("latitude", "longitude")
+
+
+def _leave_out_what_was_not_asked_for(source: Source, raw: pd.DataFrame, reason: np.ndarray) -> None:
+    """Give a reason to rows that have none yet and do not count: a portal is not trusted to have kept the condition.
+
+    A row is of the form under whose date column it has a date. Rows that are stored from before a column was asked for
+    lack the whole column, and are taken as they are.
+    """
+    for form in source.forms:
+        of_form = np.ones(len(raw), dtype=bool)
+        if len(source.forms) > 1 and form.date is not None:
+            of_form = np.asarray(_texts(raw, [form.date]).is_valid())
+        for name in form.only:
+            if name in raw.columns:
+                reason[of_form & (reason == "") & ~form.counts(name, _texts(raw, [name]))] = f"another {name}"
 
 
 def _type(field: Field) -> pa.DataType:

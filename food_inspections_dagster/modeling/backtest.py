@@ -20,6 +20,7 @@ from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.documents import models_of
+from food_inspections_dagster.modeling.metrics import calibration
 from food_inspections_dagster.modeling.persistence import Answers, FittedModel, answers
 from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
 from food_inspections_dagster.modeling.training import TrainingRows
@@ -141,3 +142,24 @@ def by_group(
     rows = rows.rename(columns={answer: "score", "outcome": "label"})
     scored = {str(name): of_group for name, of_group in rows.groupby("model_group", sort=True)}
     return scored if groups is None else {name: scored.get(name, rows.iloc[:0]) for name in groups}
+
+
+def calibrations(
+    scores: pd.DataFrame, first: date, last: date, bins: int, confidence: float
+) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return by label and model group what was predicted and observed from week ``first`` to ``last``, both included.
+
+    Args:
+        scores: rows of ``BACKTEST_SCORES``.
+        bins, confidence: see ``metrics.calibration``.
+    """
+    of_period = scores[(scores["week"] >= first) & (scores["week"] <= last)]
+    return {
+        str(label): {
+            group: calibration(
+                rows["score"].to_numpy(dtype=np.float64), rows["label"].to_numpy(dtype=bool), bins, confidence
+            )
+            for group, rows in by_group(of_period, str(label)).items()
+        }
+        for label in sorted(of_period["label"].unique())
+    }

@@ -48,6 +48,7 @@ AREA_NOTE_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
     }
 )
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_SIDES: Mapping[str, int] = MappingProxyType({})
 
 
 def reasons(
@@ -58,15 +59,20 @@ def reasons(
     *,
     about: Mapping[str, str] = _NOTHING,
     subject: Mapping[str, str] = _NOTHING,
+    worse: Mapping[str, int] = _NO_SIDES,
+    first_places: int = 0,
     contributions: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return the features that set each row apart from the average training row: at most ``top``, the place's first.
 
-    A row whose score is at least the base rate of the training rows is explained by what raises its risk, another one
-    by what lowers it. Reasons about the place stand first, the strongest before the others. Where it has fewer than
-    two, one about its surroundings follows, and only where there is nothing else one about season or inspector. Of the
-    first ``FIRST_LINES`` rows at most ``ALIKE`` begin with the same feature, as long as they have another. What adds
-    next to nothing is left out, so a row may have fewer reasons. Some algorithms predict a row anew for each column:
+    A row whose score is at least the base rate of the training rows, or that is among the first of the list, is
+    explained by what raises its risk, another one by what lowers it. What its words contradict is no reason: that a
+    place failed less often does not explain a high score, even where a model made it so.
+
+    Reasons about the place stand first, the strongest before the others. Where it has fewer than two, one about its
+    surroundings follows, and only where there is nothing else one about season or inspector. Of the first
+    ``FIRST_LINES`` rows at most ``ALIKE`` begin with the same feature, as long as they have another. What adds next to
+    nothing is left out, so a row may have fewer reasons, or none. Some algorithms predict a row anew for each column:
     ask for the rows that people look at (``Algorithm.explained_ranks``).
 
     Args:
@@ -76,6 +82,8 @@ def reasons(
         top: most reasons per row.
         about: what a feature is about, of ``ABOUT``; the place where nothing is given.
         subject: of what a feature speaks; a row has one reason of a subject. Features without one are their own.
+        worse: of features whose phrase takes a side at 0, +1 where more of it speaks against a place, -1 where less.
+        first_places: how many rows are explained by what raises their risk, whatever their score.
         contributions: ``model.contributions(rows)`` where they are known.
 
     Returns:
@@ -89,8 +97,10 @@ def reasons(
     contributions = model.contributions(inputs) if contributions is None else contributions
     window = model.card["training_window"]
     sign = np.where(model.predict(inputs) >= window["positives"] / window["rows"], 1.0, -1.0)
+    sign[:first_places] = 1.0
     kind = np.array([ABOUT.index(about.get(name, PLACE)) for name in names])
-    chosen = _chosen(contributions * sign[:, None], kind, [subject.get(name, name) for name in names], top)
+    strength = np.where(_fits(rows, names, worse, sign), contributions * sign[:, None], 0.0)
+    chosen = _chosen(strength, kind, [subject.get(name, name) for name in names], top)
     position = np.repeat(np.arange(len(rows)), [len(line) for line in chosen])
     feature = np.array([index for line in chosen for index in line], dtype=np.intp)
     values = _values(rows, names, position, feature)
@@ -110,23 +120,47 @@ def reasons(
     )
 
 
-def by_subject(model: FittedModel, contributions: np.ndarray, subject: Mapping[str, str]) -> np.ndarray:
+def _fits(rows: pd.DataFrame, names: Sequence[str], worse: Mapping[str, int], sign: np.ndarray) -> np.ndarray:
+    """Return whether what a feature's phrase says agrees with a direction, bool (rows, features); sign is (rows,)."""
+    out = np.ones((len(rows), len(names)), dtype=bool)
+    for at, name in enumerate(names):
+        if name in worse:
+            value = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            out[:, at] = np.isnan(value) | (value * worse[name] * sign > 0)
+    return out
+
+
+def by_subject(
+    model: FittedModel,
+    contributions: np.ndarray,
+    subject: Mapping[str, str],
+    rows: pd.DataFrame | None = None,
+    worse: Mapping[str, int] = _NO_SIDES,
+) -> np.ndarray:
     """Return contributions in which the features of a subject speak with one voice, float64 (rows, features).
 
     Features of one subject tell nearly the same, and a linear model sets them against each other: one adds what the
-    next takes away. Their sum stands at the feature that adds most in its direction, and the others are 0.
+    next takes away. Their sum stands at the feature that adds most in its direction, and the others are 0. Features
+    whose words contradict the sum speak only where no other does; see ``reasons``.
+
+    Args:
+        rows: the feature rows, needed for ``worse``.
     """
     names = [name for name, _ in model.features]
     members: dict[str, list[int]] = {}
     for at, name in enumerate(names):
         members.setdefault(subject.get(name, name), []).append(at)
     out = np.zeros_like(contributions)
-    rows = np.arange(len(contributions))
+    position = np.arange(len(contributions))
     for columns in members.values():
         part = contributions[:, columns]
         total = part.sum(axis=1)
-        loudest = (part * np.sign(total)[:, None]).argmax(axis=1)
-        out[rows, np.array(columns)[loudest]] = total
+        strength = part * np.sign(total)[:, None]
+        if rows is not None:
+            fits = _fits(rows, [names[at] for at in columns], worse, np.sign(total)) & (strength > 0)
+            strength = np.where(fits | ~fits.any(axis=1, keepdims=True), strength, -np.inf)
+        loudest = strength.argmax(axis=1)
+        out[position, np.array(columns)[loudest]] = total
     return out
 
 

@@ -19,6 +19,8 @@ from food_inspections_dagster.modeling.persistence import FittedModel, answers
 from food_inspections_dagster.modeling.rules import RemedyRule
 
 REASONS = 3
+#: Said where no feature tells a place apart from the average one in the direction of its score.
+NO_REASON = "no single reason stands out"
 #: Areas are spoken of where they hold one of the first so many places of a list.
 NOTED_PLACES = 100
 
@@ -53,11 +55,13 @@ class Wording:
         phrases: says the value of each.
         about: what each is about; see ``explanations.ABOUT``.
         subject: of what each speaks: what features of one subject add is added up, and said once.
+        worse: +1 where more of it speaks against a place, -1 where less; of features whose phrase takes a side.
     """
 
     phrases: Mapping[str, Phrase]
     about: Mapping[str, str] = field(default_factory=dict)
     subject: Mapping[str, str] = field(default_factory=dict)
+    worse: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Order:
     Attributes:
         surroundings: their weight in the priority; see ``persistence.answers``.
         remedy: what gives every area its share; nothing by default.
-        places: how many places of the list the remedy's quotas hold in.
+        places: how many places a list has: so many does a remedy's quota hold in, and so many say why they are there.
     """
 
     surroundings: float
@@ -123,14 +127,16 @@ def rank(
     listed = remedied(order.remedy, of_model.priority, area, order.places, identity)
     ranked = cohort.iloc[listed].reset_index(drop=True)
     explained = features.iloc[listed[: model.algorithm.explained_ranks]].reset_index(drop=True)
-    contributions = by_subject(model, model.contributions(explained), wording.subject)
+    contributions = by_subject(model, model.contributions(explained), wording.subject, explained, wording.worse)
     why = reasons(
         model, explained, wording.phrases, REASONS, about=wording.about, subject=wording.subject,
-        contributions=contributions,
+        worse=wording.worse, first_places=order.places, contributions=contributions,
     )  # fmt: skip
     phrase_of = np.full((len(ranked), REASONS), None, dtype=object)
     at = (why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1)
     phrase_of[at] = why["phrase"].to_numpy(object)
+    silent = np.setdiff1d(np.arange(len(explained)), at[0])
+    phrase_of[silent, 0] = NO_REASON
     behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
     for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
         behind[row][feature] = round(contribution, 6)

@@ -40,8 +40,7 @@ def test_a_run_says_what_it_makes_and_where_to_look_next(made):
 
 def test_the_report_fits_a_screen(made):
     after_progress = made.told[made.told.index("\nstage ") :].splitlines()
-    # Two labels and five attributes: two windows of 40 lines.
-    assert len(after_progress) <= 80, made.told
+    assert len(after_progress) <= 60, made.told
     assert max(map(len, made.told.splitlines())) <= 120
 
 

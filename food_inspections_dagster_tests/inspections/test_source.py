@@ -41,6 +41,34 @@ def test_nothing_in_a_raw_row_raises_and_the_schema_is_always_kept(name):
     assert clean(source, raw().iloc[:0]).rows.columns.tolist() == list(source.schema.columns)
 
 
+def test_rows_that_were_not_asked_for_are_left_out():
+    """A portal that overlooks the condition sends every theft of the city."""
+    licence = {"id": "1", "license_number": "7", "license_start_date": "2014-01-07T00:00:00.000"}
+    licences = [
+        licence | {"id": str(at), "license_code": code} for at, code in enumerate(("1006", "1006.0", "4000", None))
+    ]
+    cleaned = clean(SOURCES["business_licenses"], raw(*licences))
+    assert cleaned.rows["license_code"].tolist() == [1006, 1006]
+    assert cleaned.dropped == {"another license_code": 1, "no usable license_code": 1}
+    old = {"creation_date": "2014-01-07", "service_request_number": "14-1"}
+    new = {
+        "created_date": "2014-01-07",
+        "sr_number": "SR1",
+        "sr_type": "Sanitation Code Violation",
+        "legacy_record": "false",
+    }
+    changes = ({"legacy_record": "true"}, {"sr_type": "Pothole"}, {"sr_type": None}, {"legacy_record": "False"})
+    rows = [old, new, *(new | changed for changed in changes)]
+    cleaned = clean(SOURCES["sanitation_complaints"], raw(*({":id": str(at), **row} for at, row in enumerate(rows))))
+    assert sorted(cleaned.rows["row_id"]) == ["0", "1", "5"], "rows of the other form have no such columns"
+    assert cleaned.dropped == {"another legacy_record": 1, "another sr_type": 2}
+
+
+def test_rows_from_before_a_column_was_asked_for_are_kept():
+    new = {":id": "1", "created_date": "2014-01-07", "sr_number": "SR1"}
+    assert len(clean(SOURCES["sanitation_complaints"], raw(new)).rows) == 1
+
+
 def test_sources_are_those_of_the_modules():
     assert dict(find_sources()) == dict(SOURCES)
 
@@ -53,10 +81,12 @@ def test_rows_are_left_out_by_reason_and_the_newest_of_repeated_ones_stays():
         crime(id="3", date="2014-01-13T00:00:00.000"),
         crime(id="4", date=None),
         crime(id="1", longitude="-70.0"),
+        crime(id="5", primary_type="THEFT"),
     )
     cleaned = clean(SOURCES["crimes"], rows)
     assert cleaned.dropped == {
-        "date outside of its week": 1, "no usable crime_id": 1, "no usable date": 1, "repeated": 1
+        "another primary_type": 1, "date outside of its week": 1, "no usable crime_id": 1, "no usable date": 1,
+        "repeated": 1,
     }  # fmt: skip
     assert cleaned.rows["crime_id"].tolist() == [1, 2]
     assert cleaned.rows["date"].tolist() == [date(2014, 1, 7)] * 2

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from datetime import date
 from typing import Any, ClassVar
@@ -179,6 +180,47 @@ def test_features_of_a_subject_speak_with_one_voice() -> None:
     assert joined.sum(axis=1) == pytest.approx(terms.sum(axis=1)), "the score is explained as before"
     assert np.array_equal(by_subject(_Model([[0.0] * 6]), terms, {}), terms)  # type: ignore[arg-type]
     assert by_subject(_Model([[0.0] * 6]), terms[:0], subject).shape == (0, 6)  # type: ignore[arg-type]
+
+
+def _sided(values: list[float], terms: list[float], **options: Any) -> list[str]:
+    """Reasons of one row, where more of visits, failures and rate speaks against a place."""
+    rows = frames.table(
+        {name: [value] for name, value in zip(NAMES, values, strict=True)}, dict.fromkeys(NAMES, pa.float32())
+    )
+    worse = {"visits": 1, "failures": 1, "rate": -1}
+    phrases = {name: _phrase(name) for name in NAMES}
+    model = _Model([terms], options.pop("score", 0.9))
+    return reasons(model, rows, phrases, worse=worse, **options)["feature"].tolist()  # type: ignore[arg-type]
+
+
+def test_what_its_words_contradict_is_no_reason() -> None:
+    """A list once said of its second place that past visits had found fewer violations: a model's accident."""
+    terms = [0.5, 0.4, 0.3, 0.0, 0.0, 0.0]
+    assert _sided([1, 1, -1, 0, 0, 0], terms) == ["visits", "failures", "rate"]
+    assert _sided([-1, 1, -1, 0, 0, 0], terms) == ["failures", "rate"]
+    assert _sided([0, -1, 1, 0, 0, 0], terms) == []
+    assert _sided([-1, 1, 1, 0, 0, 0], [-0.5, -0.4, -0.3, 0, 0, 0], score=0.1) == ["visits", "rate"]
+    assert _sided([math.nan, 1, 1, 0, 0, 0], terms) == ["visits", "failures"]
+
+
+def test_a_place_high_on_the_list_is_there_for_what_raises_its_risk() -> None:
+    terms = [0.2, -0.5, 0.0, 0.0, 0.0, 0.0]
+    assert _sided([1, -1, 1, 0, 0, 0], terms, score=0.1) == ["failures"]
+    assert _sided([1, -1, 1, 0, 0, 0], terms, score=0.1, first_places=1) == ["visits"]
+
+
+def test_of_a_subject_speaks_what_its_words_allow() -> None:
+    rows = frames.table(
+        {name: [value] for name, value in zip(NAMES, [-1, 1, 1, 0, 0, 0], strict=True)},
+        dict.fromkeys(NAMES, pa.float32()),
+    )
+    subject = dict.fromkeys(("visits", "failures", "rate"), "past")
+    worse = dict.fromkeys(("visits", "failures"), 1)
+    terms = np.array([[0.5, 0.2, -0.1, 0, 0, 0]])
+    (line,) = by_subject(_Model([[0.0] * 6]), terms, subject, rows, worse)  # type: ignore[arg-type]
+    assert line.tolist() == pytest.approx([0, 0.6, 0, 0, 0, 0])
+    nobody = by_subject(_Model([[0.0] * 6]), terms, subject, rows.assign(failures=rows["visits"]), worse)  # type: ignore[arg-type]
+    assert nobody[0].tolist() == pytest.approx([0.6, 0, 0, 0, 0, 0]), "it is left to ``reasons`` to leave it out"
 
 
 def test_the_first_ten_never_all_begin_alike() -> None:

@@ -10,6 +10,9 @@ from food_inspections_dagster import schemas
 from food_inspections_dagster.modeling import metrics, plots
 from food_inspections_dagster.modeling.rules import AuditRule, Schedule, ValidationRule
 from food_inspections_dagster.modeling.schemas import BIAS_REPORT, OUTSIDE, REFERENCE, TOO_SMALL, WITHIN
+from food_inspections_dagster.weeks import WEEK
+
+METRICS = {"roc_auc": "AUC"}
 
 
 def _table() -> pd.DataFrame:
@@ -42,6 +45,7 @@ def _evaluations() -> pd.DataFrame:
     week = [date(2013, 4, 1), date(2013, 7, 1), date(2013, 9, 30)]
     values = {
         "week": week * 2,
+        "label": ["failed"] * 6,
         "model_group": ["xgboost"] * 3 + ["baseline"] * 3,
         "roc_auc": [0.66, 0.64, 0.68, 0.52, 0.55, None],
         "roc_auc_low": [0.62, 0.6, 0.64, 0.48, 0.5, None],
@@ -52,8 +56,8 @@ def _evaluations() -> pd.DataFrame:
 
 def _auditions() -> pd.DataFrame:
     week = [date(2013, 7, 1), date(2013, 9, 30)]
-    values = {"week": week * 2, "rule": ["random"] * 2 + ["best_current_value"] * 2, "regret": [0.1, 0.12, 0, 0.02]}
-    return pd.DataFrame(values)
+    rules = ["random"] * 2 + ["best_current_value"] * 2
+    return pd.DataFrame({"week": week * 2, "label": "failed", "rule": rules, "regret": [0.1, 0.12, 0, 0.02]})
 
 
 def _figures() -> dict[str, bytes]:
@@ -64,9 +68,11 @@ def _figures() -> dict[str, bytes]:
         "scores": plots.score_histogram(score, "Scores", capacity=50),
         "calibration": plots.calibration_curve(deciles, "Calibration"),
         "disparity": plots.disparity_chart(_table(), "facility_type", "fpr", AuditRule(), "FPR"),
-        "splits": plots.temporal_splits(date(2014, 9, 1), Schedule(), ValidationRule(test_durations=(13, 26)), 52),
-        "over time": plots.metric_over_time(_evaluations(), "roc_auc", "AUC"),
-        "reliability": plots.reliability_curves({"xgboost": deciles, "ridge": deciles.head(6)}, "Reliability"),
+        "splits": plots.temporal_splits(date(2014, 9, 1), Schedule(), ValidationRule(test_durations=(13, 26))),
+        "over time": plots.metrics_over_time(_evaluations(), METRICS, "AUC"),
+        "reliability": plots.reliability_curves(
+            {"failed": {"xgboost": deciles, "ridge": deciles.head(6)}}, "Reliability"
+        ),
         "regret": plots.regret_by_rule(_auditions(), "Regret"),
     }
 
@@ -97,20 +103,34 @@ def test_different_numbers_give_another_picture(figures: dict[str, bytes]) -> No
     table = _table()
     other = table.assign(disparity=table["disparity"] * 1.1)
     assert plots.disparity_chart(other, "facility_type", "fpr", AuditRule(), "FPR") != figures["disparity"]
-    longer = plots.temporal_splits(date(2014, 9, 1), Schedule(), ValidationRule(test_durations=(13, 27)), 52)
+    longer = plots.temporal_splits(date(2014, 9, 1), Schedule(), ValidationRule(test_durations=(13, 27)))
     assert longer != figures["splits"]
     values = _evaluations()
     assert (
-        plots.metric_over_time(values.assign(roc_auc=values["roc_auc"] + 0.01), "roc_auc", "AUC")
-        != figures["over time"]
+        plots.metrics_over_time(values.assign(roc_auc=values["roc_auc"] + 0.01), METRICS, "AUC") != figures["over time"]
     )
     other = _auditions()
     assert plots.regret_by_rule(other.assign(regret=other["regret"] * 2), "Regret") != figures["regret"]
 
 
 def test_the_order_of_rows_changes_no_picture(figures: dict[str, bytes]) -> None:
-    assert plots.metric_over_time(_evaluations().sort_values("roc_auc"), "roc_auc", "AUC") == figures["over time"]
+    assert plots.metrics_over_time(_evaluations().sort_values("roc_auc"), METRICS, "AUC") == figures["over time"]
     assert plots.regret_by_rule(_auditions()[::-1], "Regret") == figures["regret"]
+
+
+def test_of_many_periods_the_newest_are_drawn() -> None:
+    weeks = [date(2010, 1, 4) + 13 * WEEK * at for at in range(plots.PERIODS + 5)]
+    values = _evaluations().dropna().iloc[:1].drop(columns="week").merge(pd.DataFrame({"week": weeks}), how="cross")
+    shown = values[values["week"] > weeks[4]]
+    pictures = [plots.metrics_over_time(of, METRICS, "AUC") for of in (values, shown, shown.iloc[1:])]
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_each_label_has_a_panel_and_no_line_of_another() -> None:
+    one = _auditions()
+    two = pd.concat([one, one.assign(label="critical_violation")])
+    widths = [image.imread(io.BytesIO(plots.regret_by_rule(of, "Regret"))).shape[1] for of in (one, two)]
+    assert widths[0] < widths[1]
 
 
 def test_nothing_to_draw_is_said_in_the_picture() -> None:
@@ -120,8 +140,8 @@ def test_nothing_to_draw_is_said_in_the_picture() -> None:
         plots.calibration_curve(empty, "Calibration"),
         plots.disparity_chart(_table().head(0), "facility_type", "fpr", AuditRule(), "FPR"),
         plots.temporal_splits(date(2009, 1, 5), Schedule(), ValidationRule()),
-        plots.metric_over_time(_evaluations().head(0), "roc_auc", "AUC"),
-        plots.reliability_curves({"xgboost": empty}, "Reliability"),
+        plots.metrics_over_time(_evaluations().head(0), METRICS, "AUC"),
+        plots.reliability_curves({"failed": {"xgboost": empty}}, "Reliability"),
         plots.regret_by_rule(_auditions().head(0), "Regret"),
     ):
         assert data.startswith(b"\x89PNG")

@@ -71,7 +71,7 @@ def rules(audit_rule: AuditRule, schedule: Schedule, labels: Sequence[str]) -> t
             names = zip(outside["label"], outside["attribute"], outside["group"], strict=True)
             groups = [f"{label}: {attribute} {group}" for label, attribute, group in names]
         counts = Counter(group.split(":")[0] for group in groups)
-        named = "; ".join(f"{label}: {count} groups" for label, count in sorted(counts.items()))
+        named = "; ".join(f"{label}: {count} group{'s' * (count != 1)}" for label, count in sorted(counts.items()))
         words = f"Surely outside the bounds: {named}, such as {groups[0].split(': ')[1]}." if groups else ""
         metadata = {"groups_outside": len(groups), "groups": "; ".join(groups) or "none"}
         return Verdict({weeks[-1]: words} if groups else {}, words, metadata)

@@ -21,6 +21,7 @@ from food_inspections_dagster.catalog import (
 )
 from food_inspections_dagster.defs.scoring.checks import rules
 from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, judged_rows, list_for, places
+from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.inspections.cohorts import ATTRIBUTES
 from food_inspections_dagster.inspections.features import (
@@ -73,7 +74,14 @@ REMEDIES = (
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that makes the lists of each week."""
     window_days, off, labels = settings.cohort.window_days, settings.features.switched_off, settings.models.labels
-    sources = tuple(name for name in sources_in_use(off) if settings.sources.get(name))
+    # Borders are read only where the list is to be shared out by them.
+    borders = ["community_areas"] * (settings.remedy.kind != "none" and settings.remedy.attribute == "community_area")
+    if borders and not settings.sources.get("community_areas"):
+        raise FoodInspectionsError(
+            "Key 'attribute' in section 'remedy' is community_area, but the source community_areas has no data set, so "
+            "no place would have one: name it in section 'sources', or another attribute."
+        )
+    sources = tuple(name for name in dict.fromkeys([*sources_in_use(off), *borders]) if settings.sources.get(name))
     selection = settings.selection
     window = trailing(selection.evaluation_weeks)
     audit_rule = replace(settings.bias, evaluation_weeks=selection.evaluation_weeks)
@@ -110,12 +118,12 @@ def stages(settings: Settings) -> list[Stage]:
             chosen = in_use(selected_model.documents[week])
             if not chosen:
                 continue
-            cohort, features = places(week, known, window_days, off)
+            active = places(week, known, window_days, off, settings.remedy)
             for label, decision in chosen.items():
                 group = decision["selected"]
                 blobs = stored.blobs(catalog.model(group.split("[")[0]))
                 judged = judged_rows(backtest_scores, week, group, selection.evaluation_weeks)
-                ranking = list_for(week, decision, blobs, cohort, features, by_group(judged, label)[group], rule)
+                ranking = list_for(week, decision, blobs, active, by_group(judged, label)[group], rule)
                 listed = fairness.with_attributes(by_group(judged, label, "priority")[group], attributes)
                 cost = prices({group: listed}, {week: group}, remedies, audit_rule, selection.period_weeks)
                 priced.append(cost.assign(label=label))

@@ -7,13 +7,15 @@ from typing import Any
 import pandas as pd
 
 from food_inspections_dagster.catalog import SCORES
-from food_inspections_dagster.frames import rows_per_week
 from food_inspections_dagster.inspections import cohorts
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.modeling.algorithms import ALGORITHMS
+from food_inspections_dagster.modeling.scoring import NO_REASON
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 from food_inspections_dagster.weeks import WEEK
 
 EXPLAINED_RANKS = 1_000
+SILENT_SHARE = 0.05
 RANKS = ("rank", "expected_find_rank", "own_risk_rank")
 
 
@@ -66,11 +68,22 @@ def rules(window_days: int, labels: Sequence[str]) -> tuple[Rule, ...]:
     @rule(
         SCORES,
         guards_against="A place on the list that nobody can explain will not be trusted.",
-        expects=f"each of the first {EXPLAINED_RANKS:,} places has a reason",
+        expects=f"the first places, {EXPLAINED_RANKS:,} at most, are explained, and in {1 - SILENT_SHARE:.0%} of them "
+        "something stands out",
     )
     def reasons(scores: pd.DataFrame) -> Mapping[date, object]:
-        unexplained = scores[scores["reason_1"].isna() & (scores["rank"] <= EXPLAINED_RANKS)]
-        weeks = sorted(unexplained["week"].unique())
-        return {week: f"{rows} places" for week, rows in rows_per_week(unexplained, weeks).items()}
+        asked = {group: _explained(str(group)) for group in scores["model_group"].unique()}
+        first = scores[scores["rank"] <= scores["model_group"].map(asked)]
+        failing: dict[Any, object] = {}
+        for (week, label), places in first.groupby(["week", "label"]):
+            missing, silent = int(places["reason_1"].isna().sum()), int((places["reason_1"] == NO_REASON).sum())
+            if missing or silent > SILENT_SHARE * len(places):
+                failing[week] = f"{label}: of {len(places)} places {missing} without words, {silent} with no reason"
+        return failing
 
     return ranks, cohort_complete, reasons
+
+
+def _explained(model_group: str) -> int:
+    algorithm = ALGORITHMS.get(model_group.split("[")[0])
+    return min(EXPLAINED_RANKS, (algorithm and algorithm.explained_ranks) or EXPLAINED_RANKS)

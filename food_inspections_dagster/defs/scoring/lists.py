@@ -1,6 +1,6 @@
 """One week's list, from history and the model in use; what `scores` does for each of its weeks."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow as pa
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections.chicago import protected_attributes
 from food_inspections_dagster.inspections.cohorts import active_establishments
-from food_inspections_dagster.inspections.features import FEATURES, Tables, compute_features
+from food_inspections_dagster.inspections.features import FEATURES, Tables, audit_groups, compute_features
 from food_inspections_dagster.modeling.documents import files_of
 from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.persistence import load
@@ -25,6 +25,7 @@ WORDING = Wording(
     {feature.name: feature.say for feature in FEATURES},
     {feature.name: str(feature.about) for feature in FEATURES},
     {feature.name: feature.family for feature in FEATURES if feature.family not in _EACH_BY_ITSELF},
+    {feature.name: 1 if feature.worse == "more" else -1 for feature in FEATURES if feature.worse},
 )
 
 
@@ -43,12 +44,34 @@ def in_use(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {label: of for label, of in document["labels"].items() if of["selected"] is not None}
 
 
-def places(week: date, known: Tables, window_days: int, off: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the establishments that are active as of the end of ``week``, and the features of the same rows."""
+@dataclass(frozen=True)
+class Places:
+    """Who may be on a list, in one order.
+
+    Attributes:
+        cohort: the establishments that are active as of the end of the week.
+        features: of them, as of then.
+        areas: the remedy's group of each; None where there is no remedy.
+    """
+
+    cohort: pd.DataFrame
+    features: pd.DataFrame
+    areas: Sequence[str] | None = None
+
+
+def places(week: date, known: Tables, window_days: int, off: Collection[str], remedy: RemedyRule) -> Places:
+    """Return the establishments that are active as of the end of ``week``, with what is known of them then."""
     cohort = active_establishments(known.inspections, week + WEEK, window_days, known.business_licenses)
     as_of = pd.Series(week + WEEK, cohort.index, dtype=pd.ArrowDtype(pa.date32()))
     spine = pd.DataFrame({"establishment_id": cohort["establishment_id"], "as_of_date": as_of})
-    return cohort, compute_features(spine, known, off)
+    areas = None
+    if remedy.kind != "none":
+        # The audit's attributes are those of an inspection: a place stands for one here.
+        given = audit_groups(spine, known).set_axis(cohort.index)
+        numbers = pd.Series(range(len(cohort)), cohort.index, dtype=pd.ArrowDtype(pa.int64()))
+        attributes = protected_attributes(cohort.assign(inspection_id=numbers, **given))
+        areas = frames.texts(attributes[remedy.attribute]).tolist()
+    return Places(cohort, compute_features(spine, known, off), areas)
 
 
 def judged_rows(backtest_scores: pd.DataFrame, week: date, model_group: str, weeks: int) -> pd.DataFrame:
@@ -61,8 +84,7 @@ def list_for(
     week: date,
     decision: Mapping[str, Any],
     blobs: Mapping[str, bytes],
-    cohort: pd.DataFrame,
-    features: pd.DataFrame,
+    listed: Places,
     backtest: pd.DataFrame,
     rule: ListRule,
 ) -> Ranking:
@@ -71,7 +93,7 @@ def list_for(
     Args:
         decision: the decision for the label, in which a group is selected.
         blobs: the files of the selected model's asset.
-        cohort, features: of the establishments that were active as of the end of the week, in one order.
+        listed: of the same week.
         backtest: the group's backtest rows of the last weeks, as ``by_group`` gives them: what tells how sure a score
             is, and how many places a week has.
         rule: how to put it in order.
@@ -85,14 +107,5 @@ def list_for(
     )
     weeks = max(1, backtest["week"].nunique())
     order = Order(rule.surroundings, rule.remedy, round(rule.capacity_share * len(backtest) / weeks))
-    areas = None
-    if rule.remedy.kind != "none":
-        # The audit's attributes are those of an inspection: a place stands for one here, of no known area or chain.
-        unknown = pd.Series(None, cohort.index, dtype=pd.ArrowDtype(pa.string()))
-        places = cohort.assign(
-            inspection_id=pd.Series(range(len(cohort)), cohort.index, dtype=pd.ArrowDtype(pa.int64())),
-            community_area=unknown,
-            chain_or_single=unknown,
-        )
-        areas = frames.texts(protected_attributes(places)[rule.remedy.attribute]).tolist()
-    return rank(model, decision["selected"], cohort, features, week + WEEK, WORDING, order, intervals, areas)
+    cohort, features, of_week = listed.cohort, listed.features, week + WEEK
+    return rank(model, decision["selected"], cohort, features, of_week, WORDING, order, intervals, listed.areas)

@@ -55,7 +55,7 @@ def _raw(source: Source, datasets: Sequence[str]) -> Stage:
         optional=True,
         calendar=_calendar(source),
         name=entry.asset,
-        extra=digest([[sorted(form.columns.values()), form.date, form.where, form.among] for form in source.forms]),
+        extra=digest([[sorted(form.asked), form.date, form.condition({})] for form in source.forms]),
     )
     def raw_source(weeks: Sequence[date], portal: PortalClient, stored: dg.ResourceParam[Stored]) -> Made:
         def kept() -> pd.DataFrame:

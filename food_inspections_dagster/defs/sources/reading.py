@@ -97,7 +97,7 @@ def _client(source: Source, dataset: str, portal: PortalClient) -> PortalClient:
         raise FoodInspectionsError(
             f"{portal.url} has other columns in {dataset} than {source.name} needs: it must have {', or '.join(forms)}."
         )
-    columns = sorted({*form.columns.values()} - {":id"})
+    columns = sorted(form.asked)
     where = form.condition(types)
     return portal.for_dataset(dataset, form.date, where=where, columns=columns, earlier=source.earlier, **patience)
 

@@ -23,13 +23,18 @@ from food_inspections_dagster.defs.validation.checks import rules
 from food_inspections_dagster.inspections.visits import VISIT_COLUMNS, visits
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.audition import audition
-from food_inspections_dagster.modeling.backtest import InForce, backtest, in_force
+from food_inspections_dagster.modeling.backtest import InForce, backtest, calibrations, in_force
 from food_inspections_dagster.modeling.documents import files_of
 from food_inspections_dagster.modeling.evaluations import SCORE_TYPES, evaluate_weeks
 from food_inspections_dagster.modeling.folds import fold_recipes
 from food_inspections_dagster.modeling.persistence import FittedModel, load
-from food_inspections_dagster.modeling.plots import regret_by_rule
-from food_inspections_dagster.modeling.splits import training_window
+from food_inspections_dagster.modeling.plots import (
+    metrics_over_time,
+    regret_by_rule,
+    reliability_curves,
+    temporal_splits,
+)
+from food_inspections_dagster.modeling.splits import periods_ending, training_window
 from food_inspections_dagster.modeling.training import ROW_COLUMNS, TrainingRows
 from food_inspections_dagster.orchestration.metadata import image
 from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, Window, trailing
@@ -40,6 +45,9 @@ from food_inspections_dagster.settings import Settings
 
 THE_WEEK_BEFORE = Window(-1, -1)
 EVALUATED_COLUMNS = tuple(SCORE_TYPES)
+# One answer is drawn, the one that models are selected by.
+DRAWN_ANSWER = "expected_find"
+DRAWN_METRICS = {"roc_auc": "AUC", "precision_at_k": "precision at k", "mean_days_earlier": "days earlier"}
 
 
 def stages(settings: Settings) -> list[Stage]:
@@ -115,9 +123,19 @@ def stages(settings: Settings) -> list[Stage]:
         backtest_scores: pd.DataFrame,
         feature_matrix: pd.DataFrame,
         **sources: pd.DataFrame,
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ) -> Made:
         judged = visits(feature_matrix, sources.get("inspector_assignments"))
-        return evaluate_weeks(backtest_scores, judged, weeks, schedule, validation)
+        wide, at_k = evaluate_weeks(backtest_scores, judged, weeks, schedule, validation)
+        charts = {"splits": image(temporal_splits(weeks[-1], schedule, validation))}
+        if periods := periods_ending(weeks, schedule, validation):
+            newest = periods[-1]
+            curves = calibrations(
+                backtest_scores, newest.first, newest.last, validation.calibration_bins, validation.confidence
+            )
+            charts["reliability"] = image(
+                reliability_curves(curves, f"Reliability of expected_find from {newest.first} to {newest.last}")
+            )
+        return Made({EVALUATIONS.asset: wide, EVALUATIONS_AT_K.asset: at_k}, {EVALUATIONS.asset: {weeks[-1]: charts}})
 
     @stage(
         AUDITIONS,
@@ -132,12 +150,17 @@ def stages(settings: Settings) -> list[Stage]:
         """
         table = audition(evaluations, settings.audition)
         chosen = table[table["week"].isin(weeks)].reset_index(drop=True)
+        drawn = {"score": DRAWN_ANSWER, "test_weeks": min(validation.test_durations)}
         charts = {}
         if len(chosen):
-            charts = {
-                weeks[-1]: {"regret": image(regret_by_rule(table, f"Regret of rules of choice up to {weeks[-1]}"))}
-            }
-        return Made({AUDITIONS.asset: chosen}, {AUDITIONS.asset: charts})
+            regrets = table.loc[(table[list(drawn)] == pd.Series(drawn)).all(axis=1)]
+            charts["regret"] = image(regret_by_rule(regrets, f"Regret of rules of choice up to {weeks[-1]}"))
+        if evaluations["week"].isin(weeks).any():
+            judged = evaluations.loc[(evaluations[list(drawn)] == pd.Series(drawn)).all(axis=1)]
+            judged = judged.loc[judged["subset_kind"] == "all"]
+            title = f"{DRAWN_ANSWER} of all inspections, in test periods up to {weeks[-1]}"
+            charts["metrics_over_time"] = image(metrics_over_time(judged, DRAWN_METRICS, title))
+        return Made({AUDITIONS.asset: chosen}, {AUDITIONS.asset: {weeks[-1]: charts}})
 
     @stage(
         CROSS_VALIDATIONS,

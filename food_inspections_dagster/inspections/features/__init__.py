@@ -19,6 +19,7 @@ from food_inspections_dagster.inspections.features.declarations import (
 from food_inspections_dagster.inspections.features.families.area import AREAS, SMOOTHING
 from food_inspections_dagster.inspections.features.families.codes import CODES
 from food_inspections_dagster.inspections.features.matrix import (
+    audit_groups,
     compute_features,
     feature_matrix,
     matrix_of,
@@ -63,6 +64,7 @@ __all__ = [
     "Past",
     "Records",
     "Tables",
+    "audit_groups",
     "categorical",
     "changed_by_the_future",
     "compute_features",

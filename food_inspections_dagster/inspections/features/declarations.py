@@ -11,6 +11,8 @@ from food_inspections_dagster.inspections.features.past import Past, ratio
 About = Literal["place", "surroundings", "season", "inspector"]
 """Whom or what a feature describes: the place itself, what is around it, the time of the year, who inspects."""
 
+Worse = Literal["more", "less"]
+
 Values = Callable[[Past], Any]
 """Computes a feature: from the past of each question, one value per question. NaN and null mean unknown."""
 
@@ -33,7 +35,8 @@ class Feature:
     ``bounds`` are the least and the greatest value of a number, None for a category. ``codebook`` names the codebook
     whose codes it counts: such a column is constant before that codebook, and fades after it. ``place`` orders the
     columns of families of one order. ``family`` is set by the family that holds it, and so is ``about``, whom or what
-    it describes, unless it is given.
+    it describes, unless it is given. ``worse`` says whether more or less of it speaks against a place, where the phrase
+    takes a side: above 0 it says *more*, else *fewer*, and neither explains the opposite.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Feature:
     place: int = 0
     family: str = ""
     about: About | None = None
+    worse: Worse | None = None
 
     def say(self, value: Any) -> str:
         """Return the reason shown to people, such as ``failed 2 times in the last 3 years``."""
@@ -64,9 +68,10 @@ def numeric(
     codebook: str | None = None,
     place: int = 0,
     about: About | None = None,
+    worse: Worse | None = None,
 ) -> Feature:
     """Return a feature that is a number."""
-    return Feature(name, "numeric", description, phrase, values, bounds, codebook, place, about=about)
+    return Feature(name, "numeric", description, phrase, values, bounds, codebook, place, about=about, worse=worse)
 
 
 def categorical(name: str, description: str, phrase: str, values: Values) -> Feature:

@@ -95,6 +95,19 @@ def matrix_of(
     return to_pandas(pa.table({name: columns[name] for name in registry.MATRIX_COLUMNS}))
 
 
+def audit_groups(spine: Rows, tables: Tables) -> pd.DataFrame:
+    """Return ``community_area`` and ``chain_or_single`` for each (``establishment_id``, ``as_of_date``) of ``spine``.
+
+    As known strictly before the date; null where unknown.
+
+    Raises:
+        FoodInspectionsError: if a needed column is missing.
+    """
+    asked = to_arrow(spine, registry.SPINE_COLUMNS, "spine rows")
+    past, back = past_of(asked, tables)
+    return to_pandas(pa.table(_groups(past, asked, back, tables)))
+
+
 def past_of(spine: Rows, tables: Tables) -> tuple[Past, Ints]:
     """Return the past of each distinct question, and the place of every row of ``spine`` among these."""
     asked = to_arrow(spine, registry.SPINE_COLUMNS, "spine rows")

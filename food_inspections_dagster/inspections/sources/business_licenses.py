@@ -54,7 +54,7 @@ SOURCE = Source(
                 "address", "latitude", "longitude", term_id="id", zip="zip_code",
             ),
             date="license_start_date",
-            among=("license_code", tuple(CODES)),
+            only={"license_code": CODES},
         ),
     ),
     date="license_start_date",

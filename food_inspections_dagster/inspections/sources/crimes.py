@@ -26,7 +26,7 @@ SOURCE = Source(
         Form(
             columns=same("date", "primary_type", "community_area", "latitude", "longitude", crime_id="id"),
             date="date",
-            where="primary_type = 'BURGLARY'",
+            only={"primary_type": ("BURGLARY",)},
         ),
     ),
     date="date",

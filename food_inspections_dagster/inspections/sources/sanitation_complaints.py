@@ -43,7 +43,7 @@ SOURCE = Source(
             ),
             date="created_date",
             # What was taken over from the old system stands in me59-5fac.
-            where="sr_type = 'Sanitation Code Violation' and legacy_record = false",
+            only={"sr_type": ("Sanitation Code Violation",), "legacy_record": (False,)},
         ),
     ),
     date="creation_date",

@@ -208,6 +208,10 @@ def summary(verdicts: pd.DataFrame, week: date, most: int = 4) -> dict[str, str]
     return {attribute: f"{attribute}: {_summed_up(groups, most)}." for attribute, groups in named.items()}
 
 
+def _groups(count: int) -> str:
+    return "group" if count == 1 else "groups"
+
+
 def _summed_up(groups: Mapping[str, Sequence[str]], most: int) -> str:
     within, outside, uncertain, undefined, small = (
         groups.get(verdict, []) for verdict in (WITHIN, OUTSIDE, UNCERTAIN, UNDEFINED, TOO_SMALL)
@@ -215,7 +219,7 @@ def _summed_up(groups: Mapping[str, Sequence[str]], most: int) -> str:
     judged = len(within) + len(outside) + len(uncertain)
     reference = f" of {groups[REFERENCE][0]}" if groups.get(REFERENCE) else ""
     if judged:
-        parts = [f"{len(within)} of {judged} groups that can be judged are within the bounds{reference}"]
+        parts = [f"{len(within)} of {judged} {_groups(judged)} within the bounds{reference}"]
     else:
         parts = ["no group can be judged"]
     for words, names in (
@@ -228,5 +232,5 @@ def _summed_up(groups: Mapping[str, Sequence[str]], most: int) -> str:
     if uncertain:
         parts.append(f"{len(uncertain)} outside, but not surely")
     if small:
-        parts.append(f"{len(small)} {'is' if len(small) == 1 else 'are'} too small to judge")
+        parts.append(f"{len(small)} too small to judge")
     return "; ".join(parts)

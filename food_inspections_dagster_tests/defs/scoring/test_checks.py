@@ -7,6 +7,7 @@ from food_inspections_dagster.inspections.cohorts import ATTRIBUTES
 from food_inspections_dagster.inspections.licences import LICENCE_COLUMNS
 from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
+from food_inspections_dagster.modeling.scoring import NO_REASON
 from food_inspections_dagster.schemas import arrow_types
 from food_inspections_dagster.weeks import WEEK
 from food_inspections_dagster_tests.defs.cases import A, B, C, Case, frame
@@ -27,15 +28,16 @@ def listed(*ranks, name="rank", label="failed"):
     return {"scores": pd.concat(parts, ignore_index=True)}
 
 
-def unexplained(rank, label="failed"):
-    """Lists of B, of which one place has no reason."""
+def unexplained(ranks, label="failed", reason=None, model_group="xgboost"):
+    """Lists of B, of which some places have no reason."""
     places = list(range(1, EXPLAINED_RANKS + 2))
     parts = [
         frame(
             week=B,
             label=each,
             rank=places,
-            reason_1=[None if (place, each) == (rank, label) else "x" for place in places],
+            model_group=model_group,
+            reason_1=[reason if place in ranks and each == label else "x" for place in places],
         )
         for each in LABELS
     ]
@@ -131,10 +133,26 @@ CASES = [
     Case(COHORT_COMPLETE, "an older list", list_of("L1", "L2", week=A)),
     Case(COHORT_COMPLETE, "one missing on an older list", list_of("L1", week=A), (A,), "1 missing, 0 too many"),
     Case(COHORT_COMPLETE, "a list by no model", list_of("L1", selected=None), (C,)),
-    Case(REASONS, "all explained", unexplained(None)),
-    Case(REASONS, "one place is not", unexplained(3), (B,), "1 places"),
-    Case(REASONS, "one place of a label is not", unexplained(3, LABELS[1]), (B,), "1 places"),
-    Case(REASONS, "one far down is not", unexplained(EXPLAINED_RANKS + 1)),
+    Case(REASONS, "all explained", unexplained([])),
+    Case(REASONS, "one place is not", unexplained([3]), (B,), "failed: of 1000 places 1 without"),
+    Case(
+        REASONS,
+        "one place of a label is not",
+        unexplained([3], LABELS[1]),
+        (B,),
+        f"{LABELS[1]}: of 1000 places 1 without",
+    ),
+    Case(REASONS, "nothing stands out in few places", unexplained(range(1, 51), reason=NO_REASON)),
+    Case(
+        REASONS,
+        "nothing stands out in many",
+        unexplained(range(1, 52), reason=NO_REASON),
+        (B,),
+        "failed: of 1000 places 0 without words, 51 with no reason",
+    ),
+    Case(REASONS, "an algorithm explains its first places only", unexplained([101], model_group="estimator[C=1]")),
+    Case(REASONS, "and these it does not", unexplained([100], model_group="estimator[C=1]"), (B,), "of 100 places 1"),
+    Case(REASONS, "one far down is not", unexplained([EXPLAINED_RANKS + 1])),
 ]
 DAMAGES: list = []
 

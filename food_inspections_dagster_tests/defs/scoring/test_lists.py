@@ -15,7 +15,7 @@ from food_inspections_dagster.catalog import (
     VIOLATIONS,
 )
 from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, judged_rows, list_for, places
-from food_inspections_dagster.inspections.features import Tables, sources_in_use
+from food_inspections_dagster.inspections.features import Tables, audit_groups, sources_in_use
 from food_inspections_dagster.modeling.backtest import by_group
 from food_inspections_dagster.modeling.rules import RemedyRule
 from food_inspections_dagster.weeks import WEEK
@@ -54,9 +54,9 @@ def listed(world, decision, label, week, tables, **changed):
     settings, group = world.settings, decision["selected"]
     blobs = world.stored.blobs(catalog.model(group.split("[")[0]))
     judged = judged_rows(world.rows(BACKTEST_SCORES), week, group, settings.selection.evaluation_weeks)
-    cohort, features = places(week, tables, settings.cohort.window_days, settings.features.switched_off)
     rule = rule_of(settings, **changed)
-    return list_for(week, decision, blobs, cohort, features, by_group(judged, label)[group], rule)
+    active = places(week, tables, settings.cohort.window_days, settings.features.switched_off, rule.remedy)
+    return list_for(week, decision, blobs, active, by_group(judged, label)[group], rule)
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -111,6 +111,30 @@ def test_a_remedy_gives_each_group_its_share(stored_city, tables, decisions):
         for rows in (usual, remedied)
     ]
     assert high[0] == high[1], "within a group the order is that of the scores"
+
+
+@pytest.mark.parametrize("attribute", ["community_area", "chain_or_single"])
+def test_a_remedy_moves_the_list_by_what_is_known_of_a_place(stored_city, tables, decisions, attribute):
+    """Both attributes are no columns of the cohort: every place used to be of one unknown group, and none moved."""
+    known = replace(tables, community_areas=stored_city.rows(CLEAN_SOURCES["community_areas"]))
+    rule, settings = RemedyRule("rerank", attribute), stored_city.settings
+    active = places(LAST, known, settings.cohort.window_days, settings.features.switched_off, rule)
+    spine = active.cohort[["establishment_id"]].assign(as_of_date=LAST + WEEK)
+    given = audit_groups(spine, known)[attribute].fillna("Unknown")
+    assert list(active.areas) == given.tolist() and len(set(given)) > 1
+    of_past = (known, known.before(EARLIER + WEEK))
+    window, off = settings.cohort.window_days, settings.features.switched_off
+    earlier, alone = (places(EARLIER, tables, window, off, rule).areas for tables in of_past)
+    assert earlier == alone, "later weeks change no group"
+    usual, remedied = (
+        listed(stored_city, decisions["failed"], "failed", LAST, known, remedy=of).rows for of in (RemedyRule(), rule)
+    )
+    assert usual["establishment_id"].tolist() != remedied["establishment_id"].tolist()
+    group = dict(zip(active.cohort["establishment_id"], given, strict=True))
+    in_order = remedied["establishment_id"].map(group)
+    for name, share in given.value_counts(normalize=True).items():
+        so_far = (in_order == name).cumsum() - share * pd.RangeIndex(1, len(given) + 1)
+        assert so_far.abs().max() <= 1
 
 
 def test_what_is_judged_is_the_group_s_in_the_window_that_ends_with_the_week():

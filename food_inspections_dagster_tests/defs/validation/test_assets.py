@@ -1,3 +1,4 @@
+import dagster as dg
 import numpy as np
 import pytest
 
@@ -124,6 +125,17 @@ def test_auditions_judge_what_was_chosen_before_the_period(stored_city):
     assert len(table)
     assert (table["decided"] < table["week"]).all() and (table["regret"] >= 0).all()
     assert set(table["rule"]) == set(stored_city.settings.audition.rules)
+
+
+def test_the_newest_week_shows_the_splits_reliability_and_metrics_over_time(stored_city):
+    shown = {}
+    for entry in (EVALUATIONS, AUDITIONS):
+        newest = stored_city.instance.fetch_materializations(dg.AssetKey(entry.asset), limit=1).records[0]
+        assert newest.partition_key == CITY[-1].isoformat()
+        metadata = newest.asset_materialization.metadata
+        shown |= {name: value.value for name, value in metadata.items() if "image/png" in str(value.value)}
+    assert set(shown) == {"splits", "reliability", "metrics_over_time", "regret"}
+    assert len(set(shown.values())) == 4
 
 
 def test_each_group_is_folded_for_both_labels(stored_city):

@@ -34,3 +34,11 @@ def test_bounds_are_stated_for_numbers_alone_and_checked_by_the_schema():
     bounds = {feature.name: feature.bounds for feature in FEATURES}
     assert bounds["zip_fail_rate_90d"] == bounds["critical_rate_2y"] == bounds["is_first_canvass"] == (0, 1)
     assert bounds["day_of_year_cos"] == (-1, 1) and bounds["month"] == (1, 12) and bounds["known_risk"] == (1, 3)
+
+
+def test_a_phrase_takes_a_side_where_it_is_declared_and_no_other_does():
+    """What says more or less can contradict a score, so it must tell which of them speaks against a place."""
+    for feature in FEATURES:
+        beyond = feature.bounds is not None and feature.bounds[0] < 0
+        takes_side = beyond and feature.say(0.5) != feature.say(-0.5) and not any(c.isdigit() for c in feature.say(0.5))
+        assert bool(feature.worse) == takes_side, feature.name

@@ -96,8 +96,7 @@ def test_the_denominator_that_is_too_small_is_named() -> None:
 def test_one_sentence_for_each_attribute(report: BiasReport) -> None:
     verdicts = with_overall(report)
     assert summary(verdicts, WEEK_0) == {
-        "facility_type": "facility_type: 0 of 2 groups that can be judged are within the bounds of Restaurant; "
-        "outside: Grocery Store, School."
+        "facility_type": "facility_type: 0 of 2 groups within the bounds of Restaurant; outside: Grocery Store, School."
     }
     assert summary(verdicts, WEEK_0, most=1)["facility_type"].endswith("outside: Grocery Store and 1 more.")
     assert summary(verdicts, WEEK_0 + WEEK) == {}
@@ -105,5 +104,5 @@ def test_one_sentence_for_each_attribute(report: BiasReport) -> None:
         rows_of(COUNTS), AuditRule(attributes=("facility_type",), capacity_share=0.5, min_group_size=900), WEEK_0
     )
     assert summary(with_overall(small), WEEK_0) == {
-        "facility_type": "facility_type: no group can be judged; 2 are too small to judge."
+        "facility_type": "facility_type: no group can be judged; 2 too small to judge."
     }

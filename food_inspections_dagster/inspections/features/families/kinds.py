@@ -17,7 +17,10 @@ from food_inspections_dagster.inspections.timelines import encode_together
 
 TAU = 365.0  # days
 PRIOR = 20.0  # visits as expected that are added to those of the kind
-VALUES = {"grave": "critical and serious violations", "failed": "reasons to fail them"}
+VALUES = {
+    "grave": ("critical and serious violations", "had {value:more|fewer} critical and serious violations"),
+    "failed": ("failures", "failed {value:more|less} often"),
+}
 
 
 def _kind(facility_type: pa.Array, risk: pa.Array) -> pa.Array:
@@ -39,14 +42,15 @@ def _mean(past: Past, name: str) -> Any:
 
 
 def _features() -> Iterator[Feature]:
-    for name, words in VALUES.items():
+    for name, (words, did) in VALUES.items():
         yield numeric(
             f"kind_beyond_{name}",
             f"{words[0].upper()}{words[1:]} at places of its kind and risk class, less what was expected in their zip "
             f"codes; each visit with the weight exp(-days/{TAU:.0f}), and {PRIOR:.0f} as expected added",
-            f"{{value:more|fewer}} {words} at places of its kind than at others",
+            f"places of its kind {did} than others around them",
             (-1.0, 1.0),
             partial(_mean, name=name),
+            worse="more",
         )
 
 

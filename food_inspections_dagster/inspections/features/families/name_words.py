@@ -23,9 +23,9 @@ from food_inspections_dagster.inspections.timelines import Ints, Questions, Time
 
 SMOOTHING = 20  # visits as expected that are added to those of each word
 VALUES = {
-    "grave": "critical and serious violations",
-    "critical": "critical violations",
-    "failed": "reasons to fail them",
+    "grave": ("critical and serious violations", "had {value:more|fewer} critical and serious violations"),
+    "critical": ("critical violations", "had {value:more|fewer} critical violations"),
+    "failed": ("failures", "failed {value:more|less} often"),
 }
 _SAYS_NOTHING = re.compile(r"^(.|INC|LLC|LTD|CORP|CORPORATION|CO|COMPANY|THE|OF|AND)$")
 
@@ -93,15 +93,16 @@ def _value(past: Past, name: str, which: str) -> Any:
 
 
 def _features() -> Iterator[Feature]:
-    for name, what in VALUES.items():
+    for name, (what, did) in VALUES.items():
         for which, of_words in {"mean": "mean over its words", "max": "highest of its words"}.items():
             yield numeric(
                 f"name_beyond_{name}_{which}",
                 f"{what[0].upper()}{what[1:]} at places with a word of its name, less what was expected in their zip "
                 f"codes, {SMOOTHING} visits as expected added; {of_words} and pairs of words",
-                f"{{value:more|fewer}} {what} at places with such a name than at others",
+                f"places with such a name {did} than others around them",
                 (-1.0, 1.0),
                 partial(_value, name=name, which=which),
+                worse="more",
             )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from food_inspections_dagster.inspections.features.declarations import Family, Feature, numeric
+from food_inspections_dagster.inspections.features.declarations import Family, Feature, Worse, numeric
 from food_inspections_dagster.inspections.features.fading import Floats
 from food_inspections_dagster.inspections.features.past import Past
 from food_inspections_dagster.inspections.features.surprises import MOST_MINOR, ONE, Surprises
@@ -17,15 +17,20 @@ PRIOR_EVER = 3.0  # and where they do not
 BEYOND = (-1.0, 1.0)
 MINOR = (-float(MOST_MINOR), float(MOST_MINOR))
 
-VALUES = {
-    "grave": ("critical and serious violations", BEYOND),
-    "critical": ("critical violations", BEYOND),
-    "failed": ("reasons to fail it", BEYOND),
-    "minor": ("minor violations", MINOR),
-    "clean": ("nothing minor to cite", BEYOND),
+FOUND = "past visits found {{value:more|fewer}} {} than visits around it at the time"
+VALUES: dict[str, tuple[str, tuple[float, float], str]] = {
+    "grave": ("critical and serious violations", BEYOND, FOUND.format("critical and serious violations")),
+    "critical": ("critical violations", BEYOND, FOUND.format("critical violations")),
+    "failed": ("failures", BEYOND, "it failed {value:more|less} often than places around it at the time"),
+    "minor": ("minor violations", MINOR, FOUND.format("minor violations")),
+    "clean": (
+        "inspections without a minor violation",
+        BEYOND,
+        "past visits found nothing minor to cite {value:more|less} often than visits around it at the time",
+    ),
 }
 EVER = ("grave", "critical", "failed")
-LAST = ("failed",)
+LAST = {"failed": "{value:it failed its last routine inspection|it did not fail its last routine inspection}"}
 
 # exp(-age / TAU) by age in days: one table for all, so that a weight never depends on those computed beside it.
 _WEIGHTS = np.exp(-np.arange(1 << 15) / TAU)
@@ -79,9 +84,8 @@ def _last(past: Past, name: str) -> Any:
 
 
 def _features() -> Iterator[Feature]:
-    compared = "than visits around it at the time"
-    for name, (words, bounds) in VALUES.items():
-        more = f"{{value:past visits found more|past visits found fewer}} {words} {compared}"
+    for name, (words, bounds, more) in VALUES.items():
+        worse: Worse = "less" if name == "clean" else "more"
         what = f"{words[0].upper()}{words[1:]} at its routine inspections"
         yield numeric(
             f"beyond_{name}",
@@ -90,6 +94,7 @@ def _features() -> Iterator[Feature]:
             more,
             bounds,
             partial(_faded, name=name),
+            worse=worse,
         )
         if name in EVER:
             yield numeric(
@@ -99,15 +104,16 @@ def _features() -> Iterator[Feature]:
                 more,
                 bounds,
                 partial(_ever, name=name),
+                worse=worse,
             )
         if name in LAST:
             yield numeric(
                 f"beyond_{name}_last",
                 f"{what}, less what was expected in its zip code; the last visit, 0 before the first",
-                f"{{value:its last routine inspection found more|its last routine inspection found less}} {words} "
-                f"{compared}",
+                LAST[name],
                 bounds,
                 partial(_last, name=name),
+                worse=worse,
             )
 
 
