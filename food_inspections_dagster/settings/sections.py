@@ -15,6 +15,7 @@ from food_inspections_dagster.modeling.rules import (
     AlgorithmSpec,
     AuditionRule,
     AuditRule,
+    MonitoringRule,
     Number,
     RemedyRule,
     RuleError,
@@ -259,6 +260,7 @@ class Settings(BaseSettings):
     selection: SelectionRule
     bias: AuditRule
     remedy: RemedyRule
+    monitoring: MonitoringRule
     features: Features
     cohort: Cohort
     scores: Scores
