@@ -225,8 +225,8 @@ class _Label:
 def judge(used: InUse, came: dict[str, Estimate], rows: int, rule: MonitoringRule) -> str:
     """Return whether what came is surely below or above what validation promised.
 
-    Both are estimates, so the interval is that of their difference, as of independent rows. Up to a window's length after
-    a decision they share rows, and then it is too wide: a warning comes later, never sooner.
+    Both are estimates, so the interval is that of their difference, as of independent rows. Up to a window's length
+    after a decision they share rows, and then it is too wide: a warning comes later, never sooner.
     """
     if rows < rule.min_rows:
         return TOO_FEW

@@ -53,7 +53,7 @@ def stages(settings: Settings) -> list[Stage]:
             "feature_matrix": Input(FEATURE_MATRIX, looked_at, tuple(dict.fromkeys(columns))),
         },
         reads={"rule": rule, "schedule": schedule, "labels": labels, "capacity_share": selection.capacity_share},
-        rules=rules(rule, labels),
+        rules=rules(rule),
     )
     def monitoring(
         weeks: Sequence[date],
@@ -61,9 +61,10 @@ def stages(settings: Settings) -> list[Stage]:
         backtest_scores: pd.DataFrame,
         feature_matrix: pd.DataFrame,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        judged = feature_matrix.iloc[usable_rows(feature_matrix, schedule)]
-        attributes = protected_attributes(judged)[["inspection_id", *rule.subset_attributes]]
-        rows = TrainingRows(judged, features, schedule, FIRST_WEEK, weeks[-1])
+        of_models = usable_rows(feature_matrix, schedule)
+        attributes = protected_attributes(feature_matrix[list(ATTRIBUTE_COLUMNS)].iloc[of_models])
+        attributes = attributes[["inspection_id", *rule.subset_attributes]]
+        rows = TrainingRows(feature_matrix, features, schedule, FIRST_WEEK, weeks[-1])
         decisions = {label: in_use(selected_model.documents, label) for label in labels}
         production = Production(rows, attributes, backtest_scores, decisions)
         return (

@@ -14,7 +14,7 @@ from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 _NAMED = 3  # the others stand in the table
 
 
-def rules(monitoring_rule: MonitoringRule, labels: Sequence[str]) -> tuple[Rule, ...]:
+def rules(monitoring_rule: MonitoringRule) -> tuple[Rule, ...]:
     """Return the rules of the newest week of a run: an older one was looked at when it was the newest."""
 
     @rule(
@@ -31,8 +31,8 @@ def rules(monitoring_rule: MonitoringRule, labels: Sequence[str]) -> tuple[Rule,
         if named:
             others = f" (and {len(named) - _NAMED} more)" if len(named) > _NAMED else ""
             words = (
-                f"{'; '.join(named[:_NAMED])}{others}. Above {monitoring_rule.drift_psi:g} a distribution has moved: see "
-                "whether its source still sends what it sent, and if the city has changed, have models fitted sooner "
+                f"{'; '.join(named[:_NAMED])}{others}. Above {monitoring_rule.drift_psi:g} a distribution has moved: "
+                "see whether its source still sends what it sent, and if the city has changed, have models fitted sooner "
                 "(models.schedule.update_weeks) or on fewer weeks (training_window_weeks)."
             )
         earlier = drift[(drift["week"] < weeks[-1]) & (drift["verdict"] == DRIFTED)]
@@ -78,7 +78,7 @@ def rules(monitoring_rule: MonitoringRule, labels: Sequence[str]) -> tuple[Rule,
     return no_drift, no_decay, no_silence
 
 
-def _moved(row: Mapping[str, Any]) -> str:
+def _moved(row: Mapping[Any, Any]) -> str:
     what = f"Scores of {row['name']}" if row["kind"] == "score" else row["name"]
     mean = "" if pd.isna(row["mean"]) else f", mean {row['mean']:.3g} instead of {row['reference_mean']:.3g}"
     unknown = row["unknown_share"] - row["reference_unknown_share"]
@@ -89,18 +89,18 @@ def _moved(row: Mapping[str, Any]) -> str:
     )
     return (
         f"{what} {'have' if row['kind'] == 'score' else 'has'} moved: index {row['psi']:.2f} "
-        f"(by chance up to {row['psi_by_chance']:.2f}) in {row['rows']:,} inspections since {row['window_first']} against "
-        f"{row['reference_rows']:,} from {row['reference_first']} to {row['reference_last']}{mean}{missing}"
+        f"(by chance up to {row['psi_by_chance']:.2f}) in {row['rows']:,} inspections since {row['window_first']} "
+        f"against {row['reference_rows']:,} from {row['reference_first']} to {row['reference_last']}{mean}{missing}"
     )
 
 
-def _below(row: Mapping[str, Any]) -> str:
+def _below(row: Mapping[Any, Any]) -> str:
     def of(name: str) -> str:
         ends = [row[f"{name}_{end}"] for end in ("low", "high")]
         return f"{row[name]:.3f}" + ("" if pd.isna(ends[0]) else f" ({ends[0]:.3f} to {ends[1]:.3f})")
 
     return (
         f"{row['label']}: since {row['window_first']} {row['model_group']} has reached an AUC of {of('roc_auc')} and a "
-        f"precision at capacity of {of('precision_at_k')} in {row['window_inspections']:,} inspections, where the decision "
-        f"of {row['decided']} promised {of('promised_roc_auc')} and {of('promised_precision_at_k')}."
+        f"precision at capacity of {of('precision_at_k')} in {row['window_inspections']:,} inspections, where the "
+        f"decision of {row['decided']} promised {of('promised_roc_auc')} and {of('promised_precision_at_k')}."
     )
