@@ -32,8 +32,8 @@ def rules(monitoring_rule: MonitoringRule) -> tuple[Rule, ...]:
             others = f" (and {len(named) - _NAMED} more)" if len(named) > _NAMED else ""
             words = (
                 f"{'; '.join(named[:_NAMED])}{others}. Above {monitoring_rule.drift_psi:g} a distribution has moved: "
-                "see whether its source still sends what it sent, and if the city has changed, have models fitted sooner "
-                "(models.schedule.update_weeks) or on fewer weeks (training_window_weeks)."
+                "see whether its source still sends what it sent, and if the city has changed, have models fitted "
+                "sooner (models.schedule.update_weeks) or on fewer weeks (training_window_weeks)."
             )
         earlier = drift[(drift["week"] < weeks[-1]) & (drift["verdict"] == DRIFTED)]
         metadata = {"moved": len(named), "names": "; ".join(named) or "none", "earlier_rows": len(earlier)}
