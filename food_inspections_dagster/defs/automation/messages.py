@@ -91,8 +91,8 @@ def of_stale_data(
     facts = [
         (
             *("newest_inspection", newest_inspection, "the portal stands still"),
-            f"The portal's newest inspection is of {newest_inspection}, {(today - newest_inspection).days} days ago: ask "
-            "its publisher whether it has stopped, and see whether portal.dataset has moved.",
+            f"The portal's newest inspection is of {newest_inspection}, {(today - newest_inspection).days} days ago: "
+            "ask its publisher whether it has stopped, and see whether portal.dataset has moved.",
         )
     ]
     if newest_list is not None:
