@@ -93,12 +93,13 @@ class Production:
         self.groups: dict[str, dict[str, np.ndarray]] = {}
         self.foreseen: dict[str, dict[str, np.ndarray]] = {}
         table, key = frames.to_arrow(scores, PRODUCTION_COLUMNS, "scores"), _key(rows.days, rows.ids)
+        numbers = table.drop_columns(["label", "model_group"])  # filtering texts takes ten times as long
         for label, by_week in decisions.items():
-            of_label = table.filter(pc.equal(table["label"], label))
+            of_label = pc.equal(table["label"], label)
             foreseen = {name: np.full(len(key), np.nan) for name in ("expected_find", "priority")}
             self.groups[label], self.foreseen[label] = {}, foreseen
             for group in sorted({used.model_group for used in by_week.values()}):
-                part = of_label.filter(pc.equal(of_label["model_group"], group))
+                part = numbers.filter(pc.and_(of_label, pc.equal(table["model_group"], group)))
                 asked = _key(frames.days(part["week"]), part["inspection_id"].to_numpy())
                 at = np.minimum(np.searchsorted(key, asked), max(0, len(key) - 1))
                 # The backtest may reach back further than the inspections.

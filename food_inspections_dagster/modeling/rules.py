@@ -450,7 +450,7 @@ class MonitoringRule(_Rule):
     ] = 10
     drift_psi: Annotated[
         Number,
-        Field(gt=0, description="A population stability index above this, and above what chance gives, is drift"),
+        Field(gt=0, description="A population stability index is drift where it is above this, chance, and psi_before"),
     ] = 0.2
     confidence: Annotated[
         Number, Field(ge=0.5, lt=1, description="Level of the intervals, at least 0.5 and below 1")

@@ -527,13 +527,21 @@ DRIFT = schema(
             _NOT_NEGATIVE,
             null=True,
         ),
+        "psi_before": column(
+            NUMBER,
+            "The largest index of the reference's own windows against the whole of it; null with fewer than two",
+            _NOT_NEGATIVE,
+            null=True,
+        ),
         "js_distance": column(NUMBER, "Jensen-Shannon distance to base 2", _SHARE, null=True),
         "mean": column(NUMBER, "Mean of the known values in the window; null for categories", null=True),
         "reference_mean": column(NUMBER, "The same in the reference", null=True),
         "unknown_share": column(NUMBER, "Share of the window's inspections of which it is unknown", _SHARE, null=True),
         "reference_unknown_share": column(NUMBER, "The same in the reference", _SHARE, null=True),
         "verdict": column(
-            TEXT, "drift where psi is above the setting and above chance", one_of((DRIFTED, STABLE, TOO_FEW))
+            TEXT,
+            "drift where psi is above the setting, above chance, and above psi_before",
+            one_of((DRIFTED, STABLE, TOO_FEW)),
         ),
     },
 )

@@ -21,7 +21,7 @@ def rules(monitoring_rule: MonitoringRule) -> tuple[Rule, ...]:
         DRIFT,
         guards_against="Warns where scores or inputs are no longer distributed as those that the models were made on: "
         "what they foresee rests on a city that has changed, or on a source that has (newest week).",
-        expects=f"no population stability index is above {monitoring_rule.drift_psi:g} and above chance",
+        expects=f"no population stability index is above {monitoring_rule.drift_psi:g}, chance, and all that was usual",
     )
     def no_drift(weeks: Sequence[date], drift: pd.DataFrame) -> Verdict:
         moved = drift[(drift["week"] == weeks[-1]) & (drift["verdict"] == DRIFTED)]
@@ -87,10 +87,11 @@ def _moved(row: Mapping[Any, Any]) -> str:
         if unknown > 0.01
         else ""
     )
+    before = "" if pd.isna(row["psi_before"]) else f"before up to {row['psi_before']:.2f}, "
     return (
-        f"{what} {'have' if row['kind'] == 'score' else 'has'} moved: index {row['psi']:.2f} "
-        f"(by chance up to {row['psi_by_chance']:.2f}) in {row['rows']:,} inspections since {row['window_first']} "
-        f"against {row['reference_rows']:,} from {row['reference_first']} to {row['reference_last']}{mean}{missing}"
+        f"{what} {'have' if row['kind'] == 'score' else 'has'} moved: index {row['psi']:.2f} ({before}by chance "
+        f"{row['psi_by_chance']:.2f}) in {row['rows']:,} inspections since {row['window_first']} against "
+        f"{row['reference_rows']:,} from {row['reference_first']} to {row['reference_last']}{mean}{missing}"
     )
 
 
