@@ -44,13 +44,16 @@ def drift(production: Production, weeks: Sequence[date], rule: MonitoringRule, s
 
 
 def _of_scores(production: Production, weeks: Sequence[date], rule: MonitoringRule) -> Iterator[dict[str, np.ndarray]]:
-    """Compare the scores behind the lists with those that the group was chosen on."""
+    """Compare what the group in use foresees with what it was chosen on.
+
+    Before a change of groups too: the scores of two groups differ without anything having moved.
+    """
     for label, by_week in production.in_use.items():
         used_weeks = [week for week in weeks if week in by_week]
         for used, served in groupby(used_weeks, key=lambda week: by_week[week]):
             comparison = _Comparison(production, (used.first_week, used.decided), list(served), rule)
-            reference = production.groups[label][used.model_group][comparison.reference.span]
-            current = production.foreseen[label]["expected_find"][comparison.current.span]
+            score = production.groups[label][used.model_group]
+            reference, current = score[comparison.reference.span], score[comparison.current.span]
             yield comparison.of_numbers("score", label, reference, current, ~np.isnan(reference), ~np.isnan(current))
 
 

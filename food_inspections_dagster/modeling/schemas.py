@@ -499,7 +499,9 @@ DRIFT = schema(
     {
         "week": column(DATE, "Monday of the last week of the window (partition)", MONDAY),
         "kind": column(
-            TEXT, "score: expected_find of a label; feature: an input of the models", one_of(("score", "feature"))
+            TEXT,
+            "score: expected_find of a label, by the group in use; feature: an input of the models",
+            one_of(("score", "feature")),
         ),
         "name": column(TEXT, "The label, or the feature", _NOT_EMPTY),
         "window_first": column(DATE, "Monday of the first week of the window", MONDAY),

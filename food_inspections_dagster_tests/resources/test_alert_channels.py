@@ -100,7 +100,7 @@ def test_a_mail_server_that_is_down_is_an_error_in_our_words():
 
 def test_no_password_goes_to_a_server_that_does_not_encrypt():
     with mail_server() as receiver:
-        channel = MailChannel(mail(receiver.port, security="starttls", user="me", password="hunter2"), 5)
+        channel = MailChannel(mail(receiver.port, security="starttls", user="me", password="hunter2"), 5)  # noqa: S106
         with pytest.raises(FoodInspectionsError, match="SMTPNotSupportedError"):
             channel.send(ALERT)
     assert not any(command.upper().startswith(("AUTH", "DATA")) for command in receiver.commands)
