@@ -162,12 +162,12 @@ class _Label:
             rows = np.arange(len(self.outcome))[self.production.span(*training_window(used.decided, self.schedule))]
             foreseen = self.production.groups[self.name][used.model_group][rows]
             scored = ~np.isnan(foreseen)
-            count, found, expected, known = (np.zeros(len(self.names[0])) for _ in range(4))
+            count, positives, expected, known = (np.zeros(len(self.names[0])) for _ in range(4))
             for kind, at in self._first.items():
                 codes = self.production.subsets[kind][0][rows] if kind != "all" else np.zeros(len(rows), dtype=np.int64)
                 for total, weights, chosen in (
                     (count, None, slice(None)),
-                    (found, self.positive[rows], slice(None)),
+                    (positives, self.positive[rows], slice(None)),
                     (known, None, scored),
                     (expected, foreseen[scored], scored),
                 ):
@@ -176,7 +176,7 @@ class _Label:
             with np.errstate(invalid="ignore", divide="ignore"):
                 shares = {
                     "training_inspections": count.astype(np.int64),
-                    "training_found_share": found / count,
+                    "training_found_share": positives / count,
                     "training_predicted_share": expected / known,
                 }
             self._training = (used.model_group, used.decided), shares

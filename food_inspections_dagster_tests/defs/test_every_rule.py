@@ -51,4 +51,5 @@ def test_what_would_make_wrong_lists_blocks_and_what_only_deserves_a_look_warns(
         *("freshness", "schema_drift", "undated_rows", "vocabulary", "rejected_share", "not_constant"),
         *("source_answers", "source_is_fresh", "dropped_share"),
         *("model_present", "better_than_baseline", "groups_mapped", "disparity_within_bounds", "reasons"),
+        *("no_drift", "no_decay", "no_silence"),
     }

@@ -181,6 +181,7 @@ EXPECTED = {
     "selected_model": {"modeling.selection", "modeling.documents", "modeling.metrics", "modeling.fairness"},
     "auditions": {"modeling.audition", "modeling.rules"},
     "audit": {"modeling.fairness", "modeling.documents", "inspections.chicago"},
+    "monitoring": {"modeling.outcomes", "modeling.drift", "modeling.production", "modeling.segments"},
     "lists": {"modeling.scoring", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
 }
 UNRELATED = {
@@ -195,6 +196,7 @@ UNRELATED = {
     "selected_model": {"inspections.cleaning", "inspections.features", "modeling.scoring"},
     "auditions": {"inspections", "modeling.selection", "modeling.fairness", "modeling.algorithms"},
     "audit": {"inspections.cleaning", "inspections.features", "modeling.selection"},
+    "monitoring": {"inspections.cleaning", "modeling.selection", "modeling.fairness", "modeling.plots"},
     "lists": {"modeling.selection", "inspections.cleaning", "resources"},
 }
 

@@ -1,6 +1,6 @@
 """Failures, warnings and stale data reach people: sensors that send what happened since they last looked.
 
-Each keeps in its cursor, for every channel, how far it has told; a receiver that is down holds up nobody else, and gets
+Each keeps in its cursor, for every channel, how far it has sent; a receiver that is down holds up nobody else, and gets
 what it missed at a later tick. Dagster's own ``run_failure_sensor`` goes on past a failure whose message it could not
 send (1.13), so none is used.
 """
@@ -31,7 +31,7 @@ _CHECKS: Final = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 _WEEKS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end", "dagster/partition")
 
 Pending = Callable[[int], tuple[Sequence[tuple[int, Alert]], int]]
-"""From the number of the last event that was told: alerts with that of their last event, and how far was looked."""
+"""From the number of the last event that was sent: alerts with that of their last event, and how far was looked."""
 
 
 def alert_sensors(settings: Settings, clock: Clock = now) -> list[dg.SensorDefinition]:
@@ -136,13 +136,13 @@ def _stale_data(settings: Settings, receivers: Sequence[Channel], clock: Clock) 
         alert = messages.of_stale_data(
             today, newest, max(lists, default=None), settings.alerts.stale_after_days, settings.data_name
         )
-        told = json.loads(context.cursor or "{}")
+        cursors = json.loads(context.cursor or "{}")
         state = digest(alert.details) if alert is not None else ""
         words: list[str] = []
         for channel in receivers:
-            if alert is None or told.get(channel.name) == state or _sent(channel, alert, words):
-                told[channel.name] = state
-        return dg.SensorResult(skip_reason=_summary(words), cursor=json.dumps(told, sort_keys=True))
+            if alert is None or cursors.get(channel.name) == state or _sent(channel, alert, words):
+                cursors[channel.name] = state
+        return dg.SensorResult(skip_reason=_summary(words), cursor=json.dumps(cursors, sort_keys=True))
 
     return sensor
 
@@ -151,21 +151,21 @@ def _tick(
     context: dg.SensorEvaluationContext, receivers: Sequence[Channel], pending: Pending, newest: int
 ) -> dg.SensorResult:
     """Send each channel what it has not got yet; one that is new begins at the newest event."""
-    told: dict[str, Any] = json.loads(context.cursor or "{}")
+    cursors: dict[str, Any] = json.loads(context.cursor or "{}")
     looked: dict[int, tuple[Sequence[tuple[int, Alert]], int]] = {}
     words: list[str] = []
     for channel in receivers:
-        position = told.setdefault(channel.name, newest)
+        position = cursors.setdefault(channel.name, newest)
         if position not in looked:
             looked[position] = pending(position)
         alerts, reached = looked[position]
         for at, alert in alerts:
             if not _sent(channel, alert, words):
                 break
-            told[channel.name] = at
+            cursors[channel.name] = at
         else:
-            told[channel.name] = reached
-    return dg.SensorResult(skip_reason=_summary(words), cursor=json.dumps(told, sort_keys=True))
+            cursors[channel.name] = reached
+    return dg.SensorResult(skip_reason=_summary(words), cursor=json.dumps(cursors, sort_keys=True))
 
 
 def _sent(channel: Channel, alert: Alert, words: list[str]) -> bool:

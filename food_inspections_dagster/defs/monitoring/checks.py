@@ -97,6 +97,8 @@ def _moved(row: Mapping[Any, Any]) -> str:
 
 def _below(row: Mapping[Any, Any]) -> str:
     def of(name: str) -> str:
+        if pd.isna(row[name]):
+            return "nothing"
         ends = [row[f"{name}_{end}"] for end in ("low", "high")]
         return f"{row[name]:.3f}" + ("" if pd.isna(ends[0]) else f" ({ends[0]:.3f} to {ends[1]:.3f})")
 
