@@ -139,6 +139,8 @@ BIAS_REPORT = _table("monitoring", method.with_label(method.BIAS_REPORT))
 BIAS_VERDICTS = _table("monitoring", method.with_label(method.BIAS_VERDICTS))
 LIST_EFFECTS = _table("monitoring", method.with_label(method.LIST_EFFECTS))
 REMEDY_PRICES = _table("monitoring", method.with_label(method.REMEDY_PRICES))
+OUTCOMES = _table("monitoring", method.OUTCOMES)
+DRIFT = _table("monitoring", method.DRIFT)
 SCORES = _table("predictions", method.SCORES)
 AREA_NOTES = _table("predictions", method.AREA_NOTES)
 PRIORITIES = _table("api", published.PRIORITIES)
@@ -186,6 +188,8 @@ _ENTRIES: tuple[Entry, ...] = (
     BIAS_VERDICTS,
     LIST_EFFECTS,
     REMEDY_PRICES,
+    OUTCOMES,
+    DRIFT,
     SCORES,
     AREA_NOTES,
     PUBLISHED_LIST,

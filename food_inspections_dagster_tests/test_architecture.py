@@ -92,7 +92,7 @@ def test_what_is_fitted_is_asked_for_by_stages_and_by_the_command_that_evaluates
     """`recipes` joins settings, domain and method, so nobody below the stages may rest on it."""
     asking = {file.relative_to(PACKAGE) for file in FILES if "recipes" in of_ours(imports(file))}
     assert {file.parts[0] for file in asking if file.parts[0] != "defs"} == {"command_line"}
-    assert {file.parts[1] for file in asking if file.parts[0] == "defs"} == {"training", "validation"}
+    assert {file.parts[1] for file in asking if file.parts[0] == "defs"} == {"monitoring", "training", "validation"}
 
 
 def test_automation_makes_the_stages_and_no_stage_knows_it():

@@ -100,7 +100,7 @@ def test_what_both_labels_have_is_told_apart_by_the_label():
     per_label = [entry for entry in FIXED.values() if entry.schema is not None and "label" in entry.schema.columns]
     assert {entry.asset for entry in per_label} == {
         *("backtest_scores", "evaluations", "evaluations_at_k", "auditions", "cross_validations"),
-        *("scores", "area_notes"),
+        *("scores", "area_notes", "outcomes"),
         *("bias_report", "bias_verdicts", "list_effects", "remedy_prices"),
     }
     for entry in per_label:

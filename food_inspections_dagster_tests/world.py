@@ -206,7 +206,7 @@ class World:
         )
         evaluations = [e for e in result.get_asset_check_evaluations() if e.asset_check_key == key]
         if not evaluations:
-            raise FoodInspectionsError(planner._why(result.all_events, result.run_id))
+            raise FoodInspectionsError(planner.words_of_failure(result.all_events, result.run_id))
         return evaluations[0]
 
     # Looking.

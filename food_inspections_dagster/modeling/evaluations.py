@@ -3,7 +3,6 @@
 A subset is judged as if it were all there is: ranked, listed and reordered among its own inspections.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -373,8 +372,8 @@ class _Judged:
 
     def _add(self, columns: dict[str, Any], name: str, value: np.ndarray, error: np.ndarray) -> None:
         """Add a value and its interval, cut at the bounds of the metric; none where no error is known or it is 0."""
-        reach = metrics.z_of(self.rows.rule.confidence) * np.where(error > 0, error, math.nan)
-        low, high = EVALUATED[name].bounds if name in EVALUATED else SHARE
+        bounds = EVALUATED[name].bounds if name in EVALUATED else SHARE
         columns[name] = value
-        columns[f"{name}_low"] = np.maximum(low, value - reach)
-        columns[f"{name}_high"] = np.minimum(high, value + reach)
+        columns[f"{name}_low"], columns[f"{name}_high"] = metrics.interval(
+            value, error, self.rows.rule.confidence, bounds
+        )

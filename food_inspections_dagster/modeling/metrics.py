@@ -77,6 +77,14 @@ def z_of(confidence: float) -> float:
     return float(norm.ppf(0.5 + confidence / 2))
 
 
+def interval(
+    value: np.ndarray, error: np.ndarray, confidence: float, bounds: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the normal intervals of many values, cut at the bounds; NaN where no error is known or it is 0."""
+    reach = z_of(confidence) * np.where(error > 0, error, math.nan)
+    return np.maximum(bounds[0], value - reach), np.minimum(bounds[1], value + reach)
+
+
 # ---------------------------------------------------------------------- rank
 
 

@@ -433,6 +433,45 @@ class RemedyRule(_Rule):
             raise self._refusal("basis", self.basis, "re-ranking keeps the shares of the cohort: use quota, or cohort")
 
 
+@dataclass(frozen=True)
+class MonitoringRule(_Rule):
+    """How the lists are compared with what the inspections after them found, and when that is worth a warning."""
+
+    window_weeks: Annotated[
+        WholeNumber, Field(gt=0, description="Weeks that are looked at together; the last is the week of the partition")
+    ] = 13
+    subset_attributes: Annotated[Names, Field(description="Attributes whose values are subsets of their own")] = (
+        "facility_type",
+        "side",
+        "community_area",
+    )
+    min_subset_rows: Annotated[
+        WholeNumber,
+        Field(gt=0, description="Values of these attributes with fewer inspections in the window are left out"),
+    ] = 20
+    min_rows: Annotated[
+        WholeNumber, Field(gt=1, description="With fewer inspections in the window nothing is called drift or decay")
+    ] = 100
+    drift_bins: Annotated[
+        WholeNumber,
+        Field(
+            gt=1, description="Quantiles of the reference that values are sorted into; of categories, the most frequent"
+        ),
+    ] = 10
+    drift_psi: Annotated[
+        Number,
+        Field(gt=0, description="A population stability index is drift where it is above this, chance, and psi_before"),
+    ] = 0.2
+    confidence: Annotated[
+        Number, Field(ge=0.5, lt=1, description="Level of the intervals, at least 0.5 and below 1")
+    ] = 0.95
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_known("subset_attributes", self.subset_attributes, ATTRIBUTES, "attribute")
+        _require_distinct(self, "subset_attributes")
+
+
 def _require_distinct(rule: _Rule, *names: str) -> None:
     for name in names:
         values = getattr(rule, name)

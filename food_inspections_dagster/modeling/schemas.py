@@ -413,3 +413,139 @@ REMEDY_PRICES = schema(
         "sentence": column(TEXT, "The price in words", _NOT_EMPTY),
     },
 )
+
+#: Whether what came is what validation promised.
+BELOW_PROMISE, AS_PROMISED, ABOVE_PROMISE, TOO_FEW = (
+    *("below the promise", "as promised", "above the promise"),
+    "too few to judge",
+)
+#: Whether a distribution is still that of the reference; TOO_FEW beside them.
+DRIFTED, STABLE = "drift", "stable"
+
+
+def _estimate(name: str, says: str, bounds: tuple[float, float] = SHARE) -> dict[str, pandera.Column]:
+    return Metric(says, bounds).columns(name)
+
+
+_OF_LIST = "; in the order of the list"
+
+OUTCOMES = schema(
+    "outcomes",
+    "What came of the lists: what the inspections of a week, and of the window that ends with it, found, against what "
+    "the models in use had foreseen and what validation had promised.",
+    ["week", "label", "subset_kind", "subset"],
+    {
+        "week": column(DATE, "Monday of the week of the inspections (partition)", MONDAY),
+        "label": _LABEL,
+        "subset_kind": column(TEXT, "all, or the attribute whose value the subset is", _NOT_EMPTY),
+        "subset": column(TEXT, "Subset of the inspections, such as a facility type or an area", _NOT_EMPTY),
+        "model_group": column(TEXT, "Model group that was in use when the week's list was made", _NOT_EMPTY),
+        "decided": column(DATE, "Monday of the week in which it was decided upon, and its models were fitted", MONDAY),
+        "inspections": column(COUNT, "Scheduled inspections of the week", _NOT_NEGATIVE),
+        "found": column(COUNT, "Those that found the label", _NOT_NEGATIVE),
+        "expected": column(NUMBER, "Finds that were expected of them: the sum of expected_find", _NOT_NEGATIVE),
+        "listed": column(
+            NUMBER, f"Those among the week's places at capacity, expected under ties{_OF_LIST}", _NOT_NEGATIVE
+        ),
+        "listed_found": column(NUMBER, "Of these, those that found the label", _NOT_NEGATIVE),
+        "window_first": column(DATE, "Monday of the first week of the window, which ends with the week", MONDAY),
+        "window_inspections": column(COUNT, "Scheduled inspections of the window", _NOT_NEGATIVE),
+        "window_found": column(COUNT, "Those that found the label", _NOT_NEGATIVE),
+        "predicted_share": column(NUMBER, "Mean expected_find of the window's inspections", _SHARE, null=True),
+        **_estimate("found_share", "Share of the window's inspections that found the label"),
+        **_estimate("gap", "Calibration: predicted_share minus found_share", (-1.0, 1.0)),
+        **_estimate(
+            "precision_at_k", "Share of finds among the inspections at capacity of their weeks, by expected_find"
+        ),
+        **_estimate("mean_days_earlier", "Days by which finds come earlier when the window is put in this order", ANY),
+        **_estimate(
+            "list_precision_at_k", f"Share of finds among the inspections at capacity of their weeks{_OF_LIST}"
+        ),
+        **_estimate("list_mean_days_earlier", f"Days by which finds come earlier{_OF_LIST}", ANY),
+        "training_inspections": column(
+            COUNT, "Scheduled inspections of the training window of the models in use", _NOT_NEGATIVE
+        ),
+        "training_found_share": column(NUMBER, "Share of them that found the label", _SHARE, null=True),
+        "training_predicted_share": column(
+            NUMBER, "Mean expected_find of those that earlier models of the group had scored", _SHARE, null=True
+        ),
+        "calibration_error": column(
+            NUMBER,
+            "Expected calibration error of the window over tenths of its inspections; all only",
+            _SHARE,
+            null=True,
+        ),
+        **_estimate("roc_auc", "Area under the ROC curve of the window, by expected_find; all only"),
+        **_estimate("promised_roc_auc", "The same in the decision; all only"),
+        **_estimate("promised_precision_at_k", "Precision at capacity in the decision; all only"),
+        "verdict": column(
+            TEXT,
+            "Whether AUC or precision is surely below, or surely above, what the decision promised; all only",
+            one_of((BELOW_PROMISE, AS_PROMISED, ABOVE_PROMISE, TOO_FEW)),
+            null=True,
+        ),
+    },
+    *(
+        _ordered(f"{name}_low", name, f"{name}_high")
+        for name in (
+            *("found_share", "gap", "precision_at_k", "mean_days_earlier", "list_precision_at_k"),
+            *("list_mean_days_earlier", "roc_auc", "promised_roc_auc", "promised_precision_at_k"),
+        )
+    ),
+)
+
+DRIFT = schema(
+    "drift",
+    "How far the scores and the inputs of the models in use have moved from what they were made on.",
+    ["week", "kind", "name"],
+    {
+        "week": column(DATE, "Monday of the last week of the window (partition)", MONDAY),
+        "kind": column(
+            TEXT,
+            "score: expected_find of a label, by the group in use; feature: an input of the models",
+            one_of(("score", "feature")),
+        ),
+        "name": column(TEXT, "The label, or the feature", _NOT_EMPTY),
+        "window_first": column(DATE, "Monday of the first week of the window", MONDAY),
+        "rows": column(COUNT, "Scheduled inspections of the window", _NOT_NEGATIVE),
+        "reference_first": column(
+            DATE,
+            "Monday of the first week of the reference: of features the training window of the models in use, of "
+            "scores the weeks that their group was chosen on",
+            MONDAY,
+        ),
+        "reference_last": column(DATE, "Monday of its last week", MONDAY),
+        "reference_rows": column(COUNT, "Scheduled inspections of the reference", _NOT_NEGATIVE),
+        "bins": column(
+            COUNT, "Quantiles of the reference or categories, and one for what is unknown", pandera.Check.ge(1)
+        ),
+        "psi": column(
+            NUMBER,
+            "Population stability index, half a row added to each bin; null without rows",
+            _NOT_NEGATIVE,
+            null=True,
+        ),
+        "psi_by_chance": column(
+            NUMBER,
+            "What it exceeds with the probability 1 - confidence where nothing has moved",
+            _NOT_NEGATIVE,
+            null=True,
+        ),
+        "psi_before": column(
+            NUMBER,
+            "The largest index of the reference's own windows against the whole of it; null with fewer than two",
+            _NOT_NEGATIVE,
+            null=True,
+        ),
+        "js_distance": column(NUMBER, "Jensen-Shannon distance to base 2", _SHARE, null=True),
+        "mean": column(NUMBER, "Mean of the known values in the window; null for categories", null=True),
+        "reference_mean": column(NUMBER, "The same in the reference", null=True),
+        "unknown_share": column(NUMBER, "Share of the window's inspections of which it is unknown", _SHARE, null=True),
+        "reference_unknown_share": column(NUMBER, "The same in the reference", _SHARE, null=True),
+        "verdict": column(
+            TEXT,
+            "drift where psi is above the setting, above chance, and above psi_before",
+            one_of((DRIFTED, STABLE, TOO_FEW)),
+        ),
+    },
+)

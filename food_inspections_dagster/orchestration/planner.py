@@ -4,7 +4,7 @@ The command line, the sensor and the job of the UI ask it. It plans one batch, e
 again, and so on: a rebuilt week with the same content leaves everything behind it current (early cut-off).
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
@@ -311,7 +311,9 @@ def execute(
     if not success:
         blocking = _words([check for check in failed if check.blocking and _of_store(graph, check)])
         raise FoodInspectionsError(
-            f"Check {blocking[0]} What follows was not made." if blocking else _why(failures, report.run_ids[-1])
+            f"Check {blocking[0]} What follows was not made."
+            if blocking
+            else words_of_failure(failures, report.run_ids[-1])
         )
 
 
@@ -380,8 +382,8 @@ def _of_store(graph: Graph, check: dg.AssetCheckEvaluation) -> bool:
     return any(rule.of_store for rule in rules if rule.spec.key == check.asset_check_key)
 
 
-def _why(failures: Sequence[dg.DagsterEvent], run_id: str) -> str:
-    """Return the innermost sentence of the first step that failed."""
+def words_of_failure(failures: Iterable[dg.DagsterEvent], run_id: str) -> str:
+    """Return the innermost sentence of the first step that failed among the events of a run."""
     for event in failures:
         if event.is_step_failure:
             error = event.step_failure_data.error

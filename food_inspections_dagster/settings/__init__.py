@@ -16,7 +16,7 @@ from food_inspections_dagster.settings.names import (
     HOME_VARIABLE,
     PREFIX,
 )
-from food_inspections_dagster.settings.sections import S3, Settings, dagster_database_name
+from food_inspections_dagster.settings.sections import S3, Alerts, Mail, Settings, dagster_database_name
 from food_inspections_dagster.settings.tree import Leaf, leaves
 
 __all__ = [
@@ -25,8 +25,10 @@ __all__ = [
     "HOME_VARIABLE",
     "PREFIX",
     "S3",
+    "Alerts",
     "DatabaseUrl",
     "Leaf",
+    "Mail",
     "Settings",
     "current_environment",
     "dagster_database_name",

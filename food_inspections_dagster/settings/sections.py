@@ -15,6 +15,7 @@ from food_inspections_dagster.modeling.rules import (
     AlgorithmSpec,
     AuditionRule,
     AuditRule,
+    MonitoringRule,
     Number,
     RemedyRule,
     RuleError,
@@ -239,6 +240,62 @@ class Scores(Section):
     )
 
 
+class Mail(Section):
+    """Alerts by mail; none where no host is given."""
+
+    host: str | None = Field(None, min_length=1, description="SMTP server; null: no mail")
+    port: WholeNumber = Field(ge=1, le=65535, description="Its port: 25 or 587 as a rule, 465 with tls")
+    security: Literal["none", "starttls", "tls"] = Field(
+        description="How the connection is encrypted; without, no password is sent"
+    )
+    sender: str | None = Field(None, description="Address that alerts come from")
+    recipients: tuple[str, ...] = Field(description="Addresses that they go to")
+    user: str | None = Field(None, description="Where the server wants a login")
+    password: SecretStr | None = Field(None, description="Its password")
+
+    @field_validator("sender", "recipients")
+    @classmethod
+    def _addresses(cls, given: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for address in (given,) if isinstance(given, str) else given or ():
+            if not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", address):
+                raise ValueError("an address must be one such as inspections@example.org")
+        return given
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.host is not None and not (self.sender and self.recipients):
+            raise ValueError("with a host it needs a sender and recipients")
+        if self.password is not None and (self.user is None or self.security == "none"):
+            raise ValueError("a password needs a user, and security: starttls or tls")
+        return self
+
+
+class Alerts(Section):
+    """Who hears of failures, stale data and drift; nobody unless a webhook or a mail server is given."""
+
+    webhook_url: SecretStr | None = Field(
+        None, description="URL that gets each alert as JSON, with a text as Slack, Mattermost and Teams read it"
+    )
+    mail: Mail
+    events: tuple[Literal["run_failure", "failed_check", "warning", "drift", "stale_data"], ...] = Field(
+        description="run_failure; failed_check: checks that block; drift: warnings of the monitoring; warning: all "
+        "others; stale_data"
+    )
+    stale_after_days: WholeNumber = Field(
+        ge=1, description="Days without a new inspection on the portal, or after the week of the newest list"
+    )
+    timeout_seconds: Number = Field(gt=0, description="Longest wait for a receiver")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _https(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            parts = _web_address(url.get_secret_value(), "https://hooks.example.org/services/...")
+            if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+                raise ValueError("it must begin with https:// unless it is a loopback address")
+        return url
+
+
 FourByFour = Annotated[str, Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")]
 
 
@@ -259,9 +316,11 @@ class Settings(BaseSettings):
     selection: SelectionRule
     bias: AuditRule
     remedy: RemedyRule
+    monitoring: MonitoringRule
     features: Features
     cohort: Cohort
     scores: Scores
+    alerts: Alerts
     sources: dict[str, tuple[FourByFour, ...]] = Field(
         {},
         description="City data beside the inspections: the data sets of each source; null where the portal has none",

@@ -52,4 +52,5 @@ def test_what_would_make_wrong_lists_blocks_and_what_only_deserves_a_look_warns(
         *("source_answers", "source_is_fresh", "dropped_share"),
         *("model_present", "better_than_baseline", "groups_mapped", "disparity_within_bounds", "reasons"),
         "as_published",
+        *("no_drift", "no_decay", "no_silence"),
     }

@@ -182,6 +182,7 @@ EXPECTED = {
     "auditions": {"modeling.audition", "modeling.rules"},
     "audit": {"modeling.fairness", "modeling.documents", "inspections.chicago"},
     "published_list": {"modeling.published", "inspections.places", "inspections.cohorts", "modeling.persistence"},
+    "monitoring": {"modeling.outcomes", "modeling.drift", "modeling.production", "modeling.segments"},
     "lists": {"modeling.scoring", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
 }
 UNRELATED = {
@@ -196,6 +197,7 @@ UNRELATED = {
     "selected_model": {"inspections.cleaning", "inspections.features", "modeling.scoring"},
     "auditions": {"inspections", "modeling.selection", "modeling.fairness", "modeling.algorithms"},
     "audit": {"inspections.cleaning", "inspections.features", "modeling.selection"},
+    "monitoring": {"inspections.cleaning", "modeling.selection", "modeling.fairness", "modeling.plots"},
     "lists": {"modeling.selection", "inspections.cleaning", "resources"},
     "published_list": {"modeling.selection", "modeling.scoring", "resources"},
 }

@@ -1,7 +1,8 @@
-"""The jobs, the schedule and the sensor of a graph."""
+"""The jobs, the schedule and the sensors of a graph."""
 
 import dagster as dg
 
+from food_inspections_dagster.defs.automation.alerts import alert_sensors
 from food_inspections_dagster.defs.automation.jobs import Clock, bring_up_to_date_job, now
 from food_inspections_dagster.defs.automation.schedules import monday_morning
 from food_inspections_dagster.defs.automation.sensors import portal_updates
@@ -12,5 +13,5 @@ from food_inspections_dagster.settings import Settings
 def automation_for(settings: Settings, graph: Graph, stages: dg.Definitions, clock: Clock = now) -> dg.Definitions:
     """Return what makes the stages; ``stages`` holds their assets and the job over them."""
     job = bring_up_to_date_job(settings, graph, stages, clock)
-    sensor = portal_updates(settings, graph, job, clock)
-    return dg.Definitions(jobs=[job], schedules=[monday_morning(job)], sensors=[sensor])
+    sensors = [portal_updates(settings, graph, job, clock), *alert_sensors(settings, clock)]
+    return dg.Definitions(jobs=[job], schedules=[monday_morning(job)], sensors=sensors)
