@@ -12,10 +12,11 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections import schemas as domain
 from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster.modeling import schemas as method
+from food_inspections_dagster.profiles.schemas import DATA_PROFILE as PROFILE_SCHEMA
 from food_inspections_dagster.schemas import Schema
 
-RAW, PROCESSED, MODELS = "raw", "processed", "models"
-ZONES = (RAW, PROCESSED, MODELS)
+RAW, PROCESSED, MODELS, REPORTS = "raw", "processed", "models", "reports"
+ZONES = (RAW, PROCESSED, MODELS, REPORTS)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,26 @@ class Documents:
         return f"{self.prefix}/week={week}/{self.file}"
 
 
-Entry = Rows | Table | Documents
+@dataclass(frozen=True)
+class Pages:
+    """One HTML page a week that stands for itself: ``<zone>/<asset>/week=2011-09-05/report.html``."""
+
+    asset: str
+    zone: str
+    file: str = "report.html"
+    schema: None = None
+
+    @property
+    def prefix(self) -> str:
+        """The folder in the object store."""
+        return f"{self.zone}/{self.asset}"
+
+    def path(self, week: date) -> str:
+        """Return the path of a week's page."""
+        return f"{self.prefix}/week={week}/{self.file}"
+
+
+Entry = Rows | Table | Documents | Pages
 
 
 def _table(database_schema: str, schema: Schema, mirror: Rows | None = None) -> Table:
@@ -118,6 +138,8 @@ LIST_EFFECTS = _table("monitoring", method.with_label(method.LIST_EFFECTS))
 REMEDY_PRICES = _table("monitoring", method.with_label(method.REMEDY_PRICES))
 SCORES = _table("predictions", method.SCORES)
 AREA_NOTES = _table("predictions", method.AREA_NOTES)
+DATA_PROFILE = _table("monitoring", PROFILE_SCHEMA)
+DATA_PROFILE_REPORT = Pages("data_profile_report", REPORTS)
 
 
 # City data beside the inspections, by the name of the source. Which of them there are, the settings decide.
@@ -148,6 +170,8 @@ _ENTRIES: tuple[Entry, ...] = (
     REMEDY_PRICES,
     SCORES,
     AREA_NOTES,
+    DATA_PROFILE,
+    DATA_PROFILE_REPORT,
     *RAW_SOURCES.values(),
     *CLEAN_SOURCES.values(),
 )

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.catalog import Documents, Entry, Rows, Table
+from food_inspections_dagster.catalog import Documents, Entry, Pages, Rows, Table
 from food_inspections_dagster.digests import digest
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.code_version import code_version
@@ -38,6 +38,7 @@ _STORES: dict[type, tuple[str, str]] = {
     Rows: ("rows", "parquet"),
     Table: ("tables", "postgres"),
     Documents: ("documents", "json"),
+    Pages: ("pages", "html"),
 }
 
 
