@@ -125,7 +125,7 @@ def _column(
             for measure in [*QUANTILES, "mean"]
             if measure in history
         },
-        "shown": "recent" if shown is recent else "all",
+        "shown": "newest" if shown is recent else "all",
         "top": [
             {
                 "item": row["item"],

@@ -51,4 +51,5 @@ def test_what_would_make_wrong_lists_blocks_and_what_only_deserves_a_look_warns(
         *("freshness", "schema_drift", "undated_rows", "vocabulary", "rejected_share", "not_constant"),
         *("source_answers", "source_is_fresh", "dropped_share"),
         *("model_present", "better_than_baseline", "groups_mapped", "disparity_within_bounds", "reasons"),
+        *("missing_as_before", "distinct_as_before", "rows_as_before", "not_repeated"),
     }

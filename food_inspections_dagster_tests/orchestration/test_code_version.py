@@ -182,6 +182,7 @@ EXPECTED = {
     "auditions": {"modeling.audition", "modeling.rules"},
     "audit": {"modeling.fairness", "modeling.documents", "inspections.chicago"},
     "lists": {"modeling.scoring", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
+    "profile": {"profiles.profile", "profiles.columns", "profiles.changes", "profiles.report", "inspections.codebooks"},
 }
 UNRELATED = {
     "raw_crimes": {"inspections.sources", "inspections.cleaning", "modeling"},
@@ -196,6 +197,7 @@ UNRELATED = {
     "auditions": {"inspections", "modeling.selection", "modeling.fairness", "modeling.algorithms"},
     "audit": {"inspections.cleaning", "inspections.features", "modeling.selection"},
     "lists": {"modeling.selection", "inspections.cleaning", "resources"},
+    "profile": {"modeling", "resources", "inspections.cleaning", "profiles.story", "profiles.figures"},
 }
 
 
