@@ -4,9 +4,12 @@
 files beside it, which ``food-inspections run --portal FOLDER --until inspections`` has stored before.
 """
 
+# ruff: noqa: E501 - sentences of the page, with their numbers
+
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +23,7 @@ from food_inspections_dagster.profiles.story import SMALLEST_GROUP, STORY_COLUMN
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import load_settings
-from food_inspections_dagster.weeks import FIRST_WEEK, last_complete_week, week_range
+from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, last_complete_week, week_range
 from food_inspections_portal.command import SIMULATED
 from food_inspections_portal.identity import City, data_name_of_files
 
@@ -31,10 +34,6 @@ SHOWN = 12
 
 def inspections_of(portal: str) -> pd.DataFrame:
     """Return the stored inspections of a portal."""
-    from datetime import datetime
-
-    from food_inspections_dagster.weeks import CHICAGO
-
     choice = choose(portal, City())
     name = City().name if choice.is_simulated else data_name_of_files(choice.path)
     settings = load_settings({"portal": {"name": name}})
@@ -92,9 +91,9 @@ def page(of: Story, source: str, beside: Story | None, ours: Story | None) -> st
         "the inspector writes. The same number means two things, so nothing may count codes across that day. A routine visit "
         f"cited {before['violations']:.2f} violations before it and {after['violations']:.2f} after it; the share with a "
         f"critical one went from {share(before['critical_violation'])} to {share(after['critical_violation'])}, the share "
-        f"that failed from {share(before['failed'])} to {share(after['failed'])}. A model that learns on both sides has to "
-        "be told which, or learn from one only: training windows are three years, and every fit is calibrated on the "
-        "year before it.",
+        f"that failed from {share(before['failed'])} to {share(after['failed'])}. Training windows are three years, so fits "
+        "until mid-2021 learn from both sides; every fit is calibrated on the year before it, and families that count single "
+        "codes are off.",
         table(
             (
                 "codebook",
@@ -120,8 +119,8 @@ def page(of: Story, source: str, beside: Story | None, ours: Story | None) -> st
         f"Inspectors are out most in {month(busiest)} ({months['volume'][busiest]:.2f} times the mean of a weekday) and least "
         f"in {month(quietest)} ({months['volume'][quietest]:.2f}). A critical violation is found in "
         f"{share(months['critical_violation'][worst])} of the visits in {month(worst)} and in "
-        f"{share(months['critical_violation'][best])} in {month(best)}: food is harder to keep cold in summer. Two months are "
-        "therefore compared with the same months of another year, never with the two before.",
+        f"{share(months['critical_violation'][best])} in {month(best)}: the year has a "
+        "shape, so profiles compare 52 weeks with the 52 before them, never a quarter with the last one.",
         "## Types",
         "![Shares by kind of facility and type of visit](figures/types.svg)",
         f"{of.facility_types.index[0]}s are {share(of.facility_types['visits'].iloc[0] / of.routine)} of the routine visits. Of "
@@ -159,7 +158,7 @@ def section_beside(real: Story, ours: Story) -> list[str]:
     return [
         "## Beside the City's own rows",
         f"{real.routine:,} routine visits that the City published with its model of 2014 (weeks of {first} to {last}), beside "
-        f"{ours.routine:,} of the simulated city in the same weeks. What the simulation gets wrong is in this table.",
+        f"{ours.routine:,} of the simulated city in the same weeks. Where the two differ, the simulation is wrong.",
         both("month", "months"),
         both("kind of facility", "facility_types"),
         both("side", "sides"),

@@ -28,12 +28,12 @@ class Story:
         inspections, routine: how many there are.
         weeks: inspections by week (date): ``visits``.
         years: by year: ``visits``, ``routine``, and of the routine ones ``failed``, ``critical_violation`` (shares).
-        quarters: by the quarter's first day: ``violations``, ``critical``, ``serious``, ``minor`` a visit, ``failed`` and
-            ``critical_violation``.
+        quarters: by the quarter's first day: ``violations``, ``critical``, ``serious``, ``minor`` a visit, ``failed``
+            and ``critical_violation``.
         eras: by codebook: the same and ``visits``.
         months: by month 1 to 12: ``volume`` (visits a weekday, the mean is 1), ``failed``, ``critical_violation``.
-        facility_types, risks, sides, zips: ``visits``, ``failed``, ``critical_violation``; of zips the mean ``latitude`` and
-            ``longitude`` too. Groups with fewer than ``SMALLEST_GROUP`` visits are left out.
+        facility_types, risks, sides, zips: ``visits``, ``failed``, ``critical_violation``; of zips the mean ``latitude``
+            and ``longitude`` too. Groups with fewer than ``SMALLEST_GROUP`` visits are left out.
         inspection_types: of all visits with a decision ``visits`` and ``failed``, by type.
         results: how many visits ended how.
     """
@@ -102,7 +102,7 @@ def _large(groups: pd.DataFrame) -> pd.DataFrame:
 
 
 def _months(rows: pd.DataFrame, routine: pd.DataFrame) -> pd.DataFrame:
-    """Return the months; visits are counted a weekday, for months differ in length, over whole years where there are."""
+    """Return the months, of whole years where there are any; visits are counted a weekday, for months differ in length."""
     months = _means(routine, routine["day"].dt.month, ["failed", "critical_violation"])
     first, last = rows["day"].min(), rows["day"].max()
     years = range(first.year + (first.dayofyear > 7), last.year + (last.dayofyear > 358))
