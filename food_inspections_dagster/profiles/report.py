@@ -1,5 +1,6 @@
 """The profile of a week as one HTML page that stands for itself: no script, no font and no file from anywhere else."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
@@ -16,6 +17,7 @@ from food_inspections_dagster.profiles.schemas import BY_CODE, HISTORY, QUANTILE
 from food_inspections_dagster.weeks import WEEK
 
 TEMPLATE = "report.html"
+_FETCHED = re.compile(r"<(?:script|link|img|iframe|object)\b", re.IGNORECASE)  # what the page holds as text is escaped
 Row = dict[str, Any]
 
 
@@ -55,6 +57,17 @@ def render(
         switch=SWITCH_DATE,
         quantiles=[name for name in QUANTILES if name not in ("p05", "p95")],
     )
+
+
+def fault_of(page: str, tables: Sequence[str]) -> str:
+    """Return what is wrong with a page: that it was cut, lacks a table, or needs something from elsewhere; or nothing."""
+    if not page.rstrip().endswith("</html>"):
+        return "it has no end"
+    missing = [name for name in tables if f'<details id="{name}"' not in page]
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    fetched = _FETCHED.search(page)
+    return f"it holds {fetched.group()}" if fetched else ""
 
 
 @cache

@@ -102,7 +102,7 @@ def _large(groups: pd.DataFrame) -> pd.DataFrame:
 
 
 def _months(rows: pd.DataFrame, routine: pd.DataFrame) -> pd.DataFrame:
-    """Return the months, of whole years where there are any; visits are counted a weekday, for months differ in length."""
+    """Return the months, of whole years where there are any; visits are counted a weekday: months differ in length."""
     months = _means(routine, routine["day"].dt.month, ["failed", "critical_violation"])
     first, last = rows["day"].min(), rows["day"].max()
     years = range(first.year + (first.dayofyear > 7), last.year + (last.dayofyear > 358))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from food_inspections_dagster.catalog import DATA_PROFILE
+from food_inspections_dagster.catalog import DATA_PROFILE, DATA_PROFILE_REPORT
 from food_inspections_dagster.frames import days
 from food_inspections_dagster.orchestration.rules import Rule, Verdict, rule
 from food_inspections_dagster.profiles.changes import (
@@ -19,6 +19,7 @@ from food_inspections_dagster.profiles.changes import (
     repetitions,
     row_jumps,
 )
+from food_inspections_dagster.profiles.report import fault_of
 
 _NAMED = 3  # in the sentence; all stand in the metadata and in the report
 _LOOK = (
@@ -76,7 +77,17 @@ def rules(tables: Sequence[str], bounds: Bounds) -> tuple[Rule, ...]:
     def not_repeated(data_profile: pd.DataFrame) -> Verdict:
         return _verdict(repetitions, data_profile, bounds)
 
-    return adds_up, missing_as_before, distinct_as_before, rows_as_before, not_repeated
+    @rule(
+        DATA_PROFILE_REPORT,
+        guards_against="A page that needs the network, or lacks a table, is no report where it is opened years later.",
+        expects="each page is whole, has every table and needs no other file",
+        blocking=True,
+    )
+    def stands_alone(data_profile_report: Mapping[date, str]) -> Mapping[date, object]:
+        faults_of = {week: fault_of(page, tables) for week, page in data_profile_report.items()}
+        return {week: fault for week, fault in faults_of.items() if fault}
+
+    return adds_up, missing_as_before, distinct_as_before, rows_as_before, not_repeated, stands_alone
 
 
 def _verdict(judge: Callable[[pd.DataFrame, Bounds], Sequence[Jump]], profile: pd.DataFrame, bounds: Bounds) -> Verdict:

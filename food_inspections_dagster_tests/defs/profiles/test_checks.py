@@ -3,10 +3,13 @@ import pytest
 
 from food_inspections_dagster.defs.profiles.checks import rules
 from food_inspections_dagster.profiles.changes import Bounds
+from food_inspections_dagster.profiles.report import render
 from food_inspections_dagster_tests.defs.cases import Case
 from food_inspections_dagster_tests.profiles.cases import NEWEST_RANGE, ROWS, WEEKS, profile_of
 
-ADDS_UP, MISSING, DISTINCT, ROWS_AS_BEFORE, NOT_REPEATED = rules(["violations"], Bounds(0.05, 2, 0.01, 50))
+ADDS_UP, MISSING, DISTINCT, ROWS_AS_BEFORE, NOT_REPEATED, STANDS_ALONE = rules(
+    ["violations"], Bounds(0.05, 2, 0.01, 50)
+)
 NEW = ROWS["week"].between(*NEWEST_RANGE)
 LAST = WEEKS[-1:]
 
@@ -25,7 +28,18 @@ def added_up(profiled, stored):
 
 AS_BEFORE = {"data_profile": profile_of(ROWS)}
 LATER = pd.concat([ROWS, ROWS.tail(1).assign(week=WEEKS[-1].replace(day=24))], ignore_index=True).astype(ROWS.dtypes)
+PAGE = render(WEEKS[-1], profile_of(ROWS), [], {}, False, 10)
+
+
+def page(text):
+    return {"data_profile_report": {WEEKS[-1]: text}}
+
+
 CASES = [
+    Case(STANDS_ALONE, "a page", page(PAGE), weeks=LAST),
+    Case(STANDS_ALONE, "cut", page(PAGE[:-30]), tuple(LAST), "it has no end", LAST),
+    Case(STANDS_ALONE, "a table less", page("<p></html>"), tuple(LAST), "it lacks violations", LAST),
+    Case(STANDS_ALONE, "a script", page("<script>" + PAGE), tuple(LAST), "it holds <script", LAST),
     Case(ADDS_UP, "every row", added_up(ROWS, ROWS), weeks=LAST),
     Case(ADDS_UP, "rows of later weeks are not counted", added_up(LATER, LATER), weeks=LAST),
     Case(ADDS_UP, "a row less", added_up(ROWS[:-1], ROWS), tuple(LAST), "199.0 rows profiled, 200 are stored", LAST),
