@@ -60,7 +60,7 @@ def render(
 
 
 def fault_of(page: str, tables: Sequence[str]) -> str:
-    """Return what is wrong with a page: that it was cut, lacks a table, or needs something from elsewhere; or nothing."""
+    """Return what is wrong with a page, or nothing: it was cut, lacks a table, or needs something from elsewhere."""
     if not page.rstrip().endswith("</html>"):
         return "it has no end"
     missing = [name for name in tables if f'<details id="{name}"' not in page]

@@ -32,8 +32,8 @@ class Story:
             and ``critical_violation``.
         eras: by codebook: the same and ``visits``.
         months: by month 1 to 12: ``volume`` (visits a weekday, the mean is 1), ``failed``, ``critical_violation``.
-        facility_types, risks, sides, zips: ``visits``, ``failed``, ``critical_violation``; of zips the mean ``latitude``
-            and ``longitude`` too. Groups with fewer than ``SMALLEST_GROUP`` visits are left out.
+        facility_types, risks, sides, zips: ``visits``, ``failed``, ``critical_violation``; of zips the mean
+            ``latitude`` and ``longitude`` too. Groups with fewer than ``SMALLEST_GROUP`` visits are left out.
         inspection_types: of all visits with a decision ``visits`` and ``failed``, by type.
         results: how many visits ended how.
     """

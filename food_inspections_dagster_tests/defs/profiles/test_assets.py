@@ -51,6 +51,5 @@ def test_the_profile_of_the_city_and_its_page(stored_city):
     page = stored_city.objects.get(DATA_PROFILE_REPORT.path(CITY[-1])).decode()
     assert page.count("<details") >= len(stage.inputs) and "</html>" in page
     again = render(CITY[-1], profile, [], {}, True, stored_city.settings.profiles.weeks)
-    assert again.split("<h2>Tables</h2>")[1].split("<h2>")[0] == page.split("<h2>Tables</h2>")[1].split("<h2>")[0], (
-        "the table alone tells the page"
-    )
+    overview, stored = (text.split("<h2>Tables</h2>")[1].split("<h2>")[0].splitlines() for text in (again, page))
+    assert sorted(overview) == sorted(stored), "the table alone tells the page; Postgres has an order of its own"
