@@ -17,7 +17,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev portal test lint bench docs lock stop clean
+.PHONY: help run dev portal test lint bench docs eda lock stop clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: $(READY_DEV) ## speed and memory as ratios within one run; prints the tab
 
 docs: $(READY) ## write the data dictionary and the picture of the asset graph again, from the code
 	@$(BIN)/python docs/generate.py
+
+eda: $(READY) ## write docs/eda.md and its figures again, from what make run has stored; BESIDE: rows to lay beside it
+	@$(BIN)/python docs/eda.py $(if $(BESIDE),--beside '$(BESIDE)')
 
 lock: $(READY_DEV) ## resolve the dependencies again into requirements.lock and requirements-dev.lock
 	@$(LOCK) --group build pyproject.toml -o requirements.lock

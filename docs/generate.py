@@ -203,6 +203,8 @@ def _documents(graph: Any, texts: Mapping[str, Any]) -> list[str]:
     parts += [f"## {selected.asset}", _about(graph, selected.asset), f"Objects `{_path(selected)}`:"]
     names = [field.name for field in dataclasses.fields(Decision)]
     parts.append(_keys({**texts["selected model"], **described("decision", [*names, "files"], texts)}))
+    report = catalog.DATA_PROFILE_REPORT
+    parts += [f"## {report.asset}", _about(graph, report.asset), f"Objects `{_path(report)}`."]
     return parts
 
 

@@ -13,10 +13,11 @@ from food_inspections_dagster.inspections import schemas as domain
 from food_inspections_dagster.inspections.sources import SOURCES
 from food_inspections_dagster.modeling import published
 from food_inspections_dagster.modeling import schemas as method
+from food_inspections_dagster.profiles.schemas import DATA_PROFILE as PROFILE_SCHEMA
 from food_inspections_dagster.schemas import Schema
 
-RAW, PROCESSED, MODELS = "raw", "processed", "models"
-ZONES = (RAW, PROCESSED, MODELS)
+RAW, PROCESSED, MODELS, REPORTS = "raw", "processed", "models", "reports"
+ZONES = (RAW, PROCESSED, MODELS, REPORTS)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,26 @@ class Publication:
         return f"{self.database_schema}.{table.name}"
 
 
-Entry = Rows | Table | Documents | Publication
+@dataclass(frozen=True)
+class Pages:
+    """One HTML page a week that stands for itself: ``<zone>/<asset>/week=2011-09-05/report.html``."""
+
+    asset: str
+    zone: str
+    file: str = "report.html"
+    schema: None = None
+
+    @property
+    def prefix(self) -> str:
+        """The folder in the object store."""
+        return f"{self.zone}/{self.asset}"
+
+    def path(self, week: date) -> str:
+        """Return the path of a week's page."""
+        return f"{self.prefix}/week={week}/{self.file}"
+
+
+Entry = Rows | Table | Documents | Publication | Pages
 
 
 def _table(database_schema: str, schema: Schema, mirror: Rows | None = None) -> Table:
@@ -160,6 +180,8 @@ PUBLISHED_LIST = Publication(
         ("violations", ("inspection_id",)),
     ),
 )
+DATA_PROFILE = _table("monitoring", PROFILE_SCHEMA)
+DATA_PROFILE_REPORT = Pages("data_profile_report", REPORTS)
 
 
 # City data beside the inspections, by the name of the source. Which of them there are, the settings decide.
@@ -193,6 +215,8 @@ _ENTRIES: tuple[Entry, ...] = (
     SCORES,
     AREA_NOTES,
     PUBLISHED_LIST,
+    DATA_PROFILE,
+    DATA_PROFILE_REPORT,
     *RAW_SOURCES.values(),
     *CLEAN_SOURCES.values(),
 )

@@ -10,6 +10,7 @@ from food_inspections_dagster import defs as stage_folders
 from food_inspections_dagster.defs.automation.definitions import automation_for
 from food_inspections_dagster.defs.automation.jobs import weekly_job
 from food_inspections_dagster.io_managers.documents import DocumentsIOManager
+from food_inspections_dagster.io_managers.pages import PagesIOManager
 from food_inspections_dagster.io_managers.publication import PublicationIOManager
 from food_inspections_dagster.io_managers.rows import RowsIOManager, TablesIOManager
 from food_inspections_dagster.orchestration.stages import Graph
@@ -43,6 +44,7 @@ def resources_for(settings: Settings, graph: Graph, portal: PortalClient) -> dic
         "tables": TablesIOManager(graph, stored, ledger),
         "documents": DocumentsIOManager(graph, stored, ledger),
         "publication": PublicationIOManager(graph, stored, ledger),
+        "pages": PagesIOManager(graph, stored, ledger),
     }
 
 

@@ -29,16 +29,18 @@ ROOMS = {folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py")
 MAY_IMPORT = {
     "inspections": set(),
     "modeling": set(),
+    "profiles": {"inspections"},
     "settings": {"modeling"},  # the rules of the method are its sections
     "resources": {"settings"},
     "orchestration": {"resources", "settings"},
     "io_managers": {"orchestration", "resources"},
-    "defs": {"inspections", "io_managers", "modeling", "orchestration", "resources", "settings"},
+    "defs": {"inspections", "io_managers", "modeling", "orchestration", "profiles", "resources", "settings"},
     "command_line": {"inspections", "modeling", "orchestration", "resources", "settings"},
 }
 GROUND = {"weeks", "errors", "frames", "digests", "schemas"}
 # The catalog takes its schemas from the domain and the method, which know nothing of where they are stored.
-KNOW_NO_ADDRESSES = {"inspections", "modeling", "settings"}
+PURE = ("inspections", "modeling", "profiles")
+KNOW_NO_ADDRESSES = {*PURE, "settings"}
 
 
 def imports(file: Path) -> set[str]:
@@ -70,7 +72,7 @@ def test_rooms_import_only_what_they_may(room):
         assert not astray, f"{file.relative_to(PACKAGE)} imports {astray}"
         if room in KNOW_NO_ADDRESSES:
             assert not of_ours(imports(file)) & {"catalog", "definitions", "recipes"}, file
-        if room in ("inspections", "modeling"):
+        if room in PURE:
             assert not {name.split(".")[0] for name in imports(file)} & IO_LIBRARIES, file
 
 
@@ -141,7 +143,7 @@ def is_stage(node: ast.FunctionDef) -> bool:
 
 
 def test_stages_are_thin():
-    """What a stage computes stands in `inspections` or `modeling`, where it is tested without Dagster."""
+    """What a stage computes stands in `inspections`, `modeling` or `profiles`, where it is tested without Dagster."""
     stages = set()
     for file in sorted((PACKAGE / "defs").rglob("assets.py")):
         for node in filter(is_stage, functions(TREES[file])):
@@ -211,7 +213,7 @@ def test_the_ledgers_tables_are_named_where_it_is_kept_and_traced():
 
 def test_paths_of_objects_are_made_in_the_catalog_only():
     zones = "|".join(catalog.ZONES)
-    named = with_text(rf"(^|[\s'\"])({zones})/|/week=|/(rows\.parquet|decision\.json)")
+    named = with_text(rf"(^|[\s'\"])({zones})/|/week=|/(rows\.parquet|decision\.json|report\.html)")
     assert set(named) <= {f"{OURS}/catalog.py"}
 
 
@@ -220,9 +222,7 @@ def test_sql_stands_in_resources_defs_and_the_command_line_only():
     statements = with_text(
         r"^\s*(with|select|insert into|update|delete from|create table)\s.+\s(from|into|set|as|if)\s"
     )
-    astray = [
-        file for file in statements if file.split("/")[1] in ("inspections", "modeling", "orchestration", "io_managers")
-    ]
+    astray = [file for file in statements if file.split("/")[1] in (*PURE, "orchestration", "io_managers")]
     assert astray == []
     assert f"{OURS}/resources/ledger.py" in statements
 

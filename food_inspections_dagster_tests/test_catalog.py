@@ -83,6 +83,7 @@ def test_addresses_are_those_of_the_documentation():
     assert catalog.RAW_INSPECTIONS.path(WEEK) == "raw/inspections/week=2011-09-05/rows.parquet"
     assert catalog.model("baseline").path(WEEK) == "models/baseline_model/week=2011-09-05/model.json"
     assert catalog.SELECTED_MODEL.path(WEEK) == "models/selected_model/week=2011-09-05/decision.json"
+    assert catalog.DATA_PROFILE_REPORT.path(WEEK) == "reports/data_profile_report/week=2011-09-05/report.html"
     assert str(catalog.SCORES) == "predictions.scores" and catalog.TABLES["predictions.scores"] is catalog.SCORES
 
 

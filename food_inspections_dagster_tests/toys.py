@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.catalog import Documents, Entry, Rows, Table
+from food_inspections_dagster.catalog import Documents, Entry, Pages, Rows, Table
 from food_inspections_dagster.io_managers.documents import DocumentsIOManager
+from food_inspections_dagster.io_managers.pages import PagesIOManager
 from food_inspections_dagster.io_managers.rows import RowsIOManager, TablesIOManager
 from food_inspections_dagster.orchestration.current import Currency
 from food_inspections_dagster.orchestration.partitions import OWN_WEEK, Window, range_tags
@@ -43,6 +44,7 @@ THINGS = Table("things", "clean", SCHEMA, ("week", "thing_id"), Rows("things", "
 MATRIX = Rows("matrix", "processed", "matrix", SCHEMA)
 REPORT = Table("report", "monitoring", SCHEMA, ("week", "thing_id"))
 MODEL = Documents("model", "models", "model.json")
+PAGE = Pages("page", "reports")
 READS = Rows("reads", "processed", "reads")
 
 
@@ -121,6 +123,7 @@ class Toys:
             "rows": RowsIOManager(graph, self.stored, ledger),
             "tables": TablesIOManager(graph, self.stored, ledger),
             "documents": DocumentsIOManager(graph, self.stored, ledger),
+            "pages": PagesIOManager(graph, self.stored, ledger),
         }
 
     def run(

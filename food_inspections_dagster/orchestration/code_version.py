@@ -25,7 +25,7 @@ PACKAGE = "food_inspections_dagster"
 WIRING = ("catalog", "command_line", "definitions", "io_managers", "orchestration", "settings", "resources")
 # Of the resources only the portal's client shapes what is stored.
 SHAPING = tuple(f"{PACKAGE}.resources.{name}" for name in ("portal", "soda_rows", "socrata"))
-_FILE_NAME = re.compile(r"""["']([\w.-]+\.(?:csv|toml|json|yaml))["']""")
+_FILE_NAME = re.compile(r"""["']([\w.-]+\.(?:csv|toml|json|yaml|html))["']""")
 
 
 def code_version(*functions: Callable[..., Any], extra: str = "") -> str:

@@ -54,14 +54,18 @@ class Calendar:
         reaches_back: how many weeks before the first one it has as well.
         first_week: whether the first week of the calendar is among them, which holds what was always there.
         others: whether any other week is.
+        newest: of these weeks only so many of the newest, and those that were made; None: all.
     """
 
     reaches_back: int = 0
     first_week: bool = False
     others: bool = True
+    newest: int | None = None
 
-    def weeks(self, weeks: Sequence[date]) -> list[date]:
-        """Return its weeks, ascending, none before the calendar begins."""
+    def weeks(self, weeks: Sequence[date], made: Collection[date] = ()) -> list[date]:
+        """Return its weeks, ascending, none before the calendar begins; ``made`` are those that were made before."""
+        if self.newest is not None:
+            return [week for week in weeks if week in made or week in weeks[-self.newest :]]
         first = max(FIRST_WEEK, weeks[0] - self.reaches_back * WEEK)
         between = week_range(first, weeks[-1]) if self.reaches_back else list(weeks)
         return sorted({*(between if self.others else ()), *([FIRST_WEEK] if self.first_week else ())})

@@ -132,7 +132,9 @@ def targets(
     lists = [week for week in weeks if week in made or week in weeks[-list_weeks:]]
     of_lists = {asset for asset in graph.assets if SCORES.asset in graph.until(asset)}
     return {
-        asset: lists if asset in of_lists else graph.by_asset[asset].calendar.weeks(weeks)
+        asset: lists
+        if asset in of_lists
+        else graph.by_asset[asset].calendar.weeks(weeks, snapshot.loads.get(asset, {}))
         for asset in graph.assets
         if asset in selected
     }

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.catalog import Documents, Entry, Publication, Rows, Table
+from food_inspections_dagster.catalog import Documents, Entry, Pages, Publication, Rows, Table
 from food_inspections_dagster.digests import digest
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.code_version import code_version
@@ -39,6 +39,7 @@ _STORES: dict[type, tuple[str, str]] = {
     Table: ("tables", "postgres"),
     Documents: ("documents", "json"),
     Publication: ("publication", "postgres"),
+    Pages: ("pages", "html"),
 }
 
 

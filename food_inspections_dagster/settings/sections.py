@@ -296,6 +296,25 @@ class Alerts(Section):
         return url
 
 
+class Profiles(Section):
+    """What profiles of the stored data say, and what counts as a jump."""
+
+    run_weeks: WholeNumber = Field(ge=1, description="Newest weeks that `food-inspections run` profiles")
+    weeks: WholeNumber = Field(ge=1, description="Length of the newest range, and of the one before it, in weeks")
+    top_values: WholeNumber = Field(ge=1, le=1_000, description="Most frequent values that are named of a column")
+    bins: WholeNumber = Field(ge=2, le=1_000, description="Bins of a histogram")
+    missing_jump: Number = Field(
+        gt=0, le=1, description="Warn where the share of missing values of a column has changed by more than this"
+    )
+    jump_factor: Number = Field(
+        gt=1, description="Warn where rows or distinct values have become so many times more, or fewer"
+    )
+    max_repeated_share: Number = Field(
+        ge=0, le=1, description="Warn where a greater share of the newest rows is there twice"
+    )
+    min_rows: WholeNumber = Field(ge=1, description="Ranges with fewer rows are not compared")
+
+
 FourByFour = Annotated[str, Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")]
 
 
@@ -321,6 +340,7 @@ class Settings(BaseSettings):
     cohort: Cohort
     scores: Scores
     alerts: Alerts
+    profiles: Profiles
     sources: dict[str, tuple[FourByFour, ...]] = Field(
         {},
         description="City data beside the inspections: the data sets of each source; null where the portal has none",

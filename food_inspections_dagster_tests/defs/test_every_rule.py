@@ -53,4 +53,5 @@ def test_what_would_make_wrong_lists_blocks_and_what_only_deserves_a_look_warns(
         *("model_present", "better_than_baseline", "groups_mapped", "disparity_within_bounds", "reasons"),
         "as_published",
         *("no_drift", "no_decay", "no_silence"),
+        *("missing_as_before", "distinct_as_before", "rows_as_before", "not_repeated"),
     }

@@ -74,6 +74,9 @@ BREACHES = [
     Breach(catalog.SCORES, "own_risk_rank", 0),
     Breach(catalog.SCORES, "visits", -1),
     Breach(catalog.SCORES, "rank", 0),
+    Breach(catalog.DATA_PROFILE, "span", "yesterday"),
+    Breach(catalog.DATA_PROFILE, "measure", "beauty"),
+    Breach(catalog.DATA_PROFILE, "value", None),
     Breach(catalog.REJECTED_INSPECTIONS, "reason", "no reason"),
 ]
 

@@ -23,6 +23,7 @@ from food_inspections_portal.city.surroundings import AREAS, INSPECTORS
 LATER = 3  # weeks that come after the first go
 THEN, BROKEN = WEEKS[-LATER - 1], WEEKS[5]
 LISTS = ("scores", "area_notes", "remedy_prices", "published_list")
+NEWEST = (*LISTS, "data_profile", "data_profile_report")
 GROUPS = ("xgboost", "logistic_regression", "ridge", "knn", "baseline")
 MODELS = tuple(catalog.model(group) for group in GROUPS)
 CONFIGURED = {
@@ -82,7 +83,7 @@ def made(world: World, history: History) -> World:
 
 
 def weeks_of(asset: str) -> list[date]:
-    if asset in LISTS:
+    if asset in NEWEST:
         return [THEN, WEEKS[-1]]
     if asset.removeprefix("raw_") == "community_areas":
         return [FIRST_WEEK]
@@ -268,7 +269,7 @@ def test_every_load_is_audited(made):
         assert (loads[column].str.len() >= 12).all(), column
     assert made.database.query("select * from metadata.open_loads").empty
     newest = loads.drop_duplicates(["asset", "week"], keep="last")
-    for entry in (e for e in MADE if not isinstance(e, catalog.Documents)):
+    for entry in (e for e in MADE if not isinstance(e, catalog.Documents | catalog.Pages)):
         table = catalog.PRIORITIES if entry is catalog.PUBLISHED_LIST else entry
         rows = made.table(str(table)) if isinstance(table, catalog.Table) else made.rows(table)
         audited = newest[newest["asset"] == entry.asset]

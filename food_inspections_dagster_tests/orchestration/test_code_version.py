@@ -184,6 +184,7 @@ EXPECTED = {
     "published_list": {"modeling.published", "inspections.places", "inspections.cohorts", "modeling.persistence"},
     "monitoring": {"modeling.outcomes", "modeling.drift", "modeling.production", "modeling.segments"},
     "lists": {"modeling.scoring", "modeling.explanations", "inspections.cohorts", "inspections.features.matrix"},
+    "profile": {"profiles.profile", "profiles.columns", "profiles.changes", "profiles.report", "inspections.codebooks"},
 }
 UNRELATED = {
     "raw_crimes": {"inspections.sources", "inspections.cleaning", "modeling"},
@@ -200,6 +201,7 @@ UNRELATED = {
     "monitoring": {"inspections.cleaning", "modeling.selection", "modeling.fairness", "modeling.plots"},
     "lists": {"modeling.selection", "inspections.cleaning", "resources"},
     "published_list": {"modeling.selection", "modeling.scoring", "resources"},
+    "profile": {"modeling", "resources", "inspections.cleaning", "profiles.story", "profiles.figures"},
 }
 
 

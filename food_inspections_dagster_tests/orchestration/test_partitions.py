@@ -10,6 +10,7 @@ from food_inspections_dagster.orchestration.partitions import (
     HISTORY_THROUGH,
     OWN_WEEK,
     WEEKLY,
+    Calendar,
     Window,
     range_tags,
     trailing,
@@ -84,3 +85,11 @@ def test_range_tags_make_a_run_of_the_weeks():
 
     assert dg.materialize([numbers], tags=range_tags(weeks)).success
     assert made == weeks
+
+
+def test_the_newest_weeks_only_and_those_that_were_made():
+    weeks = week_range(FIRST_WEEK, FIRST_WEEK + 9 * WEEK)
+    assert Calendar().weeks(weeks) == weeks
+    assert Calendar(newest=1).weeks(weeks) == weeks[-1:]
+    assert Calendar(newest=2).weeks(weeks, made={weeks[3], FIRST_WEEK - WEEK}) == [weeks[3], *weeks[-2:]]
+    assert Calendar(newest=20).weeks(weeks) == weeks
