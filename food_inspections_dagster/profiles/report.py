@@ -100,7 +100,7 @@ def _table(name: str, spans: Mapping[str, Mapping[str, Mapping[str, list[Row]]]]
         "first": years[0]["item"] if years else None,
         "years": _bars(years),
         "weeks": _bars(newest.get("rows_of_week", [])),
-        "most_missing": max(columns, key=lambda column: column["missing"] or 0, default=None),
+        "most_missing": min(columns, key=lambda column: (-(column["missing"] or 0), column["name"]), default=None),
         "columns": columns,
         "codes": [_codes(era, measure, whole, newest) for era, measure in BY_CODE.items() if measure in whole],
     }
