@@ -8,21 +8,15 @@ from typing import Final
 from psycopg import sql
 
 from food_inspections_dagster.catalog import (
-    AREA_NOTES,
     AUDITIONS,
     BACKTEST_SCORES,
     BIAS_REPORT,
     BIAS_VERDICTS,
-    ESTABLISHMENTS,
     EVALUATIONS,
     EVALUATIONS_AT_K,
-    INSPECTIONS,
     LIST_EFFECTS,
-    PRIORITIES,
     PUBLISHED_LIST,
-    PUBLISHED_MODELS,
     REMEDY_PRICES,
-    VIOLATIONS,
     Table,
 )
 
@@ -63,15 +57,21 @@ HAS_TABLE = query("""
 #: One row for the pointer's week, or for the week that is named; none where that is not published.
 PUBLICATION = query("""
     SELECT p.week, p.publication_id, p.content_hash, p.code_version, p.run_id, p.published_at, p.rows,
+        (SELECT publication_id FROM {pointer}) AS shown_id,
         (SELECT max(publication_id) FROM {publications}) AS newest_id
     FROM {publications} p
     WHERE p.week = coalesce(%(week)s::date, (SELECT week FROM {pointer}))
     ORDER BY p.publication_id DESC LIMIT 1
 """)
-#: What readers see by default, and the newest publication of any week: changes when anything that is read changes.
-POINTER = query("""
-    SELECT week, publication_id, (SELECT max(publication_id) FROM {publications}) AS newest_id FROM {pointer}
+#: The state of everything published: what the pointer shows, the newest publication, and when either last changed.
+STATE = query("""
+    SELECT s.week, s.publication_id AS shown_id, p.content_hash,
+        (SELECT max(publication_id) FROM {publications}) AS newest_id,
+        greatest((SELECT max(published_at) FROM {publications}), (SELECT max(moved_at) FROM {pointer_moves}))
+            AS changed_at
+    FROM {pointer} s JOIN {publications} p USING (publication_id)
 """)
+KEYS = query("SELECT key_id, name, key_hash, scopes FROM {keys} WHERE revoked_at IS NULL")
 WEEKS = query("""
     SELECT DISTINCT ON (p.week) p.week, p.publication_id, p.content_hash, p.code_version, p.run_id, p.published_at,
         p.rows, p.week = (SELECT week FROM {pointer}) AS is_shown,
@@ -109,17 +109,12 @@ SORTS: Final[dict[str, tuple[str, str]]] = {
     "last_inspection_date": ("coalesce(l.last_inspection_date, '0001-01-01'::date)", "date"),
     "visits": ("l.visits", "bigint"),
 }
-_PRIORITIES = (
-    """
-    SELECT l.*, {by} AS sort_key FROM {priorities} l WHERE
-"""
-    + _LIST_FILTER
-    + """
+_PRIORITIES = """
+    SELECT l.*, {by} AS sort_key FROM {priorities} l WHERE {filter}
     AND (%(after_id)s::text IS NULL OR ({by}, l.establishment_id) {beyond} (%(after_key)s::{kind}, %(after_id)s))
     ORDER BY {by} {direction}, l.establishment_id {direction} LIMIT %(limit)s
 """
-)
-COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE " + _LIST_FILTER)
+COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE {filter}", filter=sql.SQL(_LIST_FILTER))
 
 
 def priorities(sort: str, descending: bool) -> Query:
@@ -128,13 +123,10 @@ def priorities(sort: str, descending: bool) -> Query:
     Its values: week, label, facility_type, risk, zip, community_area, side (lists or None), west, south, east, north,
     min_probability, words (patterns of ILIKE, all of which must match), after_key and after_id, limit.
     """
-    return _sorted(_PRIORITIES, SORTS[sort], descending)
-
-
-def _sorted(statement: str, sort: tuple[str, str], descending: bool) -> Query:
-    by, kind = sort
+    by, kind = SORTS[sort]
     return query(
-        statement,
+        _PRIORITIES,
+        filter=sql.SQL(_LIST_FILTER),
         by=sql.SQL(by),  # type: ignore[arg-type]
         kind=sql.SQL(kind),  # type: ignore[arg-type]
         beyond=sql.SQL("<" if descending else ">"),
@@ -173,16 +165,16 @@ _ESTABLISHMENT_FILTER = """
 """
 ESTABLISHMENTS_PAGE = query(
     """
-    SELECT e.*, coalesce(e.dba_name, '') AS sort_key FROM {establishments} e WHERE
-"""
-    + _ESTABLISHMENT_FILTER
-    + """
+    SELECT e.*, coalesce(e.dba_name, '') AS sort_key FROM {establishments} e WHERE {filter}
     AND (%(after_id)s::text IS NULL
         OR (coalesce(e.dba_name, ''), e.establishment_id) > (%(after_key)s, %(after_id)s))
     ORDER BY coalesce(e.dba_name, ''), e.establishment_id LIMIT %(limit)s
-"""
+""",
+    filter=sql.SQL(_ESTABLISHMENT_FILTER),
 )
-COUNT_ESTABLISHMENTS = query("SELECT count(*) AS total FROM {establishments} e WHERE " + _ESTABLISHMENT_FILTER)
+COUNT_ESTABLISHMENTS = query(
+    "SELECT count(*) AS total FROM {establishments} e WHERE {filter}", filter=sql.SQL(_ESTABLISHMENT_FILTER)
+)
 ESTABLISHMENT = query(
     "SELECT * FROM {establishments} WHERE week = %(week)s AND establishment_id = %(establishment_id)s"
 )
@@ -192,7 +184,8 @@ INSPECTIONS_OF = query("""
     ORDER BY i.inspection_date DESC, i.inspection_id DESC LIMIT %(limit)s
 """)
 VIOLATIONS_OF = query("""
-    SELECT v.* FROM {violations} v JOIN unnest(%(weeks)s::date[], %(inspection_ids)s::bigint[]) AS i(week, inspection_id)
+    SELECT v.* FROM {violations} v
+    JOIN unnest(%(weeks)s::date[], %(inspection_ids)s::bigint[]) AS i(week, inspection_id)
         ON v.week = i.week AND v.inspection_id = i.inspection_id
     ORDER BY v.inspection_id, v.ordinal
 """)

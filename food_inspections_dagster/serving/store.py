@@ -35,7 +35,11 @@ class TooSlow(FoodInspectionsError):
 
 
 class NothingPublished(FoodInspectionsError):
-    """Nothing is published yet, or not the week that was asked for."""
+    """Nothing is published yet."""
+
+
+class NotPublished(FoodInspectionsError):
+    """The week that was asked for is not published."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Publication:
         week: the Monday of the week that has ended; its list is for the week after.
         publication_id: of its newest publication.
         content_hash: of everything that was published with it.
+        shown_id: of the publication that the pointer shows.
         newest_id: the newest publication of any week; history that weeks share changes with it.
     """
 
@@ -56,6 +61,7 @@ class Publication:
     run_id: str
     published_at: datetime
     rows: int
+    shown_id: int
     newest_id: int
 
 
@@ -85,14 +91,15 @@ class Reads:
         """Return the publication of a week; by default, that which the pointer shows.
 
         Raises:
-            NothingPublished: where there is none.
+            NothingPublished: where nothing is.
+            NotPublished: where other weeks are.
         """
         row = self.row(queries.PUBLICATION, week=week)
         if row is not None:
             return Publication(**row)
-        if week is None:
+        if week is None or self.row(queries.STATE) is None:
             raise NothingPublished(NOTHING)
-        raise NothingPublished(f"The week {week} is not published: /v1/weeks lists those that are.")
+        raise NotPublished(f"The week {week} is not published: /v1/weeks lists those that are.")
 
     def has_table(self, table: str) -> bool:
         """Tell whether ``schema.name`` is there and may be read."""
