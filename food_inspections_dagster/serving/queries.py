@@ -65,7 +65,7 @@ PUBLICATION = query("""
 """)
 #: The state of everything published: what the pointer shows, the newest publication, and when either last changed.
 STATE = query("""
-    SELECT s.week, s.publication_id AS shown_id, p.content_hash,
+    SELECT s.publication_id AS shown_id, p.content_hash,
         (SELECT max(publication_id) FROM {publications}) AS newest_id,
         greatest((SELECT max(published_at) FROM {publications}), (SELECT max(moved_at) FROM {pointer_moves}))
             AS changed_at
@@ -262,8 +262,12 @@ AUDITIONS_OVER_TIME = query("""
 
 
 def of_monitoring(table: Table) -> Query:
-    """Return the question for the rows of a table of monitoring, the newest weeks first; week, limit."""
-    key = sql.SQL(", ").join(sql.Identifier(name) for name in table.key if name != "week")
-    return sql.SQL("SELECT * FROM {table} WHERE week <= %(week)s ORDER BY week DESC, {key} LIMIT %(limit)s").format(
-        table=sql.Identifier(*str(table).split(".")), key=key
+    """Return the question for the rows of a table of monitoring, the newest weeks first; week, label, limit."""
+    of_label = "(%(label)s::text IS NULL OR label = %(label)s)" if "label" in table.schema.columns else "true"
+    return sql.SQL(
+        "SELECT * FROM {table} WHERE week <= %(week)s AND {of_label} ORDER BY week DESC, {key} LIMIT %(limit)s"
+    ).format(
+        table=sql.Identifier(*str(table).split(".")),
+        of_label=sql.SQL(of_label),  # type: ignore[arg-type]
+        key=sql.SQL(", ").join(sql.Identifier(name) for name in table.key if name != "week"),
     )

@@ -249,7 +249,7 @@ class Serving(Section):
     database_url: SecretStr | None = Field(
         None, description="URL of the database for readers, with a user of their own; null: that of the pipeline"
     )
-    connections: WholeNumber = Field(ge=1, le=100, description="Most connections to Postgres")
+    connections: WholeNumber = Field(ge=2, le=100, description="Most connections to Postgres")
     wait_seconds: Number = Field(gt=0, description="Longest wait for a connection, then the answer is 503")
     statement_seconds: Number = Field(gt=0, description="Longest time of one question to Postgres")
     request_seconds: Number = Field(gt=0, description="Longest time of one request, from its first byte to its last")
