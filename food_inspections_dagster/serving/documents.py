@@ -74,7 +74,7 @@ class PublishedModel(rows_of(catalog.PUBLISHED_MODELS)):  # type: ignore[misc]
     """A model group in a week: how it did on weeks that it had not learnt from, and why it was chosen."""
 
 
-class AreaNote(rows_of(catalog.AREA_NOTES, ("zip", "places", "sentence"))):  # type: ignore[misc]
+class AreaNote(rows_of(catalog.AREA_NOTES, ("label", "zip", "places", "sentence"))):  # type: ignore[misc]
     """What holds for a whole zip code among the first places of a list."""
 
 

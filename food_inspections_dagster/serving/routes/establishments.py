@@ -88,7 +88,7 @@ def router(store: Store, settings: Settings) -> APIRouter:
             scores = reads.rows(queries.SCORES_OF, **of, limit=MOST_SCORES)
             present = [score for score in scores if score["week"] == publication.week]
             notes = [
-                {name: note[name] for name in ("zip", "places", "sentence")}
+                {name: note[name] for name in ("label", "zip", "places", "sentence")}
                 for score in present
                 for note in reads.rows(queries.NOTES, week=publication.week, label=score["label"])
                 if note["zip"] == known["zip"]
