@@ -41,11 +41,11 @@ def decode(cursor: str | None, publication: Publication, sort: str, kind: str) -
     try:
         content = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         number, of_sort, key, establishment_id = content
+        if of_sort != sort:
+            raise Problem("stale-cursor", f"This cursor is for the order {of_sort!s:.40}: begin again without it.")
         key, establishment_id = _KEYS[kind].validate_python(key), _KEYS["text"].validate_python(establishment_id)
     except (ValueError, TypeError, binascii.Error, ValidationError):
-        raise Problem("stale-cursor", "This is no cursor for this order: begin again without one.") from None
-    if of_sort != sort:
-        raise Problem("stale-cursor", f"This cursor is for the order {of_sort!s:.40}: begin again without it.")
+        raise Problem("stale-cursor", "This is no cursor of ours: begin again without one.") from None
     if number != publication.publication_id:
         raise Problem(
             "stale-cursor",
