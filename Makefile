@@ -17,7 +17,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev portal test lint bench docs eda lock stop clean
+.PHONY: help run dev portal test lint bench docs eda lock stop clean serve
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +42,11 @@ $(READY_DEV): requirements-dev.lock $(READY)
 run: $(READY) ## the main job: load the history, materialise every stage, print Monday's list
 	@$(CLI) run --portal '$(PORTAL)' $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)')
 
-dev: $(READY) ## Dagster's UI with its daemon on the same data (and the portal, where it is ours)
+dev: $(READY) ## Dagster's UI with its daemon, and what serve does, on the same data (and the portal, where it is ours)
 	@$(CLI) dev --portal '$(PORTAL)'
+
+serve: $(READY) ## the API of the published lists at http://127.0.0.1:8080
+	@$(CLI) serve --portal '$(PORTAL)'
 
 portal: $(READY) ## only the portal server, over the simulated city or the files of PORTAL
 	@$(CLI) portal --source '$(PORTAL)'

@@ -17,6 +17,7 @@ from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS
 from food_inspections_dagster.command_line import evaluate as evaluation
 from food_inspections_dagster.command_line import publish as publication
 from food_inspections_dagster.command_line import run as commands
+from food_inspections_dagster.command_line import serve as server
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line import trace as tracing
 from food_inspections_dagster.command_line.evaluate import Asked
@@ -28,6 +29,7 @@ from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgre
 from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.stored import Stored
+from food_inspections_dagster.serving.keys import SCOPES
 from food_inspections_dagster.settings import Settings, load_settings, project_root
 from food_inspections_dagster.weeks import parse_week
 from food_inspections_portal.command import SIMULATED, serve_source
@@ -80,7 +82,7 @@ def run(
     choice = choose(portal, City(seed, scale, weeks))
     out = console()
     with _serving(choice, out) as settings:
-        commands.run(out, settings, choice.description, choice.command("dev"), from_week, to_week, until, only_missing)
+        commands.run(out, settings, choice.description, _next(choice), from_week, to_week, until, only_missing)
 
 
 TrainUntil = Annotated[str, typer.Option("--train-until", help="Last day that models may learn from.")]
@@ -133,7 +135,7 @@ def _features(portal: str, city: City) -> Iterator[tuple[Console, Settings, Stor
     """Bring the feature matrix of a portal's data up to date, and yield what reads it."""
     choice, out = choose(portal, city), console()
     with _serving(choice, out) as settings:
-        commands.run(out, settings, choice.description, choice.command("dev"), until=FEATURE_MATRIX.asset)
+        commands.run(out, settings, choice.description, _next(choice), until=FEATURE_MATRIX.asset)
         yield out, settings, _stored(settings)
 
 
@@ -157,24 +159,31 @@ def _day(text: str) -> date:
 def dev(
     portal: Portal = SIMULATED,
     port: Annotated[int, typer.Option(help="Port of Dagster's UI on 127.0.0.1.")] = 3000,
+    serve_port: Annotated[
+        int | None, typer.Option(help="Port of the server of the lists on 127.0.0.1.  [default: serving.port]")
+    ] = None,
     seed: Seed = 2010,
     scale: Scale = 1.0,
     weeks: Weeks = None,
 ) -> None:
-    """Start Dagster's UI with its daemon on the same data, and the portal where it is ours."""
+    """Start Dagster's UI, its daemon and the server of the lists on the same data, and the portal where it is ours."""
     root = project_root()
     choice = choose(portal, City(seed, scale, weeks))
-    typer.echo("Starting the portal and Dagster's UI; stop both with Ctrl-C.")
+    typer.echo("Starting the portal, Dagster's UI and the server of the lists; stop all with Ctrl-C.")
     with _serving(choice, console()) as settings:
         typer.echo(f"Portal: {settings.portal.url}   Dagster: http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
         variables = {**os.environ, **settings.environment_variables(), "DAGSTER_HOME": str(root)}
+        lists = subprocess.Popen(server.command("127.0.0.1", serve_port), cwd=root, env=variables)  # noqa: S603
         ui = subprocess.Popen(command, cwd=root, env=variables)  # noqa: S603
         try:
             code = ui.wait()
         except KeyboardInterrupt:
             ui.wait()
             code = 0
+        finally:
+            lists.terminate()
+            lists.wait()
     raise typer.Exit(code)
 
 
@@ -186,6 +195,10 @@ def _serving(choice: PortalChoice, out: Console) -> Iterator[Settings]:
         with progress.showing("starting the portal"):
             served = stack.enter_context(serving(choice, load_settings(), _portal_log(), progress.update))
         yield load_settings(_portal(served.url, served.name))
+
+
+def _next(choice: PortalChoice) -> str:
+    return f"{choice.command('serve')} serves the list, {choice.command('dev')} opens the asset graph"
 
 
 def _portal(url: str, name: str | None) -> dict[str, dict[str, str]]:
@@ -252,8 +265,63 @@ def publish(
     weeks: Weeks = None,
 ) -> None:
     """Say which week readers see, or show them another one; who moved it, when and why is recorded."""
-    database = Database.from_settings(_settings(portal, City(seed, scale, weeks)))
+    database = _database(portal, City(seed, scale, weeks))
     publication.publish(console(), database, parse_week(week) if week else None, rollback, why)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: serving.host]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.  [default: serving.port]")] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Let everybody read who reaches an address that is not loopback.")
+    ] = False,
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Serve the published lists: the API below /v1, its documentation at /docs."""
+    server.serve(_settings(portal, City(seed, scale, weeks)), host, port, without_keys)
+
+
+keys = typer.Typer(help="API keys of the server.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="Who uses it.")],
+    scope: Annotated[list[str], typer.Option(help=f"What it opens: {', '.join(SCOPES)}.  [repeatable]")] = ["read"],  # noqa: B006 - of typer
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Make an API key and print it, for the only time."""
+    server.create_key(console(), _database(portal, City(seed, scale, weeks)), name, scope)
+
+
+@keys.command("list")
+def list_keys(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, weeks: Weeks = None) -> None:
+    """List the API keys, without the keys themselves."""
+    server.list_keys(console(), _database(portal, City(seed, scale, weeks)))
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="Its id, as `keys list` prints it.")],
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Let an API key open nothing any more."""
+    server.revoke_key(console(), _database(portal, City(seed, scale, weeks)), key_id)
+
+
+def _database(portal: str, city: City) -> Database:
+    return Database.from_settings(_settings(portal, city))
 
 
 @app.command("sql")

@@ -39,7 +39,7 @@ def run(
 
     Args:
         source: the portal in words.
-        look_next: the command that opens Dagster's UI on the same data.
+        look_next: what to type next on the same data, and what it does.
     """
     began = time.monotonic()
     progress = ProgressDisplay(console)
@@ -92,7 +92,7 @@ def run(
         report.print_monday(console, stored, weeks[-1], settings.scores.label)
     console.print(
         f"\nDone in {time.monotonic() - began:.0f} s, peak memory {_peak_gigabytes():.1f} GB. "
-        f"Look next: {escape(look_next)} opens the asset graph."
+        f"Look next: {escape(look_next)}."
     )
 
 

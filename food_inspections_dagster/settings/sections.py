@@ -315,6 +315,41 @@ class Profiles(Section):
     min_rows: WholeNumber = Field(ge=1, description="Ranges with fewer rows are not compared")
 
 
+class Serving(Section):
+    """The server of the API and the dashboard (`food-inspections serve`)."""
+
+    host: str = Field(description="Address to listen on; any but a loopback one needs keys, unless said otherwise")
+    port: WholeNumber = Field(ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+    keys: bool = Field(description="Whether requests need an API key (`food-inspections keys create`) on loopback too")
+    rate_limit: str = Field(description="Most requests of one client, such as 600/minute; not held on loopback")
+    database_url: SecretStr | None = Field(
+        None, description="URL of the database for readers, with a user of their own; null: that of the pipeline"
+    )
+    connections: WholeNumber = Field(ge=2, le=100, description="Most connections to Postgres")
+    wait_seconds: Number = Field(gt=0, description="Longest wait for a connection, then the answer is 503")
+    statement_seconds: Number = Field(gt=0, description="Longest time of one question to Postgres")
+    request_seconds: Number = Field(gt=0, description="Longest time of one request, from its first byte to its last")
+    clients: WholeNumber = Field(ge=1, description="Most connections of clients at once, then the answer is 503")
+    page_rows: WholeNumber = Field(ge=1, le=10_000, description="Most rows of one page")
+    file_rows: WholeNumber = Field(ge=1, description="Most rows of one CSV, GeoJSON or Parquet file")
+    body_bytes: WholeNumber = Field(ge=1, description="Largest body of a request")
+    cache_megabytes: WholeNumber = Field(ge=0, description="Memory for answers that are kept")
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, rate: str) -> str:
+        if not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", rate):
+            raise ValueError("it must be a number and a span, such as 600/minute")
+        return rate
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            DatabaseUrl.parse(url.get_secret_value())
+        return url
+
+
 FourByFour = Annotated[str, Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")]
 
 
@@ -341,6 +376,7 @@ class Settings(BaseSettings):
     scores: Scores
     alerts: Alerts
     profiles: Profiles
+    serving: Serving
     sources: dict[str, tuple[FourByFour, ...]] = Field(
         {},
         description="City data beside the inspections: the data sets of each source; null where the portal has none",

@@ -17,7 +17,7 @@ def made(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
 
     with small_world(tmp_path_factory.mktemp("told") / "home", postgres) as world:
         out = Console(file=io.StringIO(), width=120, highlight=False)
-        commands.run(out, world.settings, "a [/B] city", "make dev", None, world.weeks[-1])
+        commands.run(out, world.settings, "a [/B] city", "make dev opens the asset graph", None, world.weeks[-1])
         world.told = out.file.getvalue()  # type: ignore[attr-defined]
         yield world
 
