@@ -20,6 +20,7 @@ from food_inspections_dagster.serving.routes import (
     inspections,
     models,
     monitoring,
+    plans,
     priorities,
     weeks,
 )
@@ -103,6 +104,7 @@ def _api(settings: Settings, store: Store, watcher: Watcher, metrics: Metrics) -
         bias.router(store),
         monitoring.router(store),
         weeks.router(store),
+        plans.router(store, settings),
         health.router(watcher, metrics),
     ):
         app.include_router(router)

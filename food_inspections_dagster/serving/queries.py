@@ -114,6 +114,16 @@ _PRIORITIES = """
     AND (%(after_id)s::text IS NULL OR ({by}, l.establishment_id) {beyond} (%(after_key)s::{kind}, %(after_id)s))
     ORDER BY {by} {direction}, l.establishment_id {direction} LIMIT %(limit)s
 """
+PLACES_TO_PLAN = query("""
+    SELECT establishment_id, dba_name, address, zip, facility_type, risk, side, latitude, longitude, rank,
+        expected_find, own_risk, last_inspection_date, reason_1
+    FROM {priorities} WHERE week = %(week)s AND label = %(label)s
+        AND (%(side)s::text[] IS NULL OR side = ANY(%(side)s))
+        AND (%(community_area)s::text[] IS NULL OR community_area = ANY(%(community_area)s))
+        AND (%(zip)s::text[] IS NULL OR zip = ANY(%(zip)s))
+        AND (%(facility_type)s::text[] IS NULL OR facility_type = ANY(%(facility_type)s))
+    ORDER BY rank
+""")
 COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE {filter}", filter=sql.SQL(_LIST_FILTER))
 
 
