@@ -163,7 +163,7 @@ def _disparity(member: np.ndarray, visited: np.ndarray) -> float | None:
     inside, outside = int(member[visited].sum()), int((~member[visited]).sum())
     if not outside or member.all():
         return None
-    return (inside / member.sum()) / (outside / (~member).sum())
+    return float((inside / member.sum()) / (outside / (~member).sum()))
 
 
 # --- who goes where
