@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "orchestration": {"resources", "settings"},
     "io_managers": {"orchestration", "resources"},
     "defs": {"inspections", "io_managers", "modeling", "orchestration", "profiles", "resources", "settings"},
-    "command_line": {"inspections", "modeling", "orchestration", "resources", "settings"},
+    "serving": {"resources", "settings"},  # it reads what is published, and knows nothing of how it was made
+    "command_line": {"inspections", "modeling", "orchestration", "resources", "serving", "settings"},
 }
 GROUND = {"weeks", "errors", "frames", "digests", "schemas"}
 # The catalog takes its schemas from the domain and the method, which know nothing of where they are stored.

@@ -23,6 +23,7 @@ WITHOUT_VALUE = {
     "portal.app_token",
     "storage.objects_url",
     "database.database",
+    "serving.database_url",
     "alerts.webhook_url",
     *(f"alerts.mail.{key}" for key in ("host", "sender", "user", "password")),
     *(f"storage.s3.{key}" for key in ("endpoint_url", "region", "access_key_id", "secret_access_key", "session_token")),
