@@ -37,7 +37,10 @@ def test_whatever_is_sent_the_answer_is_as_described(client, server):
     for result in described.get_all_operations():
         operation = result.ok()
         called.append(operation.path)
-        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
+        modes = [schemathesis.GenerationMode.POSITIVE]
+        if list(operation.iter_parameters()):  # without any there is nothing to send wrongly
+            modes.append(schemathesis.GenerationMode.NEGATIVE)
+        for mode in modes:
 
             @ANY
             @hypothesis.given(case=operation.as_strategy(generation_mode=mode))

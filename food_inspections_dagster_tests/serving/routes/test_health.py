@@ -14,10 +14,7 @@ def test_what_was_asked_is_counted_by_route_and_never_by_value(client):
     client.get("/v1/establishments/L1")
     client.get("/v1/priorities?q=never-a-label")
     text = client.get("/metrics").text
-    assert (
-        'food_inspections_requests_total{method="GET",route="/v1/establishments/{establishment_id}",status="404"}'
-        in text
-    )
+    assert '{method="GET",route="/v1/establishments/{establishment_id}",status="404"}' in text
     assert "never-a-label" not in text and "food_inspections_pool_size" in text
 
 
