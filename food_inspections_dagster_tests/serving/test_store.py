@@ -76,9 +76,9 @@ def test_connections_that_were_lost_are_made_anew(copy_of_city):
 
 
 def test_a_server_that_is_away_and_a_pool_that_is_used_up(published):
-    with Store("postgresql://nobody@/nothing?host=/nowhere", 1, 2, 0.2) as away:
-        with pytest.raises(Unavailable, match="gives no connection"), away.snapshot():
-            pass
+    away = Store("postgresql://nobody@/nothing?host=/nowhere", 1, 2, 0.2)
+    with away, pytest.raises(Unavailable, match="gives no connection"), away.snapshot():
+        pass
     with Store(database_url(published), 5, 2, 0.3) as store:
         held, free = threading.Barrier(3), threading.Event()
 
