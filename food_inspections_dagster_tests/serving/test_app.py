@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.serving.app import create_app
+from food_inspections_dagster.serving.store import Unavailable
 from food_inspections_dagster_tests.serving.conftest import changed, listening
 
 
@@ -71,4 +72,5 @@ def test_the_application_opens_and_closes_with_its_server(published):
     app = create_app(published)
     with TestClient(app) as client:
         assert client.get("/readyz").status_code == 200
-    assert app.store.statistics()["pool_size"] == 0
+    with pytest.raises(Unavailable), app.store.snapshot():
+        pass

@@ -43,8 +43,6 @@ def test_a_thousand_connections_end_in_a_clear_refusal_and_those_before_go_on(sm
             one.sendall(GET)
             many.append(one)
         statuses = [said(one).split(b" ", 2)[1:2] for one in many]
-        refused = said(many[-1]) or statuses[-1]
-        assert refused
         assert statuses.count([b"200"]) >= 10 and statuses.count([b"503"]) >= 900
         assert statuses.count([b"200"]) + statuses.count([b"503"]) == 1_000
     time.sleep(0.1)
