@@ -13,7 +13,9 @@ MOST_WORDS = 10
 
 # Postgres has no text with NUL in it.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
-Values = Annotated[list[Text] | None, Field(max_length=MOST_VALUES)]
+Values = Annotated[list[Text], Field(max_length=MOST_VALUES)]
+Zips = Annotated[list[Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]], Field(max_length=80)]
+Risks = Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(max_length=3)]
 EstablishmentId = Annotated[
     str,
     StringConstraints(pattern=r"^(L[0-9]{1,18}|A[0-9a-f]{16})$"),
@@ -99,15 +101,11 @@ class Listed(Paged):
     """Filters and order of a list."""
 
     label: Label | None = Field(None, description="Which list; by default the one that is published first.")
-    facility_type: Values = Field(None, description="Only these kinds of facility.", examples=[["Restaurant"]])
-    risk: Annotated[list[Annotated[int, Field(ge=1, le=3)]] | None, Field(max_length=3)] = Field(
-        None, description="Only these of the City's risk classes: 1 high, 2 medium, 3 low."
-    )
-    zip: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]] | None, Field(max_length=80)] = Field(
-        None, description="Only these zip codes.", examples=[["60611"]]
-    )
-    community_area: Values = Field(None, description="Only these community areas, in capitals.")
-    side: Values = Field(None, description="Only these sides of the city.", examples=[["West"]])
+    facility_type: Values = Field([], description="Only these kinds of facility.", examples=[["Restaurant"]])
+    risk: Risks = Field([], description="Only these of the City's risk classes: 1 high, 2 medium, 3 low.")
+    zip: Zips = Field([], description="Only these zip codes.", examples=[["60611"]])
+    community_area: Values = Field([], description="Only these community areas, in capitals.")
+    side: Values = Field([], description="Only these sides of the city.", examples=[["West"]])
     bbox: Box | None = None
     min_probability: float | None = Field(None, ge=0, le=1, description="Only places with at least this expected_find.")
     q: Text | None = Field(None, description="Words, each of which is in the name, the address or the id.")
@@ -122,10 +120,8 @@ class Searched(Paged):
         description="Words, each of which is in the name, the address, the licence or the id.",
         examples=["taqueria cicero"],
     )
-    facility_type: Values = Field(None, description="Only these kinds of facility.")
-    zip: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]] | None, Field(max_length=80)] = Field(
-        None, description="Only these zip codes."
-    )
+    facility_type: Values = Field([], description="Only these kinds of facility.")
+    zip: Zips = Field([], description="Only these zip codes.")
     is_listed: bool | None = Field(None, description="Only those on the lists, or only those that are not.")
 
 

@@ -1,29 +1,61 @@
-import re
-
 import pytest
-from psycopg import sql
 
+from food_inspections_dagster.catalog import TABLES
 from food_inspections_dagster.serving import queries
+from food_inspections_dagster_tests.defs.city import CITY
 
-STATEMENTS = {name: value for name, value in vars(queries).items() if isinstance(value, sql.Composed)}
-
-
-@pytest.mark.parametrize("name", STATEMENTS)
-def test_a_statement_reads_what_is_published_and_nothing_else(name):
-    text = STATEMENTS[name].as_string()
-    assert re.match(r"\s*(select|with)\b", text, re.IGNORECASE)
-    schemas = set(re.findall(r'"(\w+)"\."\w+"', text))
-    assert schemas <= {"api", "monitoring"}, "quoted names are tables here"
+NONE = dict.fromkeys(
+    (
+        *("facility_type", "risk", "zip", "community_area", "side", "west", "south", "east", "north"),
+        *("min_probability", "words", "is_listed", "after_key", "after_id"),
+    )
+)
 
 
-@pytest.mark.parametrize("sort", queries.SORTS)
-@pytest.mark.parametrize("descending", [False, True])
-def test_every_order_has_its_statement(sort, descending):
-    text = queries.priorities(sort, descending).as_string()
-    assert ("DESC" in text) == descending and queries.SORTS[sort][0] in text
-    assert text.count("%(after_key)s") == 1 and "%(limit)s" in text
+def test_every_sort_gives_a_key_that_begins_the_next_page(store):
+    of = {**NONE, "week": CITY[-1], "label": "failed"}
+    with store.snapshot() as reads:
+        for sort in queries.SORTS:
+            for descending in (False, True):
+                query = queries.priorities(sort, descending)
+                whole = [row["establishment_id"] for row in reads.rows(query, **of, limit=9)]
+                last = reads.rows(query, **of, limit=5)[-1]
+                after = {**of, "after_key": last["sort_key"], "after_id": last["establishment_id"]}
+                assert [row["establishment_id"] for row in reads.rows(query, **after, limit=4)] == whole[5:]
 
 
-def test_history_is_read_up_to_the_week_only():
-    for name in ("INSPECTIONS_OF", "SCORES_OF"):
-        assert re.search(r"week <= %\(week\)s", STATEMENTS[name].as_string()), name
+def test_what_lists_can_be_filtered_by_is_counted(store):
+    with store.snapshot() as reads:
+        facets = reads.rows(queries.FACETS, week=CITY[-1], label="failed")
+        places = len(reads.rows(queries.LIST, week=CITY[-1], label="failed"))
+    risks = {row["value"]: row["places"] for row in facets if row["attribute"] == "risk"}
+    assert set(risks) <= {"1", "2", "3"} and 0 < sum(risks.values()) <= places
+
+
+def test_expected_finds_at_a_capacity_are_a_row_of_each_list(store):
+    with store.snapshot() as reads:
+        rows = reads.rows(queries.AT_CAPACITY, week=CITY[-1], capacities=[10, 50])
+        labels = [row["label"] for row in reads.rows(queries.LABELS, week=CITY[-1])]
+    assert [(row["label"], row["capacity"]) for row in rows] == [(label, k) for label in labels for k in (10, 50)]
+    assert all(
+        small["expected_finds"] < large["expected_finds"] for small, large in zip(rows[::2], rows[1::2], strict=True)
+    )
+
+
+def test_every_table_of_monitoring_and_the_evaluations_can_be_asked(store):
+    of = {"week": CITY[-1], "label": "failed", "limit": 5}
+    with store.snapshot() as reads:
+        for table in TABLES.values():
+            if table.database_schema == "monitoring" and reads.has_table(str(table)):
+                assert len(reads.rows(queries.of_monitoring(table), **of)) <= 5
+        for query in (queries.EVALUATIONS_OVER_TIME, queries.EVALUATIONS_AT_K_OVER_TIME):
+            rows = reads.rows(query, **of, subset_kind="all", score="priority")
+            assert {(row["label"], row["subset_kind"], row["score"]) for row in rows} == {("failed", "all", "priority")}
+        assert {row["label"] for row in reads.rows(queries.AUDITIONS_OVER_TIME, **of)} == {"failed"}
+
+
+@pytest.mark.parametrize("name", [name for name in dir(queries) if name.isupper() and name not in ("READER", "SORTS")])
+def test_values_are_parameters(name):
+    query = getattr(queries, name)
+    if isinstance(query, queries.Query):
+        assert "{" not in query.as_string() and ";" not in query.as_string()

@@ -1,67 +1,71 @@
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
-import requests
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.serving.server import access_for, is_loopback
-from food_inspections_dagster_tests.serving.conftest import changed
+from food_inspections_dagster.serving.front import Access
+from food_inspections_dagster.serving.server import _listen, access_for, is_loopback
+from food_inspections_dagster.settings import load_settings
+
+pytestmark = pytest.mark.usefixtures("project_settings")
 
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
     [
-        ("127.0.0.1", True),
-        ("localhost", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("0.0.0.0", False),
-        ("a.example", False),
-    ],  # noqa: S104
+        *(("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("[::1]", True), ("localhost", True)),
+        *(("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("example.org", False), ("", False)),  # noqa: S104
+    ],
 )
-def test_which_addresses_only_this_machine_reaches(host, loopback):
-    assert is_loopback(host) == loopback
+def test_loopback_is_what_only_this_machine_reaches(host, loopback):
+    assert is_loopback(host) is loopback
 
 
-def test_on_loopback_nobody_needs_a_key_elsewhere_everybody_does(published):
-    assert access_for("127.0.0.1", published, False).keys is False
-    with pytest.raises(FoodInspectionsError, match="Others reach 10.0.0.1, and no API key is asked for"):
-        access_for("10.0.0.1", published, False)
-    open_to_all = access_for("10.0.0.1", published, True)
-    assert open_to_all.keys is False and open_to_all.rate == published.serving.rate_limit
-    assert access_for("10.0.0.1", changed(published, keys=True), False).keys is True
+def test_others_need_keys_unless_somebody_says_that_they_do_not():
+    open_to_all, with_keys = load_settings(), load_settings({"serving": {"keys": True}})
+    assert access_for("127.0.0.1", open_to_all, False) == Access()
+    assert access_for("127.0.0.1", with_keys, False) == Access(keys=True)
+    with pytest.raises(FoodInspectionsError, match=r"serving\.keys.*keys create.*--without-keys"):
+        access_for("10.0.0.1", open_to_all, False)
+    assert access_for("10.0.0.1", open_to_all, True) == Access(rate="600/minute")
+    assert access_for("10.0.0.1", with_keys, True) == Access(keys=True, rate="600/minute")
 
 
-def test_an_address_that_cannot_be_listened_on_is_a_sentence(published):
-    from food_inspections_dagster.serving.server import serve
+def test_a_port_that_is_taken_is_told_in_a_sentence():
+    with _listen("127.0.0.1", 0) as taken, pytest.raises(FoodInspectionsError, match="choose another port"):
+        _listen("127.0.0.1", taken.getsockname()[1])
+    with pytest.raises(FoodInspectionsError, match="cannot listen on no.such.host"):
+        _listen("no.such.host.invalid", 0)
 
-    with pytest.raises(FoodInspectionsError, match="192.0.2.1"):
-        serve(published, "192.0.2.1", 8080, without_keys=True)
 
-
-def test_the_process_of_its_own_serves_and_ends(stored_city, published):
-    variables = {
-        **os.environ,
-        **stored_city.settings.environment_variables(),
-        "FOOD_INSPECTIONS_HOME": str(published.root),
+def test_the_process_serves_until_it_is_told_to_stop(published, stored_city):
+    variables = published.environment_variables() | {
+        "FOOD_INSPECTIONS_HOME": str(stored_city.home),
+        "FOOD_INSPECTIONS__DATABASE__DATABASE": published.database_name,
+        "FOOD_INSPECTIONS__DATABASE__EMBEDDED_DIRECTORY": str(published.embedded_directory),
     }
-    variables["FOOD_INSPECTIONS__DATABASE__DATABASE"] = published.database_name
     command = [sys.executable, "-m", "food_inspections_dagster.serving", "--port", "0"]
-    with subprocess.Popen(
-        command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
-        lines = []
-        for line in server.stdout:
-            lines.append(line)
-            address = next((word.rstrip("/.,;") for word in line.split() if word.startswith("http://127")), None)
-            if address:
-                break
-        else:
-            raise AssertionError("".join(lines))
-        assert requests.get(f"{address}/v1/weeks", timeout=60).status_code == 200
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=60)
-    assert server.returncode in (0, -signal.SIGINT)
+    environment = {**os.environ, **variables}
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        line = server.stdout.readline()
+        url = re.search(r"http://127\.0\.0\.1:\d+", line).group()
+        with urllib.request.urlopen(f"{url}/readyz") as answer:  # noqa: S310
+            assert answer.status == 200 and "server" not in answer.headers
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        server.kill()
+        server.wait()
+    refused = subprocess.run(  # noqa: S603
+        [*command, "--host", "0.0.0.0"],  # noqa: S104
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 1 and refused.stderr.startswith("Error: Others reach 0.0.0.0")

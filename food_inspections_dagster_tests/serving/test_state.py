@@ -4,81 +4,83 @@ from datetime import UTC, datetime
 
 import pytest
 
-from food_inspections_dagster.serving.state import VALID_SECONDS, Watcher
+from food_inspections_dagster.serving import queries
+from food_inspections_dagster.serving.state import Published, Watcher, mark_of
 from food_inspections_dagster.serving.store import NothingPublished, Unavailable
+from food_inspections_dagster_tests.serving.test_answers import PUBLISHED
 
-ROW = {"shown_id": 3, "content_hash": "h", "newest_id": 4, "changed_at": datetime(2026, 11, 23, tzinfo=UTC)}
+ROW = {"shown_id": 1, "newest_id": 2, "content_hash": "h", "changed_at": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 class Reads:
-    def __init__(self, row):
-        self._row = row
+    def __init__(self, store):
+        self.store = store
 
     def row(self, query):
-        if self._row is None:
-            raise NothingPublished("run")
-        return self._row
+        assert query is queries.STATE
+        if self.store.fault is not None:
+            raise self.store.fault
+        return self.store.state
+
+    def rows(self, query):
+        return [{"key_id": "k", "name": "n", "key_hash": "h", "scopes": ["read"]}]
+
+    def has_table(self, table):
+        return True
 
 
-class Source:
-    """A store that is asked, and how often."""
+class Looked:
+    """A store that counts how often it is looked at."""
 
-    def __init__(self, row):
-        self.row, self.looks, self.away = row, 0, False
+    looks, state, fault = 0, ROW, None
 
     @contextmanager
     def snapshot(self):
         self.looks += 1
-        if self.away:
-            raise Unavailable("away")
-        yield Reads(self.row)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+        yield Reads(self)
 
 
 def test_however_many_ask_it_is_looked_up_once_a_second():
-    source, clock = Source(ROW), Clock()
+    now, store = [0.0], Looked()
+    watcher = Watcher(store, False, lambda: now[0])
 
     async def ask():
-        watcher = Watcher(source, with_keys=False, clock=clock)
         states = await asyncio.gather(*(watcher.state() for _ in range(50)))
-        assert {state.required().mark for state in states} == {"3-4"} and source.looks == 1
-        clock.now += VALID_SECONDS / 2
+        assert store.looks == 1 and set(map(id, states)) == {id(states[0])}
+        now[0] = 0.99
         await watcher.state()
-        assert source.looks == 1
-        clock.now += VALID_SECONDS
-        source.row = {**ROW, "shown_id": 5}
-        assert (await watcher.state()).required().mark == "5-4" and source.looks == 2
+        assert store.looks == 1
+        now[0], store.state = 1.0, {**ROW, "newest_id": 3}
+        assert (await watcher.state()).required().mark == "1-3"
+        assert store.looks == 2
 
     asyncio.run(ask())
 
 
-def test_a_database_that_goes_away_is_told_and_seen_when_it_is_back():
-    source, clock = Source(ROW), Clock()
+def test_a_failure_holds_for_a_second_and_is_forgotten_then():
+    now, store = [0.0], Looked()
+    watcher = Watcher(store, False, lambda: now[0])
 
     async def ask():
-        watcher = Watcher(source, with_keys=False, clock=clock)
-        source.away = True
+        store.fault = Unavailable("away")
         for _ in range(3):
             with pytest.raises(Unavailable, match="away"):
                 await watcher.state()
-        assert source.looks == 1
-        clock.now += VALID_SECONDS
-        source.away = False
-        assert (await watcher.state()).required().shown_id == 3
+        assert store.looks == 1
+        now[0], store.fault = 1.5, None
+        assert (await watcher.state()).published == Published(**ROW)
 
     asyncio.run(ask())
 
 
-def test_before_the_first_publication_there_is_nothing():
-    async def ask():
-        state = await Watcher(Source(None), with_keys=False).state()
-        with pytest.raises(NothingPublished):
-            state.required()
+def test_keys_are_read_before_anything_is_published():
+    store = Looked()
+    store.fault = NothingPublished("nothing")
+    state = asyncio.run(Watcher(store, True).state())
+    assert set(state.keyring.keys) == {"k"} and state.published is None
+    with pytest.raises(NothingPublished):
+        state.required()
 
-    asyncio.run(ask())
+
+def test_a_mark_is_of_what_is_shown_and_what_is_newest():
+    assert mark_of(PUBLISHED) == "8-9" and Published(**ROW).mark == "1-2"

@@ -48,7 +48,9 @@ def router(store: Store, settings: Settings) -> APIRouter:
             after = cursors.decode(asked.cursor, publication, _SORT, "text")
             filters = {
                 **{"week": publication.week, "words": patterns(asked.q)},
-                **{name: getattr(asked, name) for name in ("facility_type", "zip", "is_listed")},
+                "facility_type": asked.facility_type or None,
+                "zip": asked.zip or None,
+                "is_listed": asked.is_listed,
             }
             total = reads.row(queries.COUNT_ESTABLISHMENTS, **filters)
             there = reads.rows(queries.ESTABLISHMENTS_PAGE, **filters, **after, limit=rows + 1)

@@ -15,6 +15,8 @@ from food_inspections_dagster.serving.parameters import Listed, box, patterns
 from food_inspections_dagster.serving.store import Store
 from food_inspections_dagster.settings import Settings
 
+_OF_VALUES = ("facility_type", "risk", "zip", "community_area", "side")
+
 
 def router(store: Store, settings: Settings) -> APIRouter:
     """Return the routes."""
@@ -35,7 +37,10 @@ def router(store: Store, settings: Settings) -> APIRouter:
             after = cursors.decode(asked.cursor, publication, asked.sort, queries.SORTS[sort][1])
             filters = {
                 **{"week": publication.week, "label": label, "words": patterns(asked.q), **box(asked.bbox)},
-                **{name: getattr(asked, name) for name in ("facility_type", "risk", "zip", "community_area", "side")},
+                **{
+                    name: getattr(asked, name) or None
+                    for name in ("facility_type", "risk", "zip", "community_area", "side")
+                },
                 "min_probability": asked.min_probability,
             }
             total = reads.row(queries.COUNT_PRIORITIES, **filters)
