@@ -39,7 +39,7 @@ def test_others_need_keys_unless_somebody_says_that_they_do_not():
 def test_a_port_that_is_taken_is_told_in_a_sentence():
     with _listen("127.0.0.1", 0) as taken, pytest.raises(FoodInspectionsError, match="choose another port"):
         _listen("127.0.0.1", taken.getsockname()[1])
-    with pytest.raises(FoodInspectionsError, match="cannot listen on no.such.host"):
+    with pytest.raises(FoodInspectionsError, match=r"cannot listen on no\.such\.host"):
         _listen("no.such.host.invalid", 0)
 
 

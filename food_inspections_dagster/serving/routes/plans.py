@@ -52,10 +52,10 @@ class PlanRequest(BaseModel):
     inspectors: int = Field(ge=1, le=200, description="Inspectors who can go.")
     visits_per_day: int = Field(ge=1, le=20, description="Visits of each on a day.")
     days: int = Field(5, ge=1, le=7, description="Days of the plan.")
-    sides: Values = Field(None, description="Only these sides of the city.")
-    community_areas: Values = Field(None, description="Only these community areas, in capitals.")
-    zips: Values = Field(None, description="Only these zip codes.")
-    facility_types: Values = Field(None, description="Only these kinds of facility.")
+    sides: Values | None = Field(None, description="Only these sides of the city.")
+    community_areas: Values | None = Field(None, description="Only these community areas, in capitals.")
+    zips: Values | None = Field(None, description="Only these zip codes.")
+    facility_types: Values | None = Field(None, description="Only these kinds of facility.")
     must_visit: Annotated[list[MustVisitRule], Field(max_length=MOST_RULES)] = []
 
 
