@@ -59,7 +59,7 @@ def test_the_rules_of_the_method_are_the_settings_themselves(home):
         ("alerts", {"webhook_url": "http://hooks.example.org/x"}, ["webhook_url in section 'alerts'", "https://"]),
         ("alerts", {"webhook_url": "hooks"}, ["webhook_url", "a URL such as"]),
         ("alerts", {"events": ["failure"]}, ["events in section 'alerts'", "run_failure"]),
-        ("alerts", {"mail": {"host": "mail.example.org"}}, ["alerts.mail", "sender and recipients"]),
+        ("alerts", {"mail": {"host": "mail.example.org"}}, ["mail in section 'alerts'", "sender and recipients"]),
         ("alerts", {"mail": {"recipients": ["nobody"]}}, ["recipients in section 'alerts.mail'", "an address"]),
         ("alerts", {"mail": {"password": "hunter2"}}, ["a password needs a user"]),
         ("portal", {"retries": True}, ["retries", "number, not true or false"]),
