@@ -54,6 +54,14 @@ def test_the_rules_of_the_method_are_the_settings_themselves(home):
         ("bias", {"confidence": 0.05}, ["confidence", "0.5"]),
         ("bias", {"tau_high": float("nan")}, ["tau_high in section 'bias'"]),
         ("selection", {"capacity_share": -0.25}, ["capacity_share", "greater than 0"]),
+        ("monitoring", {"subset_attributes": ["sid"]}, ["subset_attributes", "'sid' is no attribute: use side"]),
+        ("monitoring", {"drift_psi": 0}, ["drift_psi in section 'monitoring'", "greater than 0"]),
+        ("alerts", {"webhook_url": "http://hooks.example.org/x"}, ["webhook_url in section 'alerts'", "https://"]),
+        ("alerts", {"webhook_url": "hooks"}, ["webhook_url", "a URL such as"]),
+        ("alerts", {"events": ["failure"]}, ["events in section 'alerts'", "run_failure"]),
+        ("alerts", {"mail": {"host": "mail.example.org"}}, ["mail in section 'alerts'", "sender and recipients"]),
+        ("alerts", {"mail": {"recipients": ["nobody"]}}, ["recipients in section 'alerts.mail'", "an address"]),
+        ("alerts", {"mail": {"password": "hunter2"}}, ["a password needs a user"]),
         ("portal", {"retries": True}, ["retries", "number, not true or false"]),
         ("portal", {"timeout_seconds": float("inf")}, ["timeout_seconds", "finite"]),
         ("models", {"seed": -1}, ["seed", "greater"]),
@@ -183,3 +191,13 @@ def test_addresses_are_checked_and_no_secret_in_them_is_shown(home, section, cha
     sentence = refusal_of({section: changed})
     assert [word for word in words if word not in sentence] == []
     assert "hunter" not in sentence
+
+
+def test_nobody_is_told_by_default_and_the_address_of_a_webhook_is_a_secret(home):
+    alerts = load_settings().alerts
+    assert alerts.webhook_url is None and alerts.mail.host is None
+    settings = load_settings({"alerts": {"webhook_url": "https://hooks.example.org/services/hunter2"}})
+    assert settings.alerts.webhook_url.get_secret_value().endswith("hunter2")
+    assert "hunter2" not in repr(settings)
+    words = refusal_of({"alerts": {"webhook_url": "ftp://hooks.example.org/services/hunter2"}})
+    assert "hunter2" not in words
