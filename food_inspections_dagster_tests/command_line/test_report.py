@@ -132,7 +132,7 @@ def test_an_audit_of_nothing_says_why(made, out, told):
 def test_both_labels_are_told_and_the_list_is_of_the_one_that_was_asked_for(made, out, told):
     report.print_monday(out, made.stored, WEEKS[-1], "critical_violation")
     text = " ".join(told().split())
-    assert "critical_violation, " in text and "failed: " in text and "is in use, AUC " in text
+    assert "critical_violation: " in text and "failed: " in text and "is in use, AUC " in text
     assert "finds a critical violation" in text
     scores = made.table("predictions.scores")
     first = scores[(scores["label"] == "critical_violation") & (scores["rank"] == 1)].iloc[0]

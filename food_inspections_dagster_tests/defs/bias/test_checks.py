@@ -183,7 +183,7 @@ CASES = [
         "outside",
         verdicts((C, *SCHOOL, OUTSIDE)),
         (C,),
-        "failed: 1 groups, such as facility_type School.",
+        "failed: 1 group, such as facility_type School.",
     ),
     Case(WITHIN_BOUNDS, "the whole list is no group", verdicts((C, OVERALL, "the list", OUTSIDE))),
 ]

@@ -1,5 +1,8 @@
+import pytest
+
 from food_inspections_dagster.catalog import AREA_NOTES, REMEDY_PRICES, SCORES
 from food_inspections_dagster.defs.scoring.assets import REMEDIES, stages
+from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH, OWN_WEEK, trailing
 from food_inspections_dagster.settings import load_settings
 from food_inspections_dagster_tests.defs.city import CITY
@@ -52,3 +55,11 @@ def test_each_label_has_its_list_its_notes_and_the_prices_of_remedies(stored_cit
     attribute = stored_city.settings.remedy.attribute
     wanted = sorted((label, one.kind, attribute, one.basis) for label in labels for one in REMEDIES)
     assert sorted(map(tuple, prices[["label", "kind", "attribute", "basis"]].to_numpy().tolist())) == wanted
+
+
+def test_borders_are_read_where_a_remedy_shares_the_list_out_by_them():
+    by_area = {"kind": "rerank", "attribute": "community_area"}
+    assert "community_areas" in stages(load_settings({"remedy": by_area}))[0].inputs
+    assert "community_areas" not in stages(load_settings({"remedy": by_area | {"kind": "none"}}))[0].inputs
+    with pytest.raises(FoodInspectionsError, match="community_area, but the source community_areas has no data set"):
+        stages(load_settings({"remedy": by_area, "sources": {"community_areas": None}}))

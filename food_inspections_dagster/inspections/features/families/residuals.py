@@ -17,12 +17,12 @@ PRIOR_EVER = 3.0  # and where they do not
 BEYOND = (-1.0, 1.0)
 MINOR = (-float(MOST_MINOR), float(MOST_MINOR))
 
-PAST_VISITS = "past visits found {{value:more|fewer}} {} than visits around it at the time"
+COMPARED = "past visits found {{value:more|fewer}} {} than visits around it at the time"
 VALUES: dict[str, tuple[str, tuple[float, float], str]] = {
-    "grave": ("critical and serious violations", BEYOND, PAST_VISITS.format("critical and serious violations")),
-    "critical": ("critical violations", BEYOND, PAST_VISITS.format("critical violations")),
+    "grave": ("critical and serious violations", BEYOND, COMPARED.format("critical and serious violations")),
+    "critical": ("critical violations", BEYOND, COMPARED.format("critical violations")),
     "failed": ("failures", BEYOND, "it failed {value:more|less} often than places around it at the time"),
-    "minor": ("minor violations", MINOR, PAST_VISITS.format("minor violations")),
+    "minor": ("minor violations", MINOR, COMPARED.format("minor violations")),
     "clean": (
         "inspections without a minor violation",
         BEYOND,
