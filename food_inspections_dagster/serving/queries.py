@@ -85,7 +85,8 @@ MOVES = query("""
 
 # --- lists
 
-_LIST_FILTER = """
+#: Which places of a list are meant; its values are those of :func:`priorities`.
+LIST_FILTER = """
     l.week = %(week)s AND l.label = %(label)s
     AND (%(facility_type)s::text[] IS NULL OR l.facility_type = ANY(%(facility_type)s))
     AND (%(risk)s::smallint[] IS NULL OR l.risk = ANY(%(risk)s))
@@ -109,6 +110,7 @@ SORTS: Final[dict[str, tuple[str, str]]] = {
     "last_inspection_date": ("coalesce(l.last_inspection_date, '0001-01-01'::date)", "date"),
     "visits": ("l.visits", "bigint"),
 }
+<<<<<<< HEAD
 _PRIORITIES = """
     SELECT l.*, {by} AS sort_key FROM {priorities} l WHERE {filter}
     AND (%(after_id)s::text IS NULL OR ({by}, l.establishment_id) {beyond} (%(after_key)s::{kind}, %(after_id)s))
@@ -125,6 +127,19 @@ PLACES_TO_PLAN = query("""
     ORDER BY rank
 """)
 COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE {filter}", filter=sql.SQL(_LIST_FILTER))
+=======
+_PRIORITIES = (
+    """
+    SELECT l.*, {by} AS sort_key FROM {priorities} l WHERE
+"""
+    + LIST_FILTER
+    + """
+    AND (%(after_id)s::text IS NULL OR ({by}, l.establishment_id) {beyond} (%(after_key)s::{kind}, %(after_id)s))
+    ORDER BY {by} {direction}, l.establishment_id {direction} LIMIT %(limit)s
+"""
+)
+COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE " + LIST_FILTER)
+>>>>>>> f083d96 (wip: the dashboard: the list beside a map, models, fairness, what came, profiles)
 
 
 def priorities(sort: str, descending: bool) -> Query:

@@ -1,0 +1,46 @@
+// What a page does without asking the server: keeps filters in the address, closes the panel, prints, moves the focus.
+(function () {
+  "use strict";
+  function close() {
+    var details = document.getElementById("details");
+    if (details && details.className === "open") {
+      window.dash_clientside.set_props("details", { className: "closed" });
+      window.dash_clientside.set_props("list", { selectedRows: [] });
+      var grid = document.querySelector("#list .ag-cell-focus") || document.getElementById("summary");
+      if (grid) { grid.focus(); }
+    }
+  }
+  document.addEventListener("click", function (event) {
+    var target = event.target.closest ? event.target.closest("[data-closes], #print") : null;
+    if (!target) { return; }
+    if (target.id === "print") { window.print(); } else { close(); }
+  });
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Escape") { close(); }
+  });
+  document.addEventListener("submit", function (event) { event.preventDefault(); }, true);
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    inspections: {
+      keep: function (search) {
+        if (typeof search === "string" && search !== window.location.search) {
+          window.history.replaceState(window.history.state, "", window.location.pathname + search);
+        }
+        return window.dash_clientside.no_update;
+      },
+      opened: function (children) {
+        var details = document.getElementById("details");
+        if (details && children) {
+          details.scrollTop = 0;
+          window.setTimeout(function () { details.focus({ preventScroll: true }); }, 0);
+        }
+        return window.dash_clientside.no_update;
+      },
+      shown: function () {
+        var heading = document.querySelector("#page h1");
+        if (heading) { document.title = heading.textContent + " · Food inspections, Chicago"; }
+        return window.dash_clientside.no_update;
+      }
+    }
+  });
+})();
