@@ -70,7 +70,7 @@ def layout(reads: Reads, publication: Publication, filters: Filters, bounds: tup
     return page(
         "Is the list fair?",
         f"Groups are compared with a reference group: treated alike means between {low:g} and {high:g} times as often. "
-        f"Dots are measured, bars are where the true value likely lies. A place counts as found out when it "
+        f"Dots are measured, bars are where the true value likely lies. Something is found where a place "
         f"{label_words(filters.label or '')}.",
         html.Form(choose("The chance that it ...", "page-label", options, filters.label), className="controls"),
         note(overall["sentence"], kind=_KINDS.get(overall["verdict"], "plain")) if overall else None,
@@ -113,7 +113,7 @@ def _attribute(
             )
             identifier = f"disparity-{attribute.replace('_', '-')}-{metric}"
             words = f"{name}: {says}. Green ground: alike. Red: surely not; orange: perhaps not."
-            children.append(picture(figure, words, identifier, 110 + 34 * len(rows)))
+            children.append(picture(figure, words, identifier, 90 + 40 * len(rows)))
     sentences = [
         html.Li([html.B(f"{title_case(row['group'])}: {row['verdict']}. "), row["sentence"]]) for row in judged
     ]
@@ -189,8 +189,7 @@ def _prices(prices: Sequence[Row]) -> html.Section | None:
     bases = {"cohort": "in proportion to the places", "expected_finds": "in proportion to expected finds"}
     body = [
         (
-            f"{names.get(row['kind'], row['kind'])} by {str(ATTRIBUTES.get(row['attribute'], row['attribute'])).lower()}, "
-            f"{bases.get(row['basis'], row['basis'])}",
+            f"{names[row['kind']]} by {ATTRIBUTES[row['attribute']].lower()}, {bases[row['basis']]}",
             number(row["finds_without"]),
             number(row["finds_with"]),
             number(row["days_without"], 1),

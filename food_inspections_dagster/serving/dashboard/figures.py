@@ -11,8 +11,9 @@ import numpy as np
 Figure = dict[str, Any]
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, RED = "#3b82c4", "#d9730d", "#2f9e62", "#9b6dd7", "#8a8f98", "#d64545"
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY, RED)
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+OTHERS = (BLUE, GREEN, PURPLE, GREY, RED)
+DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
+_FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
 _CLEAR = "rgba(0,0,0,0)"
 _MARGIN = {"l": 52, "r": 14, "t": 12, "b": 44}
 
@@ -22,8 +23,8 @@ def _layout(**parts: Any) -> dict[str, Any]:
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,
         "margin": _MARGIN,
-        "font": {"family": "inherit", "size": 13},
-        "legend": {"orientation": "h", "y": -0.2, "x": 0},
+        "font": {"family": _FONT, "size": 13},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "hovermode": "closest",
         "dragmode": False,
         "showlegend": False,
@@ -53,9 +54,9 @@ def lines(
             "x": [str(one) for one in x],
             "y": list(values),
             "line": {
-                "color": COLOURS[at % len(COLOURS)],
+                "color": ORANGE if name == emphasis else OTHERS[at % len(OTHERS)],
                 "width": 4 if name == emphasis else 2,
-                "dash": DASHES[at % len(DASHES)],
+                "dash": "solid" if name == emphasis else DASHES[at % len(DASHES)],
             },
             "marker": {"size": 8 if name == emphasis else 5},
         }
@@ -112,7 +113,7 @@ def intervals(
             **{"color": GREY, "thickness": 2, "width": 4},
         },
     }
-    y = _axis("", autorange="reversed", type="category", ticksuffix="  ")
+    y = _axis("", range=[len(names) - 0.4, -0.6], type="category", ticksuffix="  ")
     return {"data": [data], "layout": _layout(xaxis=_axis(x), yaxis=y, shapes=shapes)}
 
 

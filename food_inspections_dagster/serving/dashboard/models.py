@@ -95,8 +95,8 @@ def _over_time(rows: Sequence[Row], selected: Row | None) -> html.Section | None
         y.append(row["roc_auc"])
     group = selected["model_group"] if selected else None
     says = (
-        f"Chance that the model puts a place with a find above one without, period by period of {length} weeks: "
-        "0.5 is a coin, 1 is perfect. The thick line is the model in use."
+        f"The chance that the model puts a place with a find above one without, period by period of {length} weeks: "
+        "0.5 is a coin, 1 is perfect. The thick orange line is the model in use."
     )
     figure = figures.lines(series, "ranking (AUC)", group)
     newest = {name: (x[-1], y[-1]) for name, (x, y) in series.items()}

@@ -38,9 +38,9 @@ _FILE = (
     *("last_result", "visits", "latitude", "longitude"),
 )
 _COLUMNS: list[dict[str, Any]] = [
-    {"field": "rank", "headerName": "Rank", "width": 76, "pinned": "left", "type": "numericColumn"},
-    {"field": "name", "headerName": "Place", "minWidth": 170, "flex": 3, "tooltipField": "name"},
-    {"field": "chance", "headerName": "Chance", "width": 96, "type": "numericColumn"},
+    {"field": "rank", "headerName": "Rank", "width": 72, "pinned": "left", "type": "numericColumn"},
+    {"field": "name", "headerName": "Place", "minWidth": 200, "flex": 3, "tooltipField": "name"},
+    {"field": "chance", "headerName": "Chance", "width": 92, "type": "numericColumn"},
     {"field": "why", "headerName": "Why, most of all", "minWidth": 240, "flex": 4, "tooltipField": "why"},
     {"field": "address", "headerName": "Address", "minWidth": 170, "flex": 2},
     {"field": "area", "headerName": "Area", "minWidth": 140, "flex": 2},
@@ -241,7 +241,7 @@ def _list(rows: Sequence[Row], promised: Promise, file: str, routes: str) -> htm
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
             "tooltipShowDelay": 300,
             "animateRows": False,
-            "domLayout": "normal",
+            "rowHeight": 36,
             "ensureDomOrder": True,
         },
         className="",

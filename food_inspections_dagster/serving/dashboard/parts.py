@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from string import capwords
 from typing import Any
 
 from dash import dcc, html
@@ -42,7 +43,7 @@ def day(value: date | datetime | None) -> str:
 
 def title_case(text: str | None) -> str:
     """Return a name in capitals as people write it: NEAR WEST SIDE, Near West Side."""
-    return NONE if not text else text.title() if text.isupper() else text
+    return NONE if not text else capwords(text) if text.isupper() else text
 
 
 def aria(**values: str) -> dict[str, Any]:
