@@ -108,5 +108,19 @@ def _api(settings: Settings, store: Store, watcher: Watcher, metrics: Metrics) -
         health.router(watcher, metrics),
     ):
         app.include_router(router)
+<<<<<<< HEAD
+=======
+    pages = create_dashboard(store, settings)
+    dashboard = WSGIMiddleware(pages, workers=settings.serving.connections)  # type: ignore[arg-type]
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer what no route of the API is for: its own addresses with 404, all others by the dashboard."""
+        if scope["type"] != "http" or scope["path"].startswith(READINGS):
+            raise HTTPException(404)
+        await dashboard(scope, receive, send)  # type: ignore[arg-type]
+
+    # Not mounted: a mount would match before Starlette answers a wrong method with 405.
+    app.router.default = elsewhere
+>>>>>>> e8c59b8 (wip: tests of the dashboard, in a real browser too)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

@@ -129,13 +129,13 @@ def _one(search: str | None, name: str) -> str | None:
 
 
 def _shell(is_simulated: bool) -> html.Div:
-    simulated = html.Div(
+    simulated = html.Section(
         [
             html.Strong("SIMULATED CITY. "),
             "No real establishment is meant: every place, visit and find on these pages is made up.",
         ],
         className="simulated",
-        role="note",
+        **aria(label="Simulated city"),
     )
     return html.Div(
         [

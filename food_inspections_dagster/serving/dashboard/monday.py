@@ -282,7 +282,7 @@ def _map(rows: Sequence[Row], filters: Filters, rings: Outlines) -> html.Section
     return html.Section(
         [
             html.H2("The map", className="hidden"),
-            html.Div(graph, id="map-holder", role="img", **aria(label=says)),
+            html.Div(graph, id="map-holder", role="group", **aria(label=says)),
             html.P(
                 "Large: the visits of this week, darker where the chance is higher. Small: the places that follow. "
                 "Outlines follow from the places known in each community area."

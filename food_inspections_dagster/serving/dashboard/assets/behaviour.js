@@ -20,6 +20,19 @@
   });
   document.addEventListener("submit", function (event) { event.preventDefault(); }, true);
 
+  // What Dash leaves out for keyboards and screen readers: dropdowns have an input beside their button that is hidden
+  // and yet on the way of the Tab key; thumbs and inputs of sliders have no name.
+  new MutationObserver(function () {
+    document.querySelectorAll(".dash-dropdown-focus-target[tabindex='0']").forEach(function (input) {
+      input.setAttribute("tabindex", "-1");
+    });
+    document.querySelectorAll(".slider [role='group'][aria-labelledby]").forEach(function (group) {
+      group.querySelectorAll("[role='slider']:not([aria-labelledby]), input:not([aria-labelledby])").forEach(function (part) {
+        part.setAttribute("aria-labelledby", group.getAttribute("aria-labelledby"));
+      });
+    });
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     inspections: {
       keep: function (search) {

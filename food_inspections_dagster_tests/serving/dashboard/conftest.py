@@ -1,0 +1,91 @@
+"""A published city, the server over it, and a real browser."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from food_inspections_dagster.serving.app import Server
+from food_inspections_dagster.serving.front import Access
+from food_inspections_dagster.serving.store import Store
+from food_inspections_dagster_tests.defs.conftest import stored_city  # noqa: F401
+from food_inspections_dagster_tests.world import World
+
+# Where it is `required`, a missing browser fails the tests that need one.
+BROWSER_VARIABLE = "FOOD_INSPECTIONS_BROWSER"
+
+
+@pytest.fixture(scope="session")
+def store(stored_city: World) -> Iterator[Store]:  # noqa: F811
+    """What readers see of the city."""
+    with Store.from_settings(stored_city.settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def reads(store):
+    with store.snapshot() as opened:
+        yield opened
+
+
+@pytest.fixture
+def publication(reads):
+    return reads.publication()
+
+
+@contextmanager
+def serving(settings, store: Store) -> Iterator[str]:
+    """Serve on a free port of loopback."""
+    app = Server(settings, store, Access())
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        thread.join(0.05)
+    assert server.started
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def served(stored_city: World, postgres) -> Iterator[str]:  # noqa: F811
+    """The address of the server over the city."""
+    with serving(stored_city.settings, Store.from_settings(stored_city.settings)) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def downloads(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="session")
+def browser(downloads) -> Iterator[webdriver.Chrome]:
+    """Chromium without a window."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        says = "no browser: install Debian's chromium and chromium-driver (apt-get install chromium chromium-driver)"
+        if os.environ.get(BROWSER_VARIABLE) == "required":
+            pytest.fail(says)
+        pytest.skip(says)
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    made = webdriver.Chrome(options=options, service=Service(driver))
+    made.set_script_timeout(60)
+    folder = {"behavior": "allow", "downloadPath": str(downloads)}
+    made.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    yield made
+    made.quit()
