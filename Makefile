@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORTAL ?= simulated
 INSTALLER ?= uv
+SERVER ?= http://127.0.0.1:8080
 VENV := .venv
 BIN := $(VENV)/bin
 # What running needs, and what tests, lint and benchmarks need on top of it.
@@ -17,10 +18,14 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help run dev portal test lint bench docs eda lock stop clean serve
+=======
+.PHONY: help run dev portal test lint bench docs screenshots lock stop clean
+>>>>>>> ff22d91 (Pictures of the dashboard by a command; CI needs a browser)
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PORTAL=simulated (default), https://data.cityofchicago.org, or a Parquet or CSV file or a folder of them"
 	@echo "  FROM=2024-01-01 TO=2024-12-30   bound the weeks (Mondays) of run"
@@ -65,8 +70,13 @@ bench: $(READY_DEV) ## speed and memory as ratios within one run; prints the tab
 docs: $(READY) ## write the data dictionary and the picture of the asset graph again, from the code
 	@$(BIN)/python docs/generate.py
 
+<<<<<<< HEAD
 eda: $(READY) ## write docs/eda.md and its figures again, from what make run has stored; BESIDE: rows to lay beside it
 	@$(BIN)/python docs/eda.py $(if $(BESIDE),--beside '$(BESIDE)')
+=======
+screenshots: $(READY_DEV) ## pictures of the dashboard of a server that runs, into docs/screenshots (needs chromium)
+	@$(BIN)/python docs/screenshots.py --server '$(SERVER)'
+>>>>>>> ff22d91 (Pictures of the dashboard by a command; CI needs a browser)
 
 lock: $(READY_DEV) ## resolve the dependencies again into requirements.lock and requirements-dev.lock
 	@$(LOCK) --group build pyproject.toml -o requirements.lock

@@ -86,8 +86,6 @@ def shown(client, path, search=""):
 def test_before_the_first_list_there_is_help(new_database, stored_city):
     database = new_database()
     database.query("select 1")
-    url = str(database.model_dump()["url"])
-    assert url  # never printed
     settings = stored_city.settings.model_copy(
         update={"database": stored_city.settings.database.model_copy(update={"database": database.database})}
     )
@@ -115,48 +113,39 @@ def test_whatever_stands_in_an_address_the_page_is_shown(store, stored_city, sea
 # --- in a browser
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_every_page_renders_without_a_word_in_the_console(browser, served, path):
-    opened(browser, served, path, PAGES[path])
-    assert complaints(browser) == []
-    assert browser.find_element(By.CSS_SELECTOR, "header nav").text.startswith("This week")
-    assert "SIMULATED CITY" in browser.find_element(By.CSS_SELECTOR, ".simulated").text
-
-
-def test_nothing_comes_from_elsewhere(browser, served):
-    browser.get_log("performance")
-    opened(browser, served, "/", "page-monday")
-    script = "return performance.getEntriesByType('resource').map(one => one.name)"
-    asked = browser.execute_script(script)
-    assert len(asked) > 5
-    assert [one for one in asked if not one.startswith((served, "data:", "blob:"))] == []
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_has_nothing_serious_to_say(browser, served, path, dark):
-    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    opened(browser, served, path, PAGES[path])
-    browser.execute_script(AXE)
+def serious(browser):
+    """Return what axe-core has to say of the page."""
     result = browser.execute_async_script("axe.run(document).then(arguments[arguments.length - 1])")
-    serious = [
+    assert len(result["passes"]) > 10
+    return [
         (one["id"], [node["html"][:200] for node in one["nodes"]][:3])
         for one in result["violations"]
         if one["impact"] in ("serious", "critical")
     ]
-    assert serious == []
-    assert len(result["passes"]) > 10
 
 
-@pytest.mark.parametrize("width", [390, 1280, 2560])
-@pytest.mark.parametrize("path", ["/", "/models", "/fairness", "/monitoring", "/routes?inspectors=2"])
-def test_no_page_is_wider_than_its_window(browser, served, path, width):
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_renders_for_everybody(browser, served, path):
+    """Without a word in the console or a request to elsewhere, in light and dark, on a phone and on a wall."""
+    opened(browser, served, path, PAGES[path])
+    assert complaints(browser) == []
+    assert browser.find_element(By.CSS_SELECTOR, "header nav").text.startswith("This week")
+    assert "SIMULATED CITY" in browser.find_element(By.CSS_SELECTOR, ".simulated").text
+    asked = browser.execute_script("return performance.getEntriesByType('resource').map(one => one.name)")
+    assert len(asked) > 5
+    assert [one for one in asked if not one.startswith((served, "data:", "blob:"))] == []
+
+    browser.execute_script(AXE)
+    for scheme in ("light", "dark"):
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        assert serious(browser) == [], scheme
     try:
-        opened(browser, served, path, PAGES[path])
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        for width in (390, 1280, 2560):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            fits = "return document.documentElement.scrollWidth <= arguments[0]"
+            until(browser, lambda width=width: browser.execute_script(fits, width))
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

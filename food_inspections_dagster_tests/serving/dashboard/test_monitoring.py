@@ -18,7 +18,7 @@ def outcome(week, kind, subset, **values):
         *("list_precision_at_k", "list_mean_days_earlier", "calibration_error", "roc_auc", "promised_roc_auc"),
         *("promised_precision_at_k", "precision_at_k", "verdict", "training_inspections"),
     )
-    usual = dict(predicted_share=0.25, found_share=0.2, training_found_share=0.22, window_inspections=90)
+    usual = {"predicted_share": 0.25, "found_share": 0.2, "training_found_share": 0.22, "window_inspections": 90}
     row = {"week": week, "subset_kind": kind, "subset": subset, "window_first": WEEKS[0]}
     return {**dict.fromkeys(names), **usual, **row, **values}
 
