@@ -7,10 +7,12 @@ Needs Debian's chromium and chromium-driver.
 """
 
 import argparse
+import io
 import shutil
 import sys
 from pathlib import Path
 
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -30,6 +32,7 @@ SHOTS = {
     "data-1280": ("/data", 1280, 900, False, None),
 }
 SECONDS = 60
+COLOURS = 128
 
 
 def main() -> None:
@@ -49,22 +52,14 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     try:
         for name, shot in SHOTS.items():
-            take(browser, arguments.server, arguments.folder / f"{name}.png", *shot)
+            take(browser, arguments.server, arguments.folder / f"{name}.png", shot)
     finally:
         browser.quit()
 
 
-def take(
-    browser: webdriver.Chrome,
-    server: str,
-    file: Path,
-    path: str,
-    width: int,
-    height: int,
-    dark: bool,
-    click: str | None,
-) -> None:
-    """Write one of them."""
+def take(browser: webdriver.Chrome, server: str, file: Path, shot: tuple[str, int, int, bool, str | None]) -> None:
+    """Write one of them, in few colours: they are kept in the repository."""
+    path, width, height, dark, click = shot
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
@@ -80,7 +75,8 @@ def take(
     if click:
         browser.find_element(By.CSS_SELECTOR, click).click()
         wait.until(lambda page: page.find_elements(By.CSS_SELECTOR, "#details.open .place"))
-    browser.save_screenshot(str(file))
+    picture = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+    picture.quantize(COLOURS).save(file, optimize=True)
     print(f"{file.name}: {file.stat().st_size // 1000} kB")
 
 

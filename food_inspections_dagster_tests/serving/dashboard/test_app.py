@@ -19,6 +19,7 @@ PAGES = {
     **{"/monitoring": "page-monitoring", "/routes?inspectors=2": "page-routes", "/nowhere": "page-message"},
 }
 SECONDS = 60
+FITS = "return document.documentElement.scrollWidth <= arguments[0]"
 AXE = files("axe_core_python").joinpath("axe.min.js").read_text()
 
 
@@ -144,8 +145,7 @@ def test_every_page_renders_for_everybody(browser, served, path):
         for width in (390, 1280, 2560):
             size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            fits = "return document.documentElement.scrollWidth <= arguments[0]"
-            until(browser, lambda width=width: browser.execute_script(fits, width))
+            until(browser, lambda width=width: browser.execute_script(FITS, width))
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
