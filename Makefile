@@ -18,11 +18,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help run dev portal test lint bench docs eda lock stop clean serve
-=======
-.PHONY: help run dev portal test lint bench docs screenshots lock stop clean
->>>>>>> ff22d91 (Pictures of the dashboard by a command; CI needs a browser)
+.PHONY: help run dev portal test lint bench docs eda lock stop clean serve screenshots
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,13 +66,11 @@ bench: $(READY_DEV) ## speed and memory as ratios within one run; prints the tab
 docs: $(READY) ## write the data dictionary and the picture of the asset graph again, from the code
 	@$(BIN)/python docs/generate.py
 
-<<<<<<< HEAD
 eda: $(READY) ## write docs/eda.md and its figures again, from what make run has stored; BESIDE: rows to lay beside it
 	@$(BIN)/python docs/eda.py $(if $(BESIDE),--beside '$(BESIDE)')
-=======
+
 screenshots: $(READY_DEV) ## pictures of the dashboard of a server that runs, into docs/screenshots (needs chromium)
 	@$(BIN)/python docs/screenshots.py --server '$(SERVER)'
->>>>>>> ff22d91 (Pictures of the dashboard by a command; CI needs a browser)
 
 lock: $(READY_DEV) ## resolve the dependencies again into requirements.lock and requirements-dev.lock
 	@$(LOCK) --group build pyproject.toml -o requirements.lock

@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from a2wsgi import WSGIMiddleware
 from anyio import to_thread
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from food_inspections_dagster.serving.front import Access, Front
+from food_inspections_dagster.serving.dashboard.app import create_dashboard
+from food_inspections_dagster.serving.front import READINGS, Access, Front
 from food_inspections_dagster.serving.metrics import Metrics
 from food_inspections_dagster.serving.openapi import describe
 from food_inspections_dagster.serving.problems import add_handlers
@@ -108,8 +111,6 @@ def _api(settings: Settings, store: Store, watcher: Watcher, metrics: Metrics) -
         health.router(watcher, metrics),
     ):
         app.include_router(router)
-<<<<<<< HEAD
-=======
     pages = create_dashboard(store, settings)
     dashboard = WSGIMiddleware(pages, workers=settings.serving.connections)  # type: ignore[arg-type]
 
@@ -121,6 +122,5 @@ def _api(settings: Settings, store: Store, watcher: Watcher, metrics: Metrics) -
 
     # Not mounted: a mount would match before Starlette answers a wrong method with 405.
     app.router.default = elsewhere
->>>>>>> e8c59b8 (wip: tests of the dashboard, in a real browser too)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

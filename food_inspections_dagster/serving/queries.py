@@ -110,7 +110,6 @@ SORTS: Final[dict[str, tuple[str, str]]] = {
     "last_inspection_date": ("coalesce(l.last_inspection_date, '0001-01-01'::date)", "date"),
     "visits": ("l.visits", "bigint"),
 }
-<<<<<<< HEAD
 _PRIORITIES = """
     SELECT l.*, {by} AS sort_key FROM {priorities} l WHERE {filter}
     AND (%(after_id)s::text IS NULL OR ({by}, l.establishment_id) {beyond} (%(after_key)s::{kind}, %(after_id)s))
@@ -126,20 +125,7 @@ PLACES_TO_PLAN = query("""
         AND (%(facility_type)s::text[] IS NULL OR facility_type = ANY(%(facility_type)s))
     ORDER BY rank
 """)
-COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE {filter}", filter=sql.SQL(_LIST_FILTER))
-=======
-_PRIORITIES = (
-    """
-    SELECT l.*, {by} AS sort_key FROM {priorities} l WHERE
-"""
-    + LIST_FILTER
-    + """
-    AND (%(after_id)s::text IS NULL OR ({by}, l.establishment_id) {beyond} (%(after_key)s::{kind}, %(after_id)s))
-    ORDER BY {by} {direction}, l.establishment_id {direction} LIMIT %(limit)s
-"""
-)
-COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE " + LIST_FILTER)
->>>>>>> f083d96 (wip: the dashboard: the list beside a map, models, fairness, what came, profiles)
+COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE {filter}", filter=sql.SQL(LIST_FILTER))
 
 
 def priorities(sort: str, descending: bool) -> Query:
@@ -151,7 +137,7 @@ def priorities(sort: str, descending: bool) -> Query:
     by, kind = SORTS[sort]
     return query(
         _PRIORITIES,
-        filter=sql.SQL(_LIST_FILTER),
+        filter=sql.SQL(LIST_FILTER),
         by=sql.SQL(by),  # type: ignore[arg-type]
         kind=sql.SQL(kind),  # type: ignore[arg-type]
         beyond=sql.SQL("<" if descending else ">"),
