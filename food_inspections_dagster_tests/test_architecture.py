@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "orchestration": {"resources", "settings"},
     "io_managers": {"orchestration", "resources"},
     "defs": {"inspections", "io_managers", "modeling", "orchestration", "profiles", "resources", "settings"},
-    "serving": {"resources", "settings"},  # it reads what is published, and knows nothing of how it was made
+    "serving": {"modeling", "resources", "settings"},  # it reads what is published; of the method the words of verdicts
     "command_line": {"inspections", "modeling", "orchestration", "resources", "serving", "settings"},
 }
 GROUND = {"weeks", "errors", "frames", "digests", "schemas"}
