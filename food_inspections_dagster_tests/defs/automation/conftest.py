@@ -88,10 +88,11 @@ def differences(world: World, weeks: list[date]) -> list[str]:
         fresh.instance.dispose()
     # Other weeks stay: lists of weeks that are over, and what says that a week has been emptied.
     for name, entry in catalog.TABLES.items():
-        if entry.asset not in loads:  # a source that this city has not
+        asset = catalog.PUBLISHED_LIST.asset if entry in catalog.PUBLISHED_LIST.tables else entry.asset
+        if asset not in loads:  # a source that this city has not
             continue
         rows = world.table(name)
-        stored[name] = rows[rows["week"].isin(list(loads[entry.asset]))].to_csv(index=False)
+        stored[name] = rows[rows["week"].isin(list(loads[asset]))].to_csv(index=False)
     return [name for name, content in expected.items() if stored.get(name) != content]
 
 
