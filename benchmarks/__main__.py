@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import sides, tables
+from benchmarks import serving, sides, tables
 from benchmarks.processes import DATASET, Side, Usage, adopt_strays, fresh_home, portal_of
 from benchmarks.tables import GIGABYTE, paragraphs
 from food_inspections_dagster.errors import FoodInspectionsError
@@ -33,7 +33,9 @@ MEASURES = {
     "history": "portal to feature_matrix, as one run and as bare function calls",
     "week": "one more week on top of the history, portal to scores",
     "growth": "portal to feature_matrix for cities of other sizes",
+    "serving": "the server of the published lists under 32 clients",
 }
+_SERVING_SECONDS = 5.0
 BASELINE = "28f6736"
 LIBRARIES = ("dagster", "pandas", "pyarrow", "numpy", "adbc-driver-postgresql", "scikit-learn", "xgboost")
 
@@ -156,6 +158,15 @@ def measure_growth(side: Side, sizes: Sequence[Size]) -> str:
     )
 
 
+def measure_serving(side: Side, size: Size) -> str:
+    """Make everything up to the published list, and measure the server over it."""
+    with portal_of(side, size.scale, size.weeks) as portal, fresh_home(side) as home:
+        made = home.run("run", portal=portal)
+        say(f"a city to serve ({size}): {made.wall:.0f} s")
+        text = serving.measure(home.environment(portal), home.folder, _SERVING_SECONDS)
+    return paragraphs(f"Over the published list of a city ({size}):", text)
+
+
 def measure_installation(commits: Sequence[str | None]) -> str:
     """Install each side from nothing; None is the code as it stands here."""
     installations = {}
@@ -275,6 +286,9 @@ def measure(chosen: argparse.Namespace) -> Iterator[tuple[str, str]]:
         factors = (1.0, 3.0, 10.0) if chosen.large else (0.1, 0.3, 1.0)
         sizes = [Size(chosen.scale * factor, size.weeks) for factor in factors]
         yield "growth-large" if chosen.large else "growth", measure_growth(sides.current(), sizes)
+    if "serving" in chosen.measures and chosen.sides != "baseline":
+        say(f"serving: {MEASURES['serving']}")
+        yield "serving", measure_serving(sides.current(), size)
 
 
 def compared_sides(wanted: Sequence[str | None]) -> list[Side]:

@@ -20,9 +20,8 @@ ADDRESS = "/v1/priorities?limit=50"
 
 
 def answers(client):
-    lines = [
-        line for line in client.get("/metrics").text.splitlines() if line.startswith("food_inspections_answers_total")
-    ]
+    lines = client.get("/metrics").text.splitlines()
+    lines = [line for line in lines if line.startswith("food_inspections_answers_total")]
     return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in lines}
 
 
