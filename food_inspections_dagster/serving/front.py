@@ -130,7 +130,7 @@ class Front:
 
     async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: LimitedBody, send: "_Sent") -> None:
         path: str = scope["path"]
-        if "\0" in path:
+        if "\0" in path or "/." in path:  # nothing here begins with a dot: it climbs, or looks for what is hidden
             raise Problem("not-found", "There is nothing at this address: /docs lists what there is.")
         reading = scope["method"] in ("GET", "HEAD")
         state = None
