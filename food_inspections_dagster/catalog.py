@@ -18,6 +18,8 @@ from food_inspections_dagster.schemas import Schema
 
 RAW, PROCESSED, MODELS, REPORTS = "raw", "processed", "models", "reports"
 ZONES = (RAW, PROCESSED, MODELS, REPORTS)
+#: The role of whoever only reads: its grants are what is published, and the tables that say how good it is.
+READER = "food_inspections_reader"
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Documents:
-    """One JSON document a week and the files that documents name, below ``<zone>/<asset>``."""
+class _Files:
+    """One file a week below ``<zone>/<asset>``."""
 
     asset: str
     zone: str
@@ -85,8 +87,13 @@ class Documents:
         return f"{self.zone}/{self.asset}"
 
     def path(self, week: date) -> str:
-        """Return the path of a week's document."""
+        """Return the path of a week's file."""
         return f"{self.prefix}/week={week}/{self.file}"
+
+
+@dataclass(frozen=True)
+class Documents(_Files):
+    """One JSON document a week and the files that documents name, below ``<zone>/<asset>``."""
 
 
 @dataclass(frozen=True)
@@ -112,22 +119,10 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class Pages:
+class Pages(_Files):
     """One HTML page a week that stands for itself: ``<zone>/<asset>/week=2011-09-05/report.html``."""
 
-    asset: str
-    zone: str
     file: str = "report.html"
-    schema: None = None
-
-    @property
-    def prefix(self) -> str:
-        """The folder in the object store."""
-        return f"{self.zone}/{self.asset}"
-
-    def path(self, week: date) -> str:
-        """Return the path of a week's page."""
-        return f"{self.prefix}/week={week}/{self.file}"
 
 
 Entry = Rows | Table | Documents | Publication | Pages

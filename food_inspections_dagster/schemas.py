@@ -80,6 +80,11 @@ def typed(values: Mapping[str, Any] | pd.DataFrame, table: Schema) -> pd.DataFra
     return frames.table(values, arrow_types(table))
 
 
+def stacked(parts: Sequence[pd.DataFrame], table: Schema) -> pd.DataFrame:
+    """Return the rows of some frames below each other, with the columns of a table, in its order and types."""
+    return typed(pd.concat(parts, ignore_index=True), table) if parts else empty(table)
+
+
 def broken_weeks(table: Schema, frame: pd.DataFrame) -> tuple[dict[Any, str], str]:
     """Return the weeks whose rows break a table's schema, with what they hold, and the whole in a sentence.
 

@@ -80,6 +80,13 @@ def test_rows_that_keep_their_schema_break_no_week():
     assert "kind" in broken_weeks(SCHEMA, schemas.empty(SCHEMA).drop(columns="kind"))[1]
 
 
+def test_parts_are_stacked_in_the_form_of_their_table():
+    frame = rows()
+    both = schemas.stacked([frame[frame.columns[::-1]], frame], SCHEMA)
+    assert both.equals(typed(pd.concat([frame, frame], ignore_index=True), SCHEMA))
+    assert schemas.stacked([], SCHEMA).equals(schemas.empty(SCHEMA))
+
+
 def test_a_fingerprint_changes_with_what_is_demanded_and_not_with_the_words():
     def changed(key=("week", "thing_id"), more=(), **columns):
         return schemas.fingerprint(schema("things", "Other words", key, {**COLUMNS, **columns}, *more))

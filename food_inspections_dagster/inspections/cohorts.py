@@ -4,9 +4,8 @@ A place is in business if its last record is recent and did not find it closed; 
 licence for food.
 """
 
-from collections.abc import Callable
 from datetime import date
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -55,7 +54,9 @@ def in_cohort(
     )
     questions = _questions(records, groups, places, day_numbers(asked["as_of_date"]))
     term = terms(licences, of_terms, questions).last(licences.every)
-    return pa.array((_last_if_active(records, questions, window_days) >= 0) | is_new(licences, term, questions))
+    last = questions.last(np.ones(records.num_rows, dtype=bool))
+    active = _if_active(last, records, questions, window_days) >= 0
+    return pa.array(active | is_new(licences, term, questions))
 
 
 def active_establishments(
@@ -67,7 +68,7 @@ def active_establishments(
     licence), ``last_inspection_date`` and ``last_result`` (null before the first) and ``visits`` (records so far), all
     from records dated and terms begun strictly before ``as_of_date``.
     """
-    return _as_of(inspections, as_of_date, window_days, business_licenses, lambda every: every.active)
+    return _as_of(inspections, as_of_date, window_days, business_licenses)
 
 
 def known_establishments(
@@ -77,14 +78,7 @@ def known_establishments(
 
     A place that was closed or has not been seen for long is among them, with its last known attributes.
     """
-    return _as_of(inspections, as_of_date, window_days, business_licenses, lambda every: every.active | every.seen)
-
-
-class _Every(NamedTuple):
-    """Of all establishments, which are active and which have a record."""
-
-    active: Mask
-    seen: Mask
+    return _as_of(inspections, as_of_date, window_days, business_licenses, closed_too=True)
 
 
 def _as_of(
@@ -92,8 +86,9 @@ def _as_of(
     as_of_date: date,
     window_days: int,
     business_licenses: Rows | None,
-    wanted: Callable[[_Every], Mask],
+    closed_too: bool = False,
 ) -> pd.DataFrame:
+    """Return the establishments that are active as of a date, or with ``closed_too`` all that have a record."""
     records = to_arrow(inspections, (*_COLUMNS, *ATTRIBUTES), "inspections").combine_chunks()
     licences = Licences.of(business_licenses)
     names = pc.unique(pa.chunked_array([*records["establishment_id"].chunks, licences.establishment_ids], pa.string()))
@@ -101,11 +96,10 @@ def _as_of(
     names = names.take(pc.array_sort_indices(names))
     groups, places, of_terms = encode_together(records["establishment_id"], names, licences.establishment_ids)
     questions = _questions(records, groups, places, np.full(len(names), day_numbers(pa.array([as_of_date]))[0]))
-    every = np.ones(records.num_rows, dtype=bool)
-    last = questions.last(every)
+    last = questions.last(np.ones(records.num_rows, dtype=bool))
     term = terms(licences, of_terms, questions).last(licences.every)
-    active = (_last_if_active(records, questions, window_days) >= 0) | is_new(licences, term, questions)
-    at = np.flatnonzero(wanted(_Every(active, last >= 0)))
+    seen = last if closed_too else _if_active(last, records, questions, window_days)
+    at = np.flatnonzero((seen >= 0) | is_new(licences, term, questions))
     columns = {"establishment_id": names.take(pa.array(at))}
     of_licence = _attributes_of(licences)
     for name in ATTRIBUTES:
@@ -160,11 +154,10 @@ def _questions(records: pa.Table, groups: Ints, places: Ints, as_of: Ints) -> Qu
     return Questions(Timeline.of(groups, days, order), places, as_of)
 
 
-def _last_if_active(records: pa.Table, questions: Questions, window_days: int) -> Ints:
-    every = np.ones(records.num_rows, dtype=bool)
+def _if_active(last: Ints, records: pa.Table, questions: Questions, window_days: int) -> Ints:
     closed = pc.is_in(records["results"], value_set=pa.array(vocabulary.CLOSED)).to_numpy()
     days = day_numbers(records["inspection_date"])
-    return where_active(questions.last(every), days, closed, questions.days, window_days)
+    return where_active(last, days, closed, questions.days, window_days)
 
 
 def where_active(last: Ints, days: Ints, closed: Mask, as_of: Ints, window_days: int) -> Ints:

@@ -18,7 +18,7 @@ from dagster._core.snap import snapshot_from_execution_plan
 from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.current import Cause, Currency, Reason, SourceStates, runs_of
-from food_inspections_dagster.orchestration.partitions import range_tags
+from food_inspections_dagster.orchestration.partitions import Calendar, range_tags
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.ledger import Ledger, Snapshot
 from food_inspections_dagster.resources.portal import PortalClient
@@ -128,8 +128,7 @@ def targets(
     over helps nobody on Monday, and 880 of them would be 15 million rows. Any other is a backfill of `scores` away.
     """
     selected = set(graph.assets) if until is None else graph.until(until)
-    made = set(snapshot.loads.get(SCORES.asset, {}))
-    lists = [week for week in weeks if week in made or week in weeks[-list_weeks:]]
+    lists = Calendar(newest=list_weeks).weeks(weeks, snapshot.loads.get(SCORES.asset, {}))
     of_lists = {asset for asset in graph.assets if SCORES.asset in graph.until(asset)}
     return {
         asset: lists

@@ -14,12 +14,10 @@ import pyarrow as pa
 from psycopg import sql
 
 from food_inspections_dagster import schemas
-from food_inspections_dagster.catalog import PUBLISHED_LIST, Publication, Table
+from food_inspections_dagster.catalog import PUBLISHED_LIST, READER, Publication, Table
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.database import COLUMN_TYPES, Database, Transaction, WeekLoad
 
-#: The role of whoever only reads: its grants are what is published, and the tables that say how good it is.
-READER = "food_inspections_reader"
 READABLE = (PUBLISHED_LIST.database_schema, "monitoring")
 _PIPELINE = "the pipeline"
 
@@ -242,17 +240,16 @@ def _copy(writes: Transaction, entry: Publication, table: Table, last: date) -> 
     api = sql.Identifier(entry.database_schema)
     types = {name: COLUMN_TYPES[kind] for name, kind in schemas.arrow_types(table.schema).items()}
     there = {row["name"]: row["type"] for row in writes.fetch(_COLUMNS, table=entry.copy_of(table))}
-    if there != types:  # new, or of another version: made from the beginning
+    names = sql.SQL(", ").join(map(sql.Identifier, types))
+    is_new = there != types  # or of another version: made from the beginning
+    if is_new:
         writes.run("DROP TABLE IF EXISTS {copy}", copy=copy)
         writes.run("DELETE FROM {api}.copied_weeks WHERE table_name = {asset}", api=api, asset=table.asset)
-        names = sql.SQL(", ").join(sql.Identifier(name) for name in types)
         writes.run("CREATE TABLE {copy} AS SELECT {names} FROM {source} LIMIT 0", copy=copy, source=source, names=names)
     changed = writes.fetch(_CHANGED, asset=table.asset, last=last, api=api)
     weeks = [row["week"] for row in changed]
     if weeks:
-        names = sql.SQL(", ").join(sql.Identifier(name) for name in types)
-        if there == types:
-            writes.run("DELETE FROM {copy} WHERE week = ANY({weeks})", copy=copy, weeks=weeks)
+        writes.run("DELETE FROM {copy} WHERE week = ANY({weeks})", copy=copy, weeks=weeks)
         writes.run(
             "INSERT INTO {copy} ({names}) SELECT {names} FROM {source} WHERE week = ANY({weeks})",
             copy=copy,
@@ -269,7 +266,7 @@ def _copy(writes: Transaction, entry: Publication, table: Table, last: date) -> 
             weeks=weeks,
             hashes=[row["content_hash"] for row in changed],
         )
-    if there != types and table.key:
+    if is_new and table.key:  # after the rows: building an index once is faster than growing it
         key = sql.SQL(", ").join(map(sql.Identifier, table.key))
         writes.run("ALTER TABLE {copy} ADD PRIMARY KEY ({key})", copy=copy, key=key)
 

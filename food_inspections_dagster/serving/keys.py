@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from food_inspections_dagster.catalog import READER
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.serving import queries
 
@@ -62,9 +63,9 @@ def create(connection: psycopg.Connection[Any], name: str, scopes: Iterable[str]
     if not _NAME.match(name):
         raise FoodInspectionsError("A key is named after who uses it, in at most 80 letters: give it with --name.")
     connection.execute(queries.query(_TABLE, api=sql.Identifier(queries.SCHEMA)))
-    role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [queries.READER]).fetchone()
+    role = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [READER]).fetchone()
     if role is not None:
-        connection.execute(queries.query("GRANT SELECT ON {keys} TO {role}", role=sql.Identifier(queries.READER)))
+        connection.execute(queries.query("GRANT SELECT ON {keys} TO {role}", role=sql.Identifier(READER)))
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     connection.execute(
         queries.query("INSERT INTO {keys} (key_id, name, key_hash, scopes, created_by) VALUES (%s, %s, %s, %s, %s)"),

@@ -138,7 +138,12 @@ def patterns(words: str | None) -> list[str] | None:
     """Return the words of a search as patterns of ILIKE that match them literally."""
     if words is None:
         return None
-    return ["%" + re.sub(r"([\\%_])", r"\\\1", word) + "%" for word in words.split()[:MOST_WORDS]]
+    return [pattern(word) for word in words.split()[:MOST_WORDS]]
+
+
+def pattern(word: str) -> str:
+    """Return the pattern of ILIKE that matches what has a word in it, whatever letters it is made of."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
 
 
 def box(text: str | None) -> dict[str, float | None]:

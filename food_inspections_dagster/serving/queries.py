@@ -8,13 +8,14 @@ from typing import Final
 from psycopg import sql
 
 from food_inspections_dagster.catalog import (
-    AUDITIONS,
     BACKTEST_SCORES,
     BIAS_REPORT,
     BIAS_VERDICTS,
+    DATA_PROFILE,
+    DRIFT,
     EVALUATIONS,
-    EVALUATIONS_AT_K,
     LIST_EFFECTS,
+    OUTCOMES,
     PUBLISHED_LIST,
     REMEDY_PRICES,
     Table,
@@ -22,12 +23,10 @@ from food_inspections_dagster.catalog import (
 
 Query = sql.Composed
 
-#: The role of whoever only reads, made by the first publication.
-READER = "food_inspections_reader"
 SCHEMA = PUBLISHED_LIST.database_schema
 
 _CONTROL = ("publications", "pointer", "pointer_moves", "keys")
-_OURS = (*PUBLISHED_LIST.tables, EVALUATIONS, EVALUATIONS_AT_K, AUDITIONS, BACKTEST_SCORES)
+_OURS = (*PUBLISHED_LIST.tables, EVALUATIONS, BACKTEST_SCORES, OUTCOMES, DRIFT, DATA_PROFILE)
 _TABLES: Final[dict[str, sql.Identifier]] = {
     **{name: sql.Identifier(SCHEMA, name) for name in _CONTROL},
     **{table.asset: sql.Identifier(*str(table).split(".")) for table in _OURS},
@@ -98,6 +97,13 @@ LIST_FILTER = """
     AND (%(min_probability)s::float8 IS NULL OR l.expected_find >= %(min_probability)s)
     AND (%(words)s::text[] IS NULL OR concat_ws(' ', l.dba_name, l.address, l.establishment_id) ILIKE ALL(%(words)s))
 """
+#: Values of the filter where nothing is left out.
+NO_FILTER: Final = dict.fromkeys(
+    (
+        *("facility_type", "risk", "zip", "community_area", "side"),
+        *("west", "east", "south", "north", "min_probability", "words"),
+    )
+)
 #: By the name of a sort: the expression that it goes by, never null, and the type of its values.
 SORTS: Final[dict[str, tuple[str, str]]] = {
     "rank": ("l.rank", "int"),
@@ -115,16 +121,14 @@ _PRIORITIES = """
     AND (%(after_id)s::text IS NULL OR ({by}, l.establishment_id) {beyond} (%(after_key)s::{kind}, %(after_id)s))
     ORDER BY {by} {direction}, l.establishment_id {direction} LIMIT %(limit)s
 """
-PLACES_TO_PLAN = query("""
-    SELECT establishment_id, dba_name, address, zip, facility_type, risk, side, latitude, longitude, rank,
-        expected_find, own_risk, last_inspection_date, reason_1
-    FROM {priorities} WHERE week = %(week)s AND label = %(label)s
-        AND (%(side)s::text[] IS NULL OR side = ANY(%(side)s))
-        AND (%(community_area)s::text[] IS NULL OR community_area = ANY(%(community_area)s))
-        AND (%(zip)s::text[] IS NULL OR zip = ANY(%(zip)s))
-        AND (%(facility_type)s::text[] IS NULL OR facility_type = ANY(%(facility_type)s))
-    ORDER BY rank
-""")
+PLACES_TO_PLAN = query(
+    """
+    SELECT l.establishment_id, l.dba_name, l.address, l.zip, l.facility_type, l.risk, l.side, l.latitude, l.longitude,
+        l.rank, l.expected_find, l.own_risk, l.last_inspection_date, l.reason_1
+    FROM {priorities} l WHERE {filter} ORDER BY l.rank
+    """,
+    filter=sql.SQL(LIST_FILTER),
+)
 COUNT_PRIORITIES = query("SELECT count(*) AS total FROM {priorities} l WHERE {filter}", filter=sql.SQL(LIST_FILTER))
 
 
@@ -258,17 +262,6 @@ EVALUATIONS_OVER_TIME = query("""
         AND (%(subset_kind)s::text IS NULL OR e.subset_kind = %(subset_kind)s)
         AND (%(score)s::text IS NULL OR e.score = %(score)s)
     ORDER BY e.week DESC, e.test_weeks, e.label, e.model_group, e.score, e.subset_kind, e.subset LIMIT %(limit)s
-""")
-EVALUATIONS_AT_K_OVER_TIME = query("""
-    SELECT e.* FROM {evaluations_at_k} e
-    WHERE e.week <= %(week)s AND (%(label)s::text IS NULL OR e.label = %(label)s)
-        AND (%(subset_kind)s::text IS NULL OR e.subset_kind = %(subset_kind)s)
-        AND (%(score)s::text IS NULL OR e.score = %(score)s)
-    ORDER BY e.week DESC, e.test_weeks, e.label, e.model_group, e.score, e.unit, e.top LIMIT %(limit)s
-""")
-AUDITIONS_OVER_TIME = query("""
-    SELECT a.* FROM {auditions} a WHERE a.week <= %(week)s AND (%(label)s::text IS NULL OR a.label = %(label)s)
-    ORDER BY a.week DESC, a.test_weeks, a.label, a.score, a.metric, a.rule LIMIT %(limit)s
 """)
 
 

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
+from food_inspections_dagster.catalog import READER
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.serving import queries
@@ -175,7 +176,7 @@ class Store:
         """
         with _sentences(), self._pool.connection() as connection:
             # The role is there from the first publication on, where the publisher may make roles.
-            connection.execute(queries.TAKE_ROLE, {"role": queries.READER})
+            connection.execute(queries.TAKE_ROLE, {"role": READER})
             yield Reads(connection)
 
     def statistics(self) -> Mapping[str, int]:
@@ -214,7 +215,7 @@ def _sentences() -> Iterator[None]:
         raise TooSlow("The question took too long: narrow it by a filter, or ask for a smaller page.") from None
     except psycopg.errors.InsufficientPrivilege:
         raise Unavailable(
-            f"The database does not let readers read this: grant it to {queries.READER}, or publish a week again."
+            f"The database does not let readers read this: grant it to {READER}, or publish a week again."
         ) from None
     except (PoolTimeout, TooManyRequests):
         raise Unavailable("The database gives no connection at the moment: try again in a few seconds.") from None

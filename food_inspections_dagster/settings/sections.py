@@ -89,6 +89,11 @@ class Portal(Section):
         return urlsplit(self.url).hostname in LOOPBACK
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether it serves a city that is made up, so that no real establishment is meant."""
+        return (self.name or "").startswith("simulated")
+
+    @property
     def data_name(self) -> str:
         """The slug of this portal: its host, or ``name`` for a loopback address.
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from food_inspections_dagster.inspections.cleaning import clean
 from food_inspections_dagster.inspections.received import NEEDED_FIELDS
 from food_inspections_dagster.weeks import monday
 
@@ -80,3 +81,9 @@ def real_raw(shared_data: Path) -> Callable[[str], pd.DataFrame]:
         return table.cast(schema).to_pandas(types_mapper=pd.ArrowDtype)
 
     return read
+
+
+@pytest.fixture
+def history(raw: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+    """Clean inspections: each change is a visit, with a number of its own."""
+    return lambda *changes: clean(raw(*({"inspection_id": str(i)} | c for i, c in enumerate(changes)))).inspections

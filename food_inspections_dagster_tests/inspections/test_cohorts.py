@@ -16,12 +16,6 @@ from food_inspections_dagster_tests.inspections.features.histories import source
 AS_OF = date(2013, 2, 4)
 
 
-@pytest.fixture
-def history(raw):
-    """Clean inspections: each change is a visit, with a number of its own."""
-    return lambda *changes: clean(raw(*({"inspection_id": str(i)} | c for i, c in enumerate(changes)))).inspections
-
-
 def on(day: str, **values) -> dict:
     return {"inspection_date": day} | values
 

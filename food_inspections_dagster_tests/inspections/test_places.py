@@ -2,9 +2,7 @@ from datetime import date
 
 import pandas as pd
 import pyarrow as pa
-import pytest
 
-from food_inspections_dagster.inspections.cleaning import clean
 from food_inspections_dagster.inspections.places import register
 from food_inspections_dagster.inspections.schemas import ESTABLISHMENTS
 from food_inspections_dagster.schemas import validated
@@ -13,12 +11,6 @@ from food_inspections_dagster_tests.inspections.features.histories import source
 
 WEEK_OF = date(2013, 2, 4)
 NOBODY = pd.Series([], dtype=pd.ArrowDtype(pa.string()))
-
-
-@pytest.fixture
-def history(raw):
-    """Clean inspections: each change is a visit, with a number of its own."""
-    return lambda *changes: clean(raw(*({"inspection_id": str(i)} | c for i, c in enumerate(changes)))).inspections
 
 
 def on(day: str, **values) -> dict:

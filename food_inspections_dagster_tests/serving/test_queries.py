@@ -1,6 +1,6 @@
 import pytest
 
-from food_inspections_dagster.catalog import TABLES
+from food_inspections_dagster.catalog import AUDITIONS, EVALUATIONS_AT_K, TABLES
 from food_inspections_dagster.serving import queries
 from food_inspections_dagster_tests.defs.city import CITY
 
@@ -48,13 +48,13 @@ def test_every_table_of_monitoring_and_the_evaluations_can_be_asked(store):
         for table in TABLES.values():
             if table.database_schema == "monitoring" and reads.has_table(str(table)):
                 assert len(reads.rows(queries.of_monitoring(table), **of)) <= 5
-        for query in (queries.EVALUATIONS_OVER_TIME, queries.EVALUATIONS_AT_K_OVER_TIME):
-            rows = reads.rows(query, **of, subset_kind="all", score="priority")
-            assert {(row["label"], row["subset_kind"], row["score"]) for row in rows} == {("failed", "all", "priority")}
-        assert {row["label"] for row in reads.rows(queries.AUDITIONS_OVER_TIME, **of)} == {"failed"}
+        rows = reads.rows(queries.EVALUATIONS_OVER_TIME, **of, subset_kind="all", score="priority")
+        assert {(row["label"], row["subset_kind"], row["score"]) for row in rows} == {("failed", "all", "priority")}
+        for table in (AUDITIONS, EVALUATIONS_AT_K):
+            assert {row["label"] for row in reads.rows(queries.of_monitoring(table), **of)} == {"failed"}
 
 
-@pytest.mark.parametrize("name", [name for name in dir(queries) if name.isupper() and name not in ("READER", "SORTS")])
+@pytest.mark.parametrize("name", [name for name in dir(queries) if name.isupper() and name != "SORTS"])
 def test_values_are_parameters(name):
     query = getattr(queries, name)
     if isinstance(query, queries.Query):

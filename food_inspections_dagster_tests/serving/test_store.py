@@ -3,6 +3,7 @@ import threading
 import psycopg
 import pytest
 
+from food_inspections_dagster.catalog import READER
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.serving import queries
 from food_inspections_dagster.serving.store import (
@@ -29,7 +30,7 @@ def test_the_shown_week_or_a_named_one(store):
 
 def test_readers_have_the_role_and_can_change_nothing(store):
     with store.snapshot() as reads:
-        assert reads.row(queries.query("SELECT current_user AS name")) == {"name": queries.READER}
+        assert reads.row(queries.query("SELECT current_user AS name")) == {"name": READER}
         assert not reads.has_table("clean.inspections") and reads.has_table("monitoring.evaluations")
     for statement in ("DELETE FROM {priorities}", "CREATE TABLE api.x (y int)", "SELECT * FROM clean.inspections"):
         with pytest.raises((psycopg.Error, Unavailable)), store.snapshot() as reads:

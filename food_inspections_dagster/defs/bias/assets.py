@@ -94,10 +94,7 @@ def stages(settings: Settings) -> list[Stage]:
             if len(newest):
                 title = f"False positive rate by facility type, {label}, week of {anchors[-1]}"
                 charts[f"disparity_{label}"] = image(disparity_chart(newest, "facility_type", "fpr", rule, title))
-        values = {
-            asset: schemas.typed(pd.concat(tables, ignore_index=True), catalog.table(asset).schema)
-            for asset, tables in parts.items()
-        }
+        values = {asset: schemas.stacked(tables, catalog.table(asset).schema) for asset, tables in parts.items()}
         return Made(values, {BIAS_REPORT.asset: {weeks[-1]: charts}})
 
     return [audit]

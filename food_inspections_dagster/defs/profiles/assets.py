@@ -55,7 +55,7 @@ def stages(settings: Settings) -> list[Stage]:
     wanted, off = settings.profiles, settings.features.switched_off
     detail = Detail(wanted.weeks, wanted.top_values, wanted.bins)
     bounds = Bounds(wanted.missing_jump, wanted.jump_factor, wanted.max_repeated_share, wanted.min_rows)
-    simulated = (settings.portal.name or "").startswith("simulated")
+    simulated = settings.portal.is_simulated
     # Families that are switched off are null columns: nothing to profile.
     null = {feature.name for feature in FEATURES if feature.family in off}
     entries: list[Table | Rows] = [INSPECTIONS, VIOLATIONS, REJECTED_INSPECTIONS, FEATURE_MATRIX]

@@ -74,11 +74,11 @@ def stages(settings: Settings) -> list[Stage]:
             listed = scores.loc[scores["week"] == week, "establishment_id"]
             known.append(register(week, inspections, listed, window_days, **tables))
             models.append(published.models(week, selected_model.documents[week]["labels"], card))
-        establishments = schemas.typed(pd.concat(known, ignore_index=True), ESTABLISHMENTS.schema)
+        establishments = schemas.stacked(known, ESTABLISHMENTS.schema)
         parts = {
             PRIORITIES.asset: published.priorities(scores, establishments),
             ESTABLISHMENTS.asset: establishments,
-            PUBLISHED_MODELS.asset: schemas.typed(pd.concat(models, ignore_index=True), PUBLISHED_MODELS.schema),
+            PUBLISHED_MODELS.asset: schemas.stacked(models, PUBLISHED_MODELS.schema),
         }
         return Made({PUBLISHED_LIST.asset: parts})
 

@@ -121,7 +121,7 @@ def stages(settings: Settings) -> list[Stage]:
             active = places(week, known, window_days, off, settings.remedy)
             for label, decision in chosen.items():
                 group = decision["selected"]
-                blobs = stored.blobs(catalog.model(group.split("[")[0]))
+                blobs = stored.blobs(catalog.model(group))
                 judged = judged_rows(backtest_scores, week, group, selection.evaluation_weeks)
                 ranking = list_for(week, decision, blobs, active, by_group(judged, label)[group], rule)
                 listed = fairness.with_attributes(by_group(judged, label, "priority")[group], attributes)
@@ -134,18 +134,12 @@ def stages(settings: Settings) -> list[Stage]:
                     scores = ranking.rows["expected_find"].to_numpy(dtype="float64")
                     charts[f"probabilities_{label}"] = image(score_histogram(scores, title))
         values = {
-            SCORES.asset: _table(ranked, SCORES.schema),
-            REMEDY_PRICES.asset: _table(priced, REMEDY_PRICES.schema),
-            AREA_NOTES.asset: _table(
+            SCORES.asset: schemas.stacked(ranked, SCORES.schema),
+            REMEDY_PRICES.asset: schemas.stacked(priced, REMEDY_PRICES.schema),
+            AREA_NOTES.asset: schemas.stacked(
                 [part.rename(columns={"area": "zip", "rows": "places"}) for part in notes], AREA_NOTES.schema
             ),
         }
         return Made(values, {SCORES.asset: {weeks[-1]: charts}})
 
     return [lists]
-
-
-def _table(parts: Sequence[pd.DataFrame], schema: schemas.Schema) -> pd.DataFrame:
-    if not parts:
-        return schemas.empty(schema)
-    return schemas.typed(pd.concat(parts, ignore_index=True), schema)

@@ -73,7 +73,7 @@ class _Room:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self.bounds = (settings.bias.tau_low, settings.bias.tau_high)
-        self.is_simulated = settings.data_name.startswith("simulated")
+        self.is_simulated = settings.portal.is_simulated
         self._outlines = lru_cache(maxsize=2)(self._draw)
 
     def _draw(self, publication_id: int) -> monday.Outlines:

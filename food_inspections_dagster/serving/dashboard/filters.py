@@ -5,6 +5,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
+from food_inspections_dagster.serving.parameters import pattern
+from food_inspections_dagster.serving.queries import NO_FILTER
+
 #: Visits of a health department of Chicago's size, where a reader has not said otherwise.
 INSPECTORS, VISITS_A_DAY = 6, 4
 MOST_INSPECTORS, MOST_VISITS_A_DAY = 40, 12
@@ -73,11 +76,11 @@ class Filters:
     def values(self) -> Mapping[str, Any]:
         """Return the values of the filter of a list; None for what is not filtered."""
         return {
+            **NO_FILTER,
             "facility_type": list(self.facility_type) or None,
             "risk": list(self.risk) or None,
             "community_area": list(self.community_area) or None,
-            "words": [f"%{_escaped(word)}%" for word in self.text.split()] or None,
-            **dict.fromkeys(("zip", "side", "west", "east", "south", "north", "min_probability")),
+            "words": [pattern(word) for word in self.text.split()] or None,
         }
 
 
@@ -99,7 +102,3 @@ def _number(value: Any, otherwise: int, most: int) -> int:
         return min(max(int(value), 1), most)
     except (TypeError, ValueError, OverflowError):
         return otherwise
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

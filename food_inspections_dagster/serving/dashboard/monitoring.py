@@ -6,6 +6,7 @@ from typing import Any
 
 from dash import html
 
+from food_inspections_dagster.catalog import DRIFT, OUTCOMES
 from food_inspections_dagster.serving import queries as shared
 from food_inspections_dagster.serving.dashboard import figures, queries
 from food_inspections_dagster.serving.dashboard.filters import Filters
@@ -58,7 +59,7 @@ def layout(reads: Reads, publication: Publication, filters: Filters, is_simulate
 
 
 def _outcomes(reads: Reads, publication: Publication, filters: Filters) -> list[Any]:
-    if not reads.has_table(".".join(queries.OUTCOMES)):
+    if not reads.has_table(str(OUTCOMES)):
         return [_absent("What came of the lists", "outcomes")]
     kinds = ["all", *_KINDS]
     values = {"week": publication.week, "label": filters.label, "kinds": kinds}
@@ -165,7 +166,7 @@ def _by_group(kind: str, rows: Sequence[Row], newest: Any) -> html.Section:
 
 
 def _drift(reads: Reads, publication: Publication) -> list[Any]:
-    if not reads.has_table(".".join(queries.DRIFT)):
+    if not reads.has_table(str(DRIFT)):
         return [_absent("What has moved", "drift")]
     rows = reads.rows(queries.NEWEST_DRIFT, week=publication.week)
     if not rows:

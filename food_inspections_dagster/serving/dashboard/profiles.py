@@ -5,6 +5,7 @@ from typing import Any
 
 from dash import html
 
+from food_inspections_dagster.catalog import DATA_PROFILE
 from food_inspections_dagster.serving.dashboard import figures, queries
 from food_inspections_dagster.serving.dashboard.parts import (
     NONE,
@@ -33,7 +34,7 @@ def layout(reads: Reads, publication: Publication, table_name: str | None) -> ht
     Args:
         table_name: whose profile is shown; of the first table where it has none.
     """
-    absent = not reads.has_table(".".join(queries.DATA_PROFILE))
+    absent = not reads.has_table(str(DATA_PROFILE))
     names = [] if absent else [row["table_name"] for row in reads.rows(queries.PROFILED, week=publication.week)]
     if not names:
         return page(

@@ -1,19 +1,8 @@
 """What the pages ask, beyond what the API asks already (`serving.queries`)."""
 
-from typing import Final
-
 from psycopg import sql
 
-from food_inspections_dagster.serving.queries import LIST_FILTER, Query, query
-
-#: Made by stages of their own; a page says so where one is not there yet.
-OUTCOMES, DRIFT, DATA_PROFILE = (("monitoring", name) for name in ("outcomes", "drift", "data_profile"))
-_NAMED: Final = {name: sql.Identifier(schema, name) for schema, name in (OUTCOMES, DRIFT, DATA_PROFILE)}
-
-
-def _monitored(statement: str) -> Query:
-    return sql.SQL(statement).format(**_NAMED)  # type: ignore[arg-type]
-
+from food_inspections_dagster.serving.queries import LIST_FILTER, query
 
 _CHOSEN = sql.SQL(LIST_FILTER)
 LISTED = query(
@@ -52,7 +41,7 @@ LIST_SIZE = query("SELECT count(*) AS places FROM {priorities} WHERE week = %(we
 # --- what came
 
 #: Everything at once, and by facility type: the newest week, and the way to it.
-OUTCOMES_OVER_TIME = _monitored("""
+OUTCOMES_OVER_TIME = query("""
     SELECT week, subset_kind, subset, model_group, window_first, window_inspections, window_found, predicted_share,
         found_share, found_share_low, found_share_high, training_found_share, training_predicted_share,
         training_inspections, list_precision_at_k, list_mean_days_earlier, list_mean_days_earlier_low,
@@ -61,22 +50,22 @@ OUTCOMES_OVER_TIME = _monitored("""
     FROM {outcomes}
     WHERE week <= %(week)s AND label = %(label)s AND subset_kind = ANY(%(kinds)s) ORDER BY week, subset_kind, subset
 """)
-NEWEST_DRIFT = _monitored("""
+NEWEST_DRIFT = query("""
     SELECT * FROM {drift} WHERE week = (SELECT max(week) FROM {drift} WHERE week <= %(week)s)
     ORDER BY verdict = 'drift' DESC, kind DESC, psi DESC NULLS LAST, name
 """)
-SCORE_DRIFT_OVER_TIME = _monitored("""
+SCORE_DRIFT_OVER_TIME = query("""
     SELECT week, name, psi, js_distance, verdict FROM {drift} WHERE kind = 'score' AND week <= %(week)s
     ORDER BY name, week
 """)
 
 # --- profiles
 
-PROFILED = _monitored("""
+PROFILED = query("""
     SELECT DISTINCT table_name FROM {data_profile}
     WHERE week = (SELECT max(week) FROM {data_profile} WHERE week <= %(week)s) ORDER BY table_name
 """)
-PROFILE = _monitored("""
+PROFILE = query("""
     SELECT * FROM {data_profile}
     WHERE week = (SELECT max(week) FROM {data_profile} WHERE week <= %(week)s) AND table_name = %(table_name)s
         AND span = %(span)s

@@ -1,25 +1,27 @@
 """``/v1/plan``: a week's plan of a department's own inspectors."""
 
 from dataclasses import asdict
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from food_inspections_dagster.catalog import PRIORITIES
 from food_inspections_dagster.serving import queries
 from food_inspections_dagster.serving.answers import about, answer
-from food_inspections_dagster.serving.documents import Publication
+from food_inspections_dagster.serving.documents import Publication, rows_of
 from food_inspections_dagster.serving.parameters import Label, Text, Values, Week
-from food_inspections_dagster.serving.planning import MustVisit, Plan, Staff, plan
+from food_inspections_dagster.serving.planning import MustVisit, Plan, Share, Staff, plan
 from food_inspections_dagster.serving.store import Store
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.weeks import WEEK
 
 MOST_RULES = 20
-_SHOWN = ("establishment_id", "dba_name", "address", "zip", "facility_type", "risk", "latitude", "longitude")
-_SCORED = ("rank", "expected_find", "own_risk", "last_inspection_date", "reason_1")
+_OF_PLACE = (
+    *("establishment_id", "dba_name", "address", "zip", "facility_type", "risk", "latitude", "longitude"),
+    *("rank", "expected_find", "own_risk", "last_inspection_date", "reason_1"),
+)
 
 
 class MustVisitRule(BaseModel):
@@ -59,7 +61,7 @@ class PlanRequest(BaseModel):
     must_visit: Annotated[list[MustVisitRule], Field(max_length=MOST_RULES)] = []
 
 
-class PlannedVisit(BaseModel):
+class PlannedVisit(rows_of(PRIORITIES, _OF_PLACE)):  # type: ignore[misc]
     """A visit; inspector, day and stop count from 1."""
 
     inspector: int
@@ -67,31 +69,6 @@ class PlannedVisit(BaseModel):
     stop: int
     why: str = Field(description="Its rank, or why it must be visited")
     is_must: bool
-    establishment_id: str
-    dba_name: str | None
-    address: str | None
-    zip: str | None
-    facility_type: str
-    risk: int | None
-    latitude: float | None
-    longitude: float | None
-    rank: int
-    expected_find: float
-    own_risk: float
-    last_inspection_date: date | None
-    reason_1: str | None
-
-
-class GroupShare(BaseModel):
-    """How the visits are shared: a disparity is the share of its places that are visited over that of the others."""
-
-    attribute: str
-    group: str
-    places: int
-    planned: int
-    usual: int
-    disparity: float | None
-    usual_disparity: float | None
 
 
 class PlanDocument(BaseModel):
@@ -106,7 +83,7 @@ class PlanDocument(BaseModel):
     days_earlier: float | None = Field(
         description="Days by which the expected finds among the planned places come earlier than in the usual order"
     )
-    shares: list[GroupShare]
+    shares: list[Share]
     visits: list[PlannedVisit]
 
 
@@ -123,12 +100,15 @@ def router(store: Store, settings: Settings) -> APIRouter:
             publication = reads.publication(asked.week)
             places = reads.rows(
                 queries.PLACES_TO_PLAN,
-                week=publication.week,
-                label=label,
-                side=asked.sides,
-                community_area=asked.community_areas,
-                zip=asked.zips,
-                facility_type=asked.facility_types,
+                **{
+                    **queries.NO_FILTER,
+                    "week": publication.week,
+                    "label": label,
+                    "side": asked.sides,
+                    "community_area": asked.community_areas,
+                    "zip": asked.zips,
+                    "facility_type": asked.facility_types,
+                },
             )
         rules = [
             MustVisit(tuple(rule.facility_types), tuple(rule.risks), rule.days_since_last_visit)
@@ -150,7 +130,7 @@ def _plain(made: Plan) -> dict[str, Any]:
         "visits": [
             {
                 **{name: getattr(visit, name) for name in ("inspector", "day", "stop", "why", "is_must")},
-                **{name: visit.place[name] for name in (*_SHOWN, *_SCORED)},
+                **{name: visit.place[name] for name in _OF_PLACE},
             }
             for visit in made.visits
         ],

@@ -52,7 +52,7 @@ def rule_of(settings, **changed):
 
 def listed(world, decision, label, week, tables, **changed):
     settings, group = world.settings, decision["selected"]
-    blobs = world.stored.blobs(catalog.model(group.split("[")[0]))
+    blobs = world.stored.blobs(catalog.model(group))
     judged = judged_rows(world.rows(BACKTEST_SCORES), week, group, settings.selection.evaluation_weeks)
     rule = rule_of(settings, **changed)
     active = places(week, tables, settings.cohort.window_days, settings.features.switched_off, rule.remedy)
