@@ -2,20 +2,15 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from food_inspections_dagster.serving.app import Server
-from food_inspections_dagster.serving.front import Access
 from food_inspections_dagster.serving.store import Store
-from food_inspections_dagster_tests.defs.conftest import stored_city  # noqa: F401
+from food_inspections_dagster_tests.serving.conftest import listening
 from food_inspections_dagster_tests.world import World
 
 # Where it is `required`, a missing browser fails the tests that need one.
@@ -23,7 +18,7 @@ BROWSER_VARIABLE = "FOOD_INSPECTIONS_BROWSER"
 
 
 @pytest.fixture(scope="session")
-def store(stored_city: World) -> Iterator[Store]:  # noqa: F811
+def store(stored_city: World) -> Iterator[Store]:
     """What readers see of the city."""
     with Store.from_settings(stored_city.settings) as opened:
         yield opened
@@ -40,28 +35,11 @@ def publication(reads):
     return reads.publication()
 
 
-@contextmanager
-def serving(settings, store: Store) -> Iterator[str]:
-    """Serve on a free port of loopback."""
-    app = Server(settings, store, Access())
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        thread.join(0.05)
-    assert server.started
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
 @pytest.fixture(scope="session")
-def served(stored_city: World, postgres) -> Iterator[str]:  # noqa: F811
+def served(stored_city: World) -> Iterator[str]:
     """The address of the server over the city."""
-    with serving(stored_city.settings, Store.from_settings(stored_city.settings)) as address:
-        yield address
+    with listening(stored_city.settings) as (host, port):
+        yield f"http://{host}:{port}"
 
 
 @pytest.fixture(scope="session")
