@@ -14,7 +14,7 @@ from food_inspections_dagster_tests.serving.conftest import listening
 from food_inspections_dagster_tests.world import World
 
 # Where it is `required`, a missing browser fails the tests that need one.
-BROWSER_VARIABLE = "FOOD_INSPECTIONS_BROWSER"
+BROWSER_VARIABLE = "TESTS_NEED_BROWSER"
 
 
 @pytest.fixture(scope="session")
