@@ -73,7 +73,7 @@ screenshots: $(READY_DEV) ## pictures of the dashboard of a server that runs, in
 	@$(BIN)/python docs/screenshots.py --server '$(SERVER)'
 
 lock: $(READY_DEV) ## resolve the dependencies again into requirements.lock and requirements-dev.lock
-	@$(LOCK) --group build pyproject.toml -o requirements.lock
+	@$(LOCK) --group build --constraints installation/constraints.txt pyproject.toml -o requirements.lock
 	@$(LOCK) --group dev --constraints requirements.lock -o requirements-dev.lock
 
 stop: ## stop the embedded Postgres
