@@ -4,12 +4,15 @@ The server outlives the process that starts it, so that every process of a proje
 ``stop`` ends it.
 """
 
+import contextlib
+import fcntl
 import logging
 import os
 import shlex
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -49,11 +52,13 @@ class _Server(PostgresServer):
     """The wheel's server, started in another way.
 
     The wheel's own start waits 10 s, too short for a recovery on a busy machine; breaks on a space in the
-    path; and shares one lock file in /tmp among all users, which the second user may not open.
+    path; shares one lock file in /tmp among all users, which the second user may not open; and for root
+    adds a system user, which two first starts at once each did halfway: ``initdb`` then failed for one of them.
     """
 
     def __init__(self, data: Path) -> None:
-        super().__init__(data, cleanup_mode=None)
+        with _alone_among_roots():
+            super().__init__(data, cleanup_mode=None)
         self._lock = fasteners.InterProcessLock(data.with_name(f".{data.name}.lock"))  # type: ignore[misc]
 
     def start(self) -> None:
@@ -101,6 +106,19 @@ class _Server(PostgresServer):
             cwd="/",
         )
         self._postmaster_info = PostmasterInfo.read_from_pgdata(self.pgdata)
+
+
+@contextlib.contextmanager
+def _alone_among_roots() -> Iterator[None]:
+    if os.geteuid() != 0:
+        yield
+        return
+    accounts = os.open("/etc", os.O_RDONLY)  # the directory, not a file of it: adding a user replaces those
+    try:
+        fcntl.flock(accounts, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(accounts)
 
 
 def _socket_directory(data: Path) -> Path:

@@ -225,7 +225,7 @@ class ObjectStore(ConfigurableResource):
             return f"The disk is full, so {name} was not written: free some space and run again."
         if "NoSuchBucket" in text:
             return f"The bucket of {self.url} does not exist: create it, or correct storage.objects_url."
-        if re.search(r"InvalidAccessKeyId|SignatureDoesNotMatch|\b40[13]\b|Forbidden|AccessDenied", text) or isinstance(
+        if re.search(r"InvalidAccessKeyId|SignatureDoesNotMatch|status code: 40[13]|AccessDenied", text) or isinstance(
             error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
         ):
             return f"{self.url} refuses access to {path or 'it'}: check the keys and rights in storage.s3."

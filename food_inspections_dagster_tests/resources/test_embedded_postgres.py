@@ -1,10 +1,14 @@
+import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.resources import embedded_postgres
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 
 
@@ -30,10 +34,28 @@ def test_processes_share_the_server_and_it_outlives_them(postgres):
     )
     run = [sys.executable, "-c", code, str(postgres.directory)]
     both = [subprocess.Popen(run, stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603
-    urls = {process.communicate(timeout=60)[0].strip() for process in both}
+    urls = {process.communicate(timeout=600)[0].strip() for process in both}
     assert urls == {postgres.url("shared")}
     with psycopg.connect(postgres.url("shared")) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root adds a system user for the server")
+def test_first_starts_at_once_add_the_system_user_one_after_the_other(tmp_path, monkeypatch):
+    """Two ``useradd`` at once left one server with a user id that was gone when ``initdb`` looked it up."""
+    inside: list[int] = []
+
+    def add_user(server, data, cleanup_mode):
+        inside.append(1)
+        time.sleep(0.02)
+        at_once.append(len(inside))
+        inside.pop()
+
+    at_once: list[int] = []
+    monkeypatch.setattr(embedded_postgres.PostgresServer, "__init__", add_user)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: embedded_postgres._Server(tmp_path / str(n)), range(4)))
+    assert at_once == [1] * 4
 
 
 def test_durability_is_given_up_only_where_asked(postgres):

@@ -36,6 +36,18 @@ def test_many_objects_at_once_come_back_in_the_order_asked(object_store):
         store.get_many([*wanted[:5], "many/absent"])
 
 
+@pytest.mark.parametrize("object_store", ["rclone"], indirect=True)
+def test_an_answer_after_403_milliseconds_is_no_refusal(object_store, monkeypatch):
+    def slow(*_):
+        raise FileNotFoundError(
+            "Object at location a not found: status code: 404 Not Found: elapsed: 403.2ms, port: 401"
+        )
+
+    monkeypatch.setattr(obstore, "get", slow)
+    with pytest.raises(FoodInspectionsError, match="/a does not exist"):
+        object_store().get("a")
+
+
 def test_data_of_another_portal_is_refused(object_store):
     object_store().put("a", b"a")
     other = object_store(portal="data-cityofchicago-org")
