@@ -16,17 +16,17 @@ from food_inspections_dagster.modeling.training import TrainedWeeks
 
 
 def to_documents(trained: Sequence[TrainedWeeks]) -> tuple[dict[date, dict[str, Any]], dict[str, bytes]]:
-    """Return the document of each week, and the files by path; documents of equal weeks are equal.
+    """Return the document of each week, and by path the files that are not stored yet.
+
+    Documents of equal weeks are equal.
 
     Args:
         trained: of each recipe, over the same weeks.
     """
     files = {
-        model_id: {
-            _path(model_id, name): hashlib.sha256(content).hexdigest() for name, content in sorted(named.items())
-        }
+        model_id: {path_of(model_id, name): sha256 for name, sha256 in named.items()}
         for of_recipe in trained
-        for model_id, named in of_recipe.models.items()
+        for model_id, named in of_recipe.files.items()
     }
     documents: dict[date, dict[str, Any]] = {}
     for of_recipe in trained:
@@ -43,7 +43,7 @@ def to_documents(trained: Sequence[TrainedWeeks]) -> tuple[dict[date, dict[str, 
                 }
             )
     blobs = {
-        _path(model_id, name): content
+        path_of(model_id, name): content
         for of_recipe in trained
         for model_id, named in of_recipe.models.items()
         for name, content in named.items()
@@ -124,5 +124,6 @@ def known_files(
     return known
 
 
-def _path(model_id: str, name: str) -> str:
+def path_of(model_id: str, name: str) -> str:
+    """Return the path of a model's file below its asset's folder."""
     return f"artifacts/{model_id}/{name}"

@@ -9,14 +9,12 @@ their places in the calendar, and a fit's identity names the one that it went on
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,28 +27,26 @@ from food_inspections_dagster.modeling import algorithms, metrics
 from food_inspections_dagster.modeling.algorithms import Design, Inputs
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.calibration import Calibration
+from food_inspections_dagster.modeling.identities import Contents, Identities, Recipe
 from food_inspections_dagster.modeling.own_risk import typical
 from food_inspections_dagster.modeling.persistence import (
-    FORMAT,
     FittedModel,
     dump,
-    fit_id_of,
-    library_versions,
     load,
     model_group_id_of,
     model_id_of,
     read_card,
 )
-from food_inspections_dagster.modeling.rules import LABELS, OUTCOMES, AlgorithmSpec, Features, Schedule, Target
+from food_inspections_dagster.modeling.rules import LABELS, OUTCOMES, Features, Schedule, Target
 from food_inspections_dagster.modeling.splits import (
     anchor_of,
     anchors_before,
     assert_no_overlap,
     calibration_window,
-    chain_start,
     needed_anchors,
     training_window,
 )
+from food_inspections_dagster.parallel import side_by_side
 from food_inspections_dagster.weeks import WEEK
 
 #: Columns that training reads beside the features.
@@ -64,8 +60,6 @@ IN_SAMPLE_ROWS = 1_000
 
 KnownFiles = Callable[[date], Mapping[str, Mapping[str, bytes]]]
 """Gives the stored files of a recipe's models at an anchor, by label."""
-_A = TypeVar("_A")
-_T = TypeVar("_T")
 _Fitted = dict[date, dict[str, tuple[Design, Any]]]
 
 
@@ -87,13 +81,25 @@ class TrainedWeeks:
 
     Attributes:
         weeks: one entry per asked week and label, in order.
-        models: the files of every model named in ``weeks``, by model_id.
+        models: the files of every model named in ``weeks``, by model_id, where they are here.
         fitted: ids of the models that were fitted now; the others were known.
+        stored: the SHA-256 of the files, by model_id, of those models that whoever made them has stored.
     """
 
     weeks: tuple[WeekModel, ...]
     models: Mapping[str, Mapping[str, bytes]]
     fitted: tuple[str, ...]
+    stored: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def files(self) -> Mapping[str, Mapping[str, str]]:
+        """The SHA-256 (hexadecimal) of every file by name, by model_id."""
+        return {**{model_id: hashes_of(files) for model_id, files in self.models.items()}, **self.stored}
+
+
+def hashes_of(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the SHA-256 (hexadecimal) of some files by name."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
 
 
 def usable_rows(rows: pd.DataFrame, schedule: Schedule) -> np.ndarray:
@@ -142,16 +148,18 @@ class TrainingRows:
         parts = [weight * self.outcomes[outcome][span] for outcome, weight in target.weights.items()]
         return (np.sum(parts, axis=0) / sum(target.weights.values())).astype(np.float32)
 
-    def data_hash(self, first: date, last: date) -> str:
-        """Return a hash of ids, outcomes and feature values of the rows of these weeks."""
-        digest = hashlib.sha256()
-        for week in self._week_hashes[frames.span(self._weeks, first, last)]:
-            digest.update(week)
-        return digest.hexdigest()[:32]
-
     @cached_property
+    def contents(self) -> Contents:
+        """The rows of each week as numbers and hashes, which do not depend on the other weeks'."""
+        spans = [self.span(week, week) for week in self._weeks.tolist()]
+        return Contents(
+            self._weeks,
+            np.array([span.stop - span.start for span in spans], dtype=np.int64),
+            {label: np.array([self.outcomes[label][s].sum() for s in spans], dtype=np.int64) for label in LABELS},
+            tuple(self._week_hashes()),
+        )
+
     def _week_hashes(self) -> list[bytes]:
-        """A hash of the rows of each of ``_weeks``, which does not depend on the other weeks'."""
         # A word is its own hash, for its code depends on which words the other weeks have.
         words = [
             np.frombuffer(b"".join(hashlib.sha256(word.encode()).digest() for word in [*vocabulary, ""]), np.uint64)
@@ -172,33 +180,6 @@ class TrainingRows:
                 digest.update(table.reshape(-1, 4)[self.inputs.codes[span, position]].tobytes())
             hashes.append(digest.digest())
         return hashes
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One model group: how it learns, what, and from which features.
-
-    Attributes:
-        spec: algorithm and parameters.
-        targets: what is learnt, a model for each.
-        features: (name, kind), in the model's order; the rows may have more.
-        about: what each feature is about; own_risk keeps what is about the place.
-    """
-
-    spec: AlgorithmSpec
-    targets: tuple[Target, ...]
-    features: Features
-    about: Mapping[str, str]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in order."""
-        return tuple(target.label for target in self.targets)
-
-    @property
-    def chained_fits(self) -> int:
-        """How many fits are a chain; 1 where each begins anew."""
-        return algorithms.algorithm(self.spec.algorithm).chained_fits(algorithms.resolve(self.spec))
 
 
 def train(
@@ -227,42 +208,57 @@ def train(
     Raises:
         FoodInspectionsError: for a parameter or an outcome that does not exist, or a missing feature.
     """
-    weeks = sorted(set(weeks))
+    identities = Identities(recipe, schedule, rows.contents, code_version)
+    fitter = Fitter(identities, rows, known)
     anchors = needed_anchors(weeks, schedule)
-    work = _Work(recipe, schedule, rows, code_version, known)
-    workers = workers or os.cpu_count() or 1
     with one_blas_thread():
-        models = dict(zip(anchors, _side_by_side(work.stored_models, anchors, workers), strict=True))
-        missing = [anchor for anchor in anchors if len(models[anchor]) < len(work.possible(anchor))]
-        # What calibrates a fit was scored by the fits before it.
-        earlier = {before for anchor in missing for before in anchors_before(anchor, schedule)}
-        chains: dict[date, list[date]] = {}
-        for anchor in sorted({*missing, *earlier}):
-            chains.setdefault(chain_start(anchor, schedule, work.chained_fits), []).append(anchor)
-        parts = _side_by_side(work.fits, list(chains.values()), workers)
+        models = dict(zip(anchors, side_by_side(fitter.stored_models, anchors, workers), strict=True))
+        missing = [anchor for anchor in anchors if len(models[anchor]) < len(identities.possible(anchor))]
+        parts = side_by_side(fitter.fits, identities.chains(missing), workers)
         fits = {anchor: of_anchor for part in parts for anchor, of_anchor in part.items()}
-        made = _side_by_side(lambda anchor: work.models(anchor, fits), missing, workers)
+        made = side_by_side(lambda anchor: fitter.models(anchor, fits), missing, workers)
     for anchor, of_anchor in zip(missing, made, strict=True):
         models[anchor] = {**of_anchor, **models[anchor]}
     fitted = {id(model) for of_anchor in made for model in of_anchor.values()}
-
-    def entry(week: date, label: str) -> WeekModel:
-        anchor = anchor_of(week, schedule)
-        model = models[anchor].get(label) if anchor else None
-        reason = f"the calendar begins with {schedule.first_week}" if anchor is None else work.reason(anchor, label)
-        return WeekModel(week, recipe.spec.name, label, anchor, model.model_id if model else None, reason)
-
     every = [model for anchor in anchors for model in models[anchor].values()]
+    ids = {(a, label): model.model_id for a in anchors for label, model in models[a].items()}
     return TrainedWeeks(
-        weeks=tuple(entry(week, label) for week in weeks for label in recipe.labels),
+        weeks=entries(identities, weeks, ids),
         models={model.model_id: dump(model) for model in every},
         fitted=tuple(model.model_id for model in every if id(model) in fitted),
     )
 
 
+def entries(
+    identities: Identities, weeks: Sequence[date], ids: Mapping[tuple[date, str], str]
+) -> tuple[WeekModel, ...]:
+    """Return which model each week carries, by week and label.
+
+    Args:
+        identities: of the recipe.
+        ids: of the models, by anchor and label.
+    """
+    recipe, schedule = identities.recipe, identities.schedule
+
+    def entry(week: date, label: str) -> WeekModel:
+        anchor = anchor_of(week, schedule)
+        if anchor is None:
+            reason: str | None = f"the calendar begins with {schedule.first_week}"
+            return WeekModel(week, recipe.spec.name, label, None, None, reason)
+        model_id = ids.get((anchor, label))
+        return WeekModel(week, recipe.spec.name, label, anchor, model_id, identities.reason(anchor, label))
+
+    return tuple(entry(week, label) for week in sorted(set(weeks)) for label in recipe.labels)
+
+
 @dataclass(frozen=True)
-class _Fit:
-    """A fit before it is calibrated, and its scores of the weeks in which it is in force."""
+class Fit:
+    """A fit before it is calibrated, and its scores of the weeks in which it is in force.
+
+    Attributes:
+        positions: of the rows that it scored.
+        score: float64 (rows,).
+    """
 
     fit_id: str
     design: Design
@@ -272,120 +268,59 @@ class _Fit:
 
 
 @dataclass(frozen=True)
-class _Work:
-    """The fits of one recipe on some rows."""
+class Fitter:
+    """The fits of one recipe on some rows.
 
-    recipe: Recipe
-    schedule: Schedule
+    Attributes:
+        rows: those that the fits asked for learn from and score; there may be more.
+        known: see :func:`train`.
+    """
+
+    identities: Identities
     rows: TrainingRows
-    code_version: str
-    known: KnownFiles
-    _reasons: dict[tuple[date, str], str | None] = field(default_factory=dict)
-    _fit_ids: dict[tuple[date, str], str] = field(default_factory=dict)
+    known: KnownFiles = lambda anchor: {}
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is fitted."""
+        return self.identities.recipe
+
+    @property
+    def schedule(self) -> Schedule:
+        """When."""
+        return self.identities.schedule
 
     @property
     def algorithm(self) -> algorithms.Algorithm:
         """The recipe's algorithm."""
-        return algorithms.algorithm(self.recipe.spec.algorithm)
-
-    @cached_property
-    def chained_fits(self) -> int:
-        """How many fits are a chain."""
-        return self.recipe.chained_fits
+        return self.identities.algorithm
 
     def inputs(self, span: slice) -> Inputs:
         """Return the recipe's features of some rows."""
         return self.rows.inputs.take(span).select(self.recipe.features)
 
-    def reason(self, anchor: date, label: str) -> str | None:
-        """Return why there is no fit of a label at an anchor, or None where there is one."""
-        if (anchor, label) not in self._reasons:
-            self._reasons[anchor, label] = _no_model(self.rows, anchor, self.schedule, label)
-        return self._reasons[anchor, label]
-
-    def possible(self, anchor: date) -> list[Target]:
-        """Return the targets that can be learnt at an anchor."""
-        return [target for target in self.recipe.targets if self.reason(anchor, target.label) is None]
-
-    def previous(self, anchor: date, label: str) -> date | None:
-        """Return the anchor whose fit the one at ``anchor`` goes on from, or None where it begins anew."""
-        if chain_start(anchor, self.schedule, self.chained_fits) == anchor:
-            return None
-        before = anchor - WEEK * self.schedule.update_weeks
-        return before if self.reason(before, label) is None else None
-
     def stored_models(self, anchor: date) -> dict[str, FittedModel]:
         """Return by label the models at an anchor that are stored and would come out the same now."""
-        possible = self.possible(anchor)
-        stored = self.known(anchor) if possible else {}
-        models = {}
-        for target in possible:
-            model = _reusable(stored.get(target.label), model_id_of(self.identity(anchor, target)))
-            if model is not None:
-                models[target.label] = model
-        return models
+        possible = self.identities.possible(anchor)
+        return reusable({t.label: model_id_of(self.identities.model(anchor, t)) for t in possible}, anchor, self.known)
 
-    def fit_identity(self, anchor: date, target: Target) -> dict[str, Any]:
-        """Return what makes a fit the fit that it is."""
-        first, last = training_window(anchor, self.schedule)
-        span = self.rows.span(first, last)
-        spec, previous = self.recipe.spec, self.previous(anchor, target.label)
-        return {
-            "format": FORMAT,
-            "algorithm": spec.algorithm,
-            "parameters": algorithms.resolve(spec),
-            "seed": spec.seed,
-            "features": [list(feature) for feature in self.recipe.features],
-            "label": target.label,
-            "target": dict(target.weights),
-            # What an algorithm that learns all targets together makes of one depends on the others.
-            "learnt_with": [dict(t.weights) for t in self.possible(anchor)] if self.algorithm.joint else [],
-            "inspection_types": list(self.schedule.inspection_types),
-            "training_window": {
-                "first_week": first.isoformat(),
-                "last_week": last.isoformat(),
-                "rows": span.stop - span.start,
-                "positives": int(self.rows.outcomes[target.label][span].sum()),
-            },
-            "data_hash": self.rows.data_hash(first, last),
-            "continues": None if previous is None else self.fit_id(previous, target),
-            "code_version": self.code_version,
-            "libraries": library_versions(spec.algorithm),
-        }
-
-    def fit_id(self, anchor: date, target: Target) -> str:
-        """Return the hash of what makes a fit, and with it of all fits of its chain before it."""
-        if (anchor, target.label) not in self._fit_ids:
-            self._fit_ids[anchor, target.label] = fit_id_of(self.fit_identity(anchor, target))
-        return self._fit_ids[anchor, target.label]
-
-    def identity(self, anchor: date, target: Target) -> dict[str, Any]:
-        """Return what makes a model the model that it is: its fit, and the fits whose scores calibrate it."""
-        before = [a for a in anchors_before(anchor, self.schedule) if self.reason(a, target.label) is None]
-        first, last = calibration_window(anchor, self.schedule)
-        return {
-            **self.fit_identity(anchor, target),
-            "about": {name: self.recipe.about[name] for name, _ in self.recipe.features},
-            "calibrated_by": {
-                "first_week": first.isoformat(),
-                "last_week": last.isoformat(),
-                "fits": [self.fit_id(a, target) for a in before],
-            },
-        }
-
-    def fits(self, anchors: Sequence[date]) -> dict[date, dict[str, _Fit]]:
+    def fits(self, anchors: Sequence[date]) -> dict[date, dict[str, Fit]]:
         """Return the fits of some anchors of one chain, ascending, by anchor and label, with their scores."""
-        fitted: _Fitted = {}
-        return {anchor: self._scored(anchor, self._fitted(anchor, self.possible(anchor), fitted)) for anchor in anchors}
+        made: _Fitted = {}
+        return {a: self._scored(a, self._fitted(a, self.identities.possible(a), made)) for a in anchors}
 
-    def _scored(self, anchor: date, fitted: Mapping[str, tuple[Design, Any]]) -> dict[str, _Fit]:
+    def ahead(self, anchor: date) -> slice:
+        """Return the positions of the rows that the fit at an anchor scores: those of the weeks that it is in force."""
+        return self.rows.span(anchor + WEEK, anchor + self.schedule.update_weeks * WEEK)
+
+    def _scored(self, anchor: date, fitted: Mapping[str, tuple[Design, Any]]) -> dict[str, Fit]:
         window = self.rows.span(*training_window(anchor, self.schedule))
-        ahead = self.rows.span(anchor + WEEK, anchor + self.schedule.update_weeks * WEEK)
+        ahead = self.ahead(anchor)
         assert_no_overlap(self.rows.frame.iloc[window], self.rows.frame.iloc[ahead])
         scores = algorithms.predict_all(self.algorithm, list(fitted.values()), self.inputs(ahead))
         targets = {target.label: target for target in self.recipe.targets}
         return {
-            label: _Fit(self.fit_id(anchor, targets[label]), design, fit, ahead, _checked(score, anchor))
+            label: Fit(self.identities.fit_id(anchor, targets[label]), design, fit, ahead, _checked(score, anchor))
             for (label, (design, fit)), score in zip(fitted.items(), scores, strict=True)
         }
 
@@ -399,7 +334,7 @@ class _Work:
         missing = [target for target in targets if target.label not in of_anchor]
         stored = self.known(anchor) if missing else {}
         for target in missing:
-            model = _reusable(stored.get(target.label), self.fit_id(anchor, target), "fit_id")
+            model = _reusable(stored.get(target.label), self.identities.fit_id(anchor, target), "fit_id")
             if model is not None:
                 of_anchor[target.label] = (model.design, model.fitted)
         missing = [target for target in missing if target.label not in of_anchor]
@@ -409,23 +344,23 @@ class _Work:
             window = self.rows.span(*training_window(anchor, self.schedule))
             inputs, spec = self.inputs(window), self.recipe.spec
             learnt = np.stack([self.rows.target(target, window) for target in missing])
-            if self.chained_fits == 1:
+            if self.identities.chained_fits == 1:
                 design, fits = algorithms.fit_many(spec, inputs, learnt)
                 of_anchor |= {target.label: (design, fit) for target, fit in zip(missing, fits, strict=True)}
             else:  # one by one: chains of two labels may have begun with other designs
                 for target, values in zip(missing, learnt, strict=True):
-                    before = self.previous(anchor, target.label)
+                    before = self.identities.previous(anchor, target.label)
                     start = None if before is None else self._fitted(before, [target], made)[target.label]
                     of_anchor[target.label] = algorithms.fit(spec, inputs, values, start)
         return {target.label: of_anchor[target.label] for target in targets}
 
-    def models(self, anchor: date, fits: Mapping[date, Mapping[str, _Fit]]) -> dict[str, FittedModel]:
+    def models(self, anchor: date, fits: Mapping[date, Mapping[str, Fit]]) -> dict[str, FittedModel]:
         """Return the models of an anchor by label: its fits, calibrated by what the fits before scored."""
         window = self.rows.span(*training_window(anchor, self.schedule))
         inputs = self.inputs(window)
         sample = np.unique(np.linspace(0, len(inputs) - 1, IN_SAMPLE_ROWS).astype(np.intp))
         average = typical(inputs).as_dict()
-        possible = self.possible(anchor)
+        possible = self.identities.possible(anchor)
         pairs = [(fits[anchor][target.label].design, fits[anchor][target.label].fitted) for target in possible]
         scores = algorithms.predict_all(self.algorithm, pairs, inputs.take(sample))
         models = {}
@@ -434,7 +369,7 @@ class _Work:
             calibration = self._calibration(anchor, target.label, fits)
             if calibration is None:
                 calibration = Calibration.of_level(in_sample, label[window][sample])
-            identity = self.identity(anchor, target)
+            identity = self.identities.model(anchor, target)
             card = {
                 **identity,
                 "model_group": self.recipe.spec.name,
@@ -453,7 +388,7 @@ class _Work:
             models[target.label] = FittedModel(MappingProxyType(card), fit.fitted)
         return models
 
-    def _calibration(self, anchor: date, label: str, fits: Mapping[date, Mapping[str, _Fit]]) -> Calibration | None:
+    def _calibration(self, anchor: date, label: str, fits: Mapping[date, Mapping[str, Fit]]) -> Calibration | None:
         """Learn from the scores that the fits before gave to the weeks up to an anchor; None where there are few."""
         window = self.rows.span(*calibration_window(anchor, self.schedule))
         scores, outcomes = [np.empty(0)], [np.empty(0, dtype=bool)]
@@ -475,16 +410,15 @@ def _checked(score: np.ndarray, anchor: date) -> np.ndarray:
     return score
 
 
-def _side_by_side(work: Callable[[_A], _T], items: Sequence[_A], workers: int) -> list[_T]:
-    """Return the results in order; numpy and XGBoost let other threads run while they compute."""
-    if workers == 1 or len(items) < 2:
-        return [work(item) for item in items]
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="fit")
-    try:
-        return list(pool.map(work, items))
-    finally:
-        # After an error the items that wait are not begun.
-        pool.shutdown(cancel_futures=True)
+def reusable(wanted: Mapping[str, str], anchor: date, known: KnownFiles) -> dict[str, FittedModel]:
+    """Return by label those stored models of an anchor that are the ones wanted, and whole.
+
+    Args:
+        wanted: model_id by label.
+    """
+    stored = known(anchor) if wanted else {}
+    models = {label: _reusable(stored.get(label), model_id) for label, model_id in wanted.items()}
+    return {label: model for label, model in models.items() if model is not None}
 
 
 def _reusable(stored: Mapping[str, bytes] | None, wanted: str, entry: str = "model_id") -> FittedModel | None:
@@ -498,15 +432,3 @@ def _reusable(stored: Mapping[str, bytes] | None, wanted: str, entry: str = "mod
         return load(stored) if read_card(stored)[entry] == wanted else None
     except FoodInspectionsError:
         return None
-
-
-def _no_model(rows: TrainingRows, anchor: date, schedule: Schedule, label: str) -> str | None:
-    first, last = training_window(anchor, schedule)
-    span = rows.span(first, last)
-    count = span.stop - span.start
-    if count < schedule.min_training_rows:
-        return f"{count} training rows from {first} to {last}, and {schedule.min_training_rows} are needed"
-    positives = int(rows.outcomes[label][span].sum())
-    if positives in (0, count):
-        return f"all {count} training rows from {first} to {last} have {label} = {bool(positives)}"
-    return None

@@ -471,15 +471,17 @@ def test_the_same_rows_have_the_same_hash_whatever_rows_are_read_with_them(
     window = WEEKS[10], WEEKS[20]
     of_window = rows.loc[(rows["week"] >= window[0]) & (rows["week"] <= window[1])]
     shuffled = training_rows(of_window.sample(frac=1, random_state=3), FEATURES, schedule)
-    assert shuffled.data_hash(*window) == whole.data_hash(*window)
-    assert whole.data_hash(WEEKS[10], WEEKS[19]) != whole.data_hash(*window)
+    assert shuffled.contents.data_hash(*window) == whole.contents.data_hash(*window)
+    assert whole.contents.data_hash(WEEKS[10], WEEKS[19]) != whole.contents.data_hash(*window)
     for column in ("rate", "sparse", "kind", *LABELS, "serious_count"):
         changed = of_window.copy()
         old = changed[column].iloc[7]
         changed.iloc[7, changed.columns.get_loc(column)] = (
             "Bakery" if column == "kind" else not old if column in LABELS else 0 if old and not pd.isna(old) else 1
         )
-        assert training_rows(changed, FEATURES, schedule).data_hash(*window) != whole.data_hash(*window), column
+        assert training_rows(changed, FEATURES, schedule).contents.data_hash(*window) != whole.contents.data_hash(
+            *window
+        ), column
 
 
 def test_training_metrics_are_in_sample(trained: dict[str, TrainedWeeks]) -> None:
