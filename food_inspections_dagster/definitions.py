@@ -14,6 +14,7 @@ from food_inspections_dagster.io_managers.pages import PagesIOManager
 from food_inspections_dagster.io_managers.publication import PublicationIOManager
 from food_inspections_dagster.io_managers.rows import RowsIOManager, TablesIOManager
 from food_inspections_dagster.orchestration.stages import Graph
+from food_inspections_dagster.resources.compute import Compute
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.object_store import ObjectStore
@@ -34,10 +35,11 @@ def graph_for(settings: Settings) -> Graph:
 def resources_for(settings: Settings, graph: Graph, portal: PortalClient) -> dict[str, Any]:
     """Return the resources that the settings describe; local and production differ in nothing else."""
     database = Database.from_settings(settings)
-    stored = Stored(database, ObjectStore.from_settings(settings))
+    objects = ObjectStore.from_settings(settings)
+    stored, compute = Stored(database, objects), Compute.from_settings(settings, objects)
     ledger = Ledger(database)
     # As they are: Dagster would make a new one of each for every run, and they share connections and the ledger.
-    shared = {"portal": portal, "database": database, "stored": stored, "ledger": ledger}
+    shared = {"portal": portal, "database": database, "stored": stored, "compute": compute, "ledger": ledger}
     return {
         **{name: dg.ResourceDefinition.hardcoded_resource(resource) for name, resource in shared.items()},
         "rows": RowsIOManager(graph, stored, ledger),

@@ -84,10 +84,16 @@ def makes(entry: Entry, value: Any = None, of: Callable[[Sequence[date]], Any] |
     return stage(entry, group="toys", **options)(function)
 
 
-def reads(loaded: list[Any], entry: Entry, window: Window = OWN_WEEK, columns: tuple[str, ...] | None = None) -> Stage:
+def reads(
+    loaded: list[Any],
+    entry: Entry,
+    window: Window = OWN_WEEK,
+    columns: tuple[str, ...] | None = None,
+    by_reference: bool = False,
+) -> Stage:
     """Return a stage that keeps what it reads of an entry in ``loaded``."""
 
-    @stage(READS, group="toys", inputs={"value": Input(entry, window, columns)})
+    @stage(READS, group="toys", inputs={"value": Input(entry, window, columns, by_reference=by_reference)})
     def reader(weeks: Sequence[date], value: Any) -> pd.DataFrame:
         loaded.append(value)
         return rows_of(weeks, 1)

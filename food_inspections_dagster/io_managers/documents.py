@@ -17,6 +17,7 @@ from food_inspections_dagster.io_managers.weekly import Prepared, WeeklyIOManage
 from food_inspections_dagster.resources.database import WeekLoad
 from food_inspections_dagster.resources.ledger import Snapshot
 from food_inspections_dagster.resources.object_store import join
+from food_inspections_dagster.resources.stored import StoredBlobs
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class WeeklyDocuments:
     Attributes:
         documents: the document of each week; it names its files with their SHA-256, so that its own content is
             theirs too.
-        blobs: files by path relative to the asset, e.g. ``artifacts/<model id>/model.ubj``.
+        blobs: files by path relative to the asset, e.g. ``artifacts/<model id>/model.ubj``; ``StoredBlobs`` are there.
         rows: how many rows a week's document speaks of, for people; 1 where it does not say.
     """
 
@@ -44,10 +45,11 @@ class DocumentsIOManager(WeeklyIOManager):
         assert isinstance(entry, Documents)
         _check(asset, value, weeks)
         objects = self.stored.objects
+        blobs = _new(value)
         contents = {week: _encode(asset, week, value.documents[week]) for week in weeks}
 
         def write_blob(path: str) -> int:
-            place, blob = join(entry.prefix, path), value.blobs[path]
+            place, blob = join(entry.prefix, path), blobs[path]
             # One that is there is read: it may have been cut or changed, and then it is written anew.
             with suppress(FoodInspectionsError):
                 if objects.exists(place) and objects.get(place) == blob:
@@ -56,7 +58,7 @@ class DocumentsIOManager(WeeklyIOManager):
             return len(blob)
 
         def write(audit: pa.Table, opened: int) -> Mapping[str, Any]:
-            blob_sizes = objects.map(write_blob, sorted(value.blobs))
+            blob_sizes = objects.map(write_blob, sorted(blobs))
             size = objects.put_many((entry.path(week), content) for week, content in contents.items())
             self.ledger.record(audit, opened)
             new = [size for size in blob_sizes if size]
@@ -84,9 +86,14 @@ def _check(asset: str, value: object, weeks: Sequence[date]) -> None:
     if astray:
         kind = "no document for" if astray[0] in weeks else "a document for a week that is not in this run,"
         raise FoodInspectionsError(f"{asset} returned {kind} {astray[0]}: return one for each week of the run.")
-    for path in value.blobs:
+    for path in _new(value):
         if path.startswith(("/", "week=")) or ".." in path.split("/"):
             raise FoodInspectionsError(f"{asset} names a file '{path}': use a path such as artifacts/<id>/<file>.")
+
+
+def _new(value: WeeklyDocuments) -> Mapping[str, bytes]:
+    """Return the files that are not in the store yet."""
+    return {} if isinstance(value.blobs, StoredBlobs) else value.blobs
 
 
 def _encode(asset: str, week: date, document: dict[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.catalog import Rows, Table
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.io_managers.weekly import Prepared, WeeklyIOManager, asset_name, wanted_columns
+from food_inspections_dagster.orchestration.stages import StoredWeeks
 from food_inspections_dagster.resources.database import week_loads
 from food_inspections_dagster.resources.ledger import Snapshot
 from food_inspections_dagster.resources.object_store import ObjectStore
@@ -43,8 +44,11 @@ class RowsIOManager(WeeklyIOManager):
 
         return Prepared(week_loads(rows, bounds), write)
 
-    def load_input(self, context: InputContext) -> pd.DataFrame:
-        """Return the rows of the input's weeks that are stored, in their order."""
+    def load_input(self, context: InputContext) -> pd.DataFrame | StoredWeeks:
+        """Return the rows of the input's weeks that are stored, in their order, or a reference to them."""
+        reference = self.by_reference(context)
+        if reference is not None:
+            return reference
         entry = self.graph.output(asset_name(context)).entry
         return self.stored.rows(entry, self.stored_weeks(context), wanted_columns(context))
 
@@ -71,8 +75,11 @@ class TablesIOManager(WeeklyIOManager):
 
         return Prepared(week_loads(rows, bounds), write)
 
-    def load_input(self, context: InputContext) -> pd.DataFrame:
-        """Return the rows of the input's weeks that are stored, from the mirror where there is one."""
+    def load_input(self, context: InputContext) -> pd.DataFrame | StoredWeeks:
+        """Return the rows of the input's weeks that are stored, from the mirror where there is one, or a reference."""
+        reference = self.by_reference(context)
+        if reference is not None:
+            return reference
         entry = self.graph.output(asset_name(context)).entry
         assert isinstance(entry, Table)
         weeks, columns = self.stored_weeks(context), wanted_columns(context)

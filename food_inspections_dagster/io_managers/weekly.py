@@ -10,9 +10,10 @@ import pyarrow as pa
 from dagster import InputContext, IOManager, MetadataValue, OutputContext
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.frames import content_digest
 from food_inspections_dagster.orchestration.current import Currency
 from food_inspections_dagster.orchestration.metadata import add_weekly_metadata
-from food_inspections_dagster.orchestration.stages import Graph, Stage
+from food_inspections_dagster.orchestration.stages import Graph, Stage, StoredWeeks
 from food_inspections_dagster.resources.dagster_storage import CONTENT_HASH
 from food_inspections_dagster.resources.database import WeekLoad, audit_rows
 from food_inspections_dagster.resources.ledger import Ledger, Snapshot
@@ -84,6 +85,17 @@ class WeeklyIOManager(IOManager):
         loads = self._snapshot(context).loads.get(asset_name(context), {})
         wanted = sorted(date.fromisoformat(key) for key in context.asset_partition_keys)
         return [week for week in wanted if week in loads]
+
+    def by_reference(self, context: InputContext) -> StoredWeeks | None:
+        """Return what is told of an input that is wanted by reference; None of one that is to be loaded."""
+        if not (context.definition_metadata or {}).get("by_reference"):
+            return None
+        asset, columns = asset_name(context), wanted_columns(context)
+        loads = self._snapshot(context).loads.get(asset, {})
+        weeks = {week: loads[week].column_hashes for week in self.stored_weeks(context)}
+        read = tuple(columns if columns is not None else sorted({name for of in weeks.values() for name in of}))
+        hashes = {week: content_digest({name: of[name] for name in read if name in of}) for week, of in weeks.items()}
+        return StoredWeeks(self.graph.output(asset).entry, read, hashes)
 
     def _input_hashes(self, context: OutputContext, stage: Stage, weeks: Sequence[date]) -> dict[date, str]:
         """Return the digest of what each week has read; none where that changed while it was read.

@@ -51,12 +51,34 @@ class Input:
         window: which weeks.
         columns: which columns; None: all.
         loaded: whether the function gets it; else its content counts, and the store itself reads it.
+        by_reference: whether the function gets :class:`StoredWeeks`, addresses and hashes, in place of the rows.
     """
 
     entry: Entry
     window: Window = OWN_WEEK
     columns: tuple[str, ...] | None = None
     loaded: bool = True
+    by_reference: bool = False
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the IO manager is told."""
+        columns = {} if self.columns is None else {"columns": list(self.columns)}
+        return columns | ({"by_reference": True} if self.by_reference else {})
+
+
+@dataclass(frozen=True)
+class StoredWeeks:
+    """An input by reference: which weeks of it are stored, with the hash of the columns that are read.
+
+    Attributes:
+        columns: those that are read.
+        hashes: ``frames.content_digest`` of these columns, by week, ascending.
+    """
+
+    entry: Entry
+    columns: tuple[str, ...]
+    hashes: Mapping[date, str]
 
 
 @dataclass(frozen=True)
@@ -84,7 +106,7 @@ class Made:
     """What a stage's function returns where there is more to tell than its values.
 
     Attributes:
-        values: by asset.
+        values: by asset; of an input by reference also what the rules are to judge by, in its place.
         weekly: metadata by asset and week.
         run: metadata of the whole run, by asset.
         source: what the source outside held for each week as it was read; None where the step is to ask for itself.
@@ -264,7 +286,7 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
             name: dg.AssetIn(
                 key=source.entry.asset,
                 partition_mapping=source.window.mapping,
-                metadata={"columns": list(source.columns)} if source.columns is not None else None,
+                metadata=source.metadata or None,
             )
             for name, source in stage.inputs.items()
             if source.loaded

@@ -18,21 +18,11 @@ from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.object_store import ObjectStore, join
 
 
-class Stored:
-    """Reads tables, rows and documents; writes nothing."""
+class StoredObjects:
+    """Reads rows and documents; writes nothing, and needs no database."""
 
-    def __init__(self, database: Database, objects: ObjectStore) -> None:
-        self.database = database
+    def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
-
-    def query(self, statement: str, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Return the rows of a SELECT.
-
-        Args:
-            statement: SQL in which ``{scores}`` stands for the table of that entry, ``%(name)s`` for a value.
-        """
-        tables = {entry.asset: name for name, entry in catalog.TABLES.items()}
-        return self.database.query(statement.format(**tables), params)
 
     def rows(self, entry: Entry, weeks: Sequence[date], columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the Parquet rows of weeks, in their order; columns that a week lacks are null there.
@@ -73,6 +63,28 @@ class Stored:
                 f"{entry.asset} has no column {missing[0]} in {weeks[0]} to {weeks[-1]}: correct the input."
             )
         return frames.to_pandas(rows.select(columns) if columns is not None else rows)
+
+    def same_rows(self, entry: Entry, hashes: Mapping[date, str], columns: Sequence[str]) -> pd.DataFrame:
+        """Return the Parquet rows of weeks whose content is known.
+
+        Args:
+            hashes: ``frames.content_digest`` of the columns, by week.
+
+        Raises:
+            FoodInspectionsError: where a week holds something else.
+        """
+        weeks = sorted(hashes)
+        rows = self.rows(entry, weeks, columns)
+        table = frames.to_arrow(rows, columns, f"rows of {entry.asset}")
+        bounds = frames.week_bounds(entry.asset, table, weeks)
+        digests = frames.column_digests(table, list(bounds.values()))
+        for week, of_week in zip(bounds, digests, strict=True):
+            if frames.content_digest(of_week) != hashes[week]:
+                raise FoodInspectionsError(
+                    f"{catalog.stored_rows(entry).path(week)} is not what the run has begun with: it was damaged, and "
+                    f"then materialize {entry.asset} again, or another run has made it, and then run again."
+                )
+        return rows
 
     def weeks(self, entry: Entry, wanted: Sequence[date]) -> list[date]:
         """Return those of some weeks of which there is a Parquet object."""
@@ -121,6 +133,23 @@ class Stored:
     def blobs(self, entry: Documents) -> "StoredBlobs":
         """Return the files that an entry's documents name, each read when it is asked for."""
         return StoredBlobs(self.objects, entry.prefix)
+
+
+class Stored(StoredObjects):
+    """Reads tables too."""
+
+    def __init__(self, database: Database, objects: ObjectStore) -> None:
+        super().__init__(objects)
+        self.database = database
+
+    def query(self, statement: str, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Return the rows of a SELECT.
+
+        Args:
+            statement: SQL in which ``{scores}`` stands for the table of that entry, ``%(name)s`` for a value.
+        """
+        tables = {entry.asset: name for name, entry in catalog.TABLES.items()}
+        return self.database.query(statement.format(**tables), params)
 
 
 class StoredBlobs(Mapping[str, bytes]):

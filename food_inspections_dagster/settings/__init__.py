@@ -16,7 +16,7 @@ from food_inspections_dagster.settings.names import (
     HOME_VARIABLE,
     PREFIX,
 )
-from food_inspections_dagster.settings.sections import S3, Alerts, Mail, Settings, dagster_database_name
+from food_inspections_dagster.settings.sections import S3, Alerts, Computing, Mail, Settings, dagster_database_name
 from food_inspections_dagster.settings.tree import Leaf, leaves
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "PREFIX",
     "S3",
     "Alerts",
+    "Computing",
     "DatabaseUrl",
     "Leaf",
     "Mail",

@@ -177,6 +177,48 @@ class Database(Section):
         return None if self.is_embedded else DatabaseUrl.parse(self.url.get_secret_value())
 
 
+class Computing(Section):
+    """Where fits and features are computed: on this machine, or on a Dask cluster."""
+
+    scheduler: str = Field(
+        description="Address of a Dask scheduler, tcp://host:port or tls://host:port; empty: this machine computes"
+    )
+    retries: WholeNumber = Field(ge=0, description="How often a task that failed is tried again")
+    timeout_seconds: Number = Field(gt=0, description="Longest wait for the scheduler, and for its first worker")
+    tls_ca_file: Path | None = Field(None, description="Certificate that signed those of scheduler and workers, PEM")
+    tls_certificate: Path | None = Field(None, description="Certificate that the scheduler is shown, PEM")
+    tls_key: Path | None = Field(None, description="Its private key, PEM")
+
+    @field_validator("scheduler")
+    @classmethod
+    def _address(cls, address: str) -> str:
+        if address:
+            try:
+                parts = urlsplit(address)
+                usable = parts.scheme in ("tcp", "tls") and bool(parts.hostname) and bool(parts.port)
+            except ValueError:
+                usable = False
+            if not usable or not re.fullmatch(r"(tcp|tls)://[\w.\-\[\]:]+", address):
+                raise ValueError("it must be an address such as tcp://10.0.0.5:8786 or tls://10.0.0.5:8786, or empty")
+        return address
+
+    @model_validator(mode="after")
+    def _has_certificates(self) -> Self:
+        if self.is_encrypted and not (self.tls_ca_file and self.tls_certificate and self.tls_key):
+            raise ValueError("a scheduler at tls:// needs tls_ca_file, tls_certificate and tls_key")
+        return self
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether who connects shows a certificate, and nobody between can read or change what is sent."""
+        return self.scheduler.startswith("tls://")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the cluster is on this machine, and shares its folders."""
+        return not self.scheduler or urlsplit(self.scheduler).hostname in LOOPBACK
+
+
 class Models(Section):
     """What is fitted, when, and on which rows."""
 
@@ -368,6 +410,7 @@ class Settings(BaseSettings):
     variables: Mapping[str, SecretStr] = Field({}, exclude=True, repr=False)
     portal: Portal
     storage: Storage
+    compute: Computing
     database: Database
     models: Models
     validation: ValidationRule
@@ -437,6 +480,16 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"production needs an S3 bucket: set storage.objects_url or {PREFIX}STORAGE__OBJECTS_URL"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_share_the_store(self) -> Self:
+        if not self.compute.is_loopback and not self.storage.objects_url.startswith("s3://"):
+            reason = (
+                "workers on other machines do not share a folder: set storage.objects_url to s3://bucket/prefix, or "
+                "leave it empty"
+            )
+            raise RuleError(reason, ("compute", "scheduler"), reason)
         return self
 
     def environment_variables(self) -> dict[str, str]:

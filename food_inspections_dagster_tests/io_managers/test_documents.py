@@ -53,6 +53,13 @@ def test_a_file_that_is_stored_is_not_written_again(toys, written):
     assert result.asset_materializations_for_node("make_model")[0].metadata["run_new_files"].value == 1
 
 
+def test_files_that_somebody_else_has_stored_are_not_written(toys, written):
+    toys.objects.put(f"models/model/{ONE}", b"weights")
+    written.clear()
+    toys.run([makes(MODEL, of=lambda weeks: documents_of(weeks, toys.stored.blobs(MODEL)))], WEEKS[:2])
+    assert sorted(written) == [MODEL.path(week) for week in WEEKS[:2]]
+
+
 @pytest.mark.parametrize("spoilt", [b"weig", b"WEIGHTS", b"", None], ids=["cut", "changed", "emptied", "gone"])
 def test_a_file_that_was_cut_or_differs_is_written_anew(toys_anywhere, spoilt):
     toys = toys_anywhere

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.frames import content_digest
 from food_inspections_dagster.orchestration.partitions import HISTORY_BEFORE, Window
 from food_inspections_dagster.orchestration.stages import Output, stage
 from food_inspections_dagster.resources import database as database_module
@@ -32,6 +33,23 @@ from food_inspections_dagster_tests.toys import (
 
 def parquet(toys, entry, week):
     return pq.read_table(io.BytesIO(toys.objects.get(entry.path(week))))
+
+
+@pytest.mark.parametrize(("entry", "of"), [(RAW, rows_of), (THINGS, things_of)])
+@pytest.mark.parametrize("columns", [None, ("week",)])
+def test_an_input_by_reference_is_its_stored_weeks_with_the_hashes_of_the_columns_that_are_read(
+    toys, entry, of, columns
+):
+    loaded = []
+    toys.run([makes(entry, of=of)], WEEKS[:3])
+    toys.run([makes(entry, of=of), reads(loaded, entry, HISTORY_BEFORE, columns, by_reference=True)], WEEKS[3:4])
+    (reference,) = loaded
+    loads = toys.ledger.snapshot().loads[entry.asset]
+    assert reference.entry == entry and list(reference.hashes) == WEEKS[:3]
+    for week, content in reference.hashes.items():
+        digests = {name: loads[week].column_hashes[name] for name in reference.columns}
+        assert content == content_digest(digests)
+        assert (content == loads[week].content_hash) == (columns is None)
 
 
 def in_order(frame, *names):

@@ -92,6 +92,11 @@ def test_the_rules_of_the_method_are_the_settings_themselves(home):
         ("audition", {"preference_order": ["xgbost"]}, ["preference_order in section 'audition'", "use xgboost"]),
         ("remedy", {"kind": "quotas"}, ["kind in section 'remedy'", "quota"]),
         ("remedy", {"attribute": "sid"}, ["attribute in section 'remedy'", "'sid' is no attribute: use side"]),
+        ("compute", {"scheduler": "10.0.0.5:8786"}, ["scheduler in section 'compute'", "such as tcp://"]),
+        ("compute", {"scheduler": "tcp://10.0.0.5"}, ["scheduler in section 'compute'", "such as tcp://"]),
+        ("compute", {"scheduler": "tcp://10.0.0.5:8786"}, ["scheduler in section 'compute'", "a folder", "s3://"]),
+        ("compute", {"scheduler": "tls://127.0.0.1:8786"}, ["compute", "tls_ca_file, tls_certificate and tls_key"]),
+        ("compute", {"retries": -1}, ["retries in section 'compute'", "greater"]),
         ("sources", {"crimes": ["ijzpq8t2"]}, ["crimes in section 'sources'", "pattern"]),
     ],
 )
@@ -103,6 +108,17 @@ def test_what_makes_no_sense_is_refused_by_name(home, local, section, changed, w
     # what does not fit another layer's value may stand in either
     assert missing in ([], ["conf/local/settings.yaml"] if changed == {"attributes": ["side"]} else [])
     assert "\n" not in str(refusal.value)
+
+
+def test_a_cluster_needs_a_store_that_its_workers_reach(home):
+    assert load_settings().compute.scheduler == "" and load_settings().compute.is_loopback
+    here = load_settings({"compute": {"scheduler": "tcp://127.0.0.1:8786"}}).compute
+    assert here.is_loopback and not here.is_encrypted
+    bucket = {"storage": {"objects_url": "s3://bucket/prefix"}}
+    there = load_settings({"compute": {"scheduler": "tcp://10.0.0.5:8786"}, **bucket}).compute
+    assert not there.is_loopback
+    pem = {"tls_ca_file": "ca.pem", "tls_certificate": "run.pem", "tls_key": "run.key"}
+    assert load_settings({"compute": {"scheduler": "tls://[::1]:8786", **pem}}).compute.is_encrypted
 
 
 def test_groups_are_those_of_the_algorithms_that_conf_names(home):

@@ -9,22 +9,18 @@ import pandas as pd
 from food_inspections_dagster import catalog
 from food_inspections_dagster.catalog import FEATURE_MATRIX
 from food_inspections_dagster.defs.training.checks import rules_of
+from food_inspections_dagster.defs.training.fitting import Fitting
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS
-from food_inspections_dagster.modeling.documents import known_files, to_documents
-from food_inspections_dagster.modeling.splits import weeks_back, weeks_needed
-from food_inspections_dagster.modeling.training import ROW_COLUMNS, KnownFiles, TrainingRows, train
+from food_inspections_dagster.modeling.documents import to_documents
+from food_inspections_dagster.modeling.splits import weeks_back
+from food_inspections_dagster.modeling.training import ROW_COLUMNS
 from food_inspections_dagster.orchestration.partitions import trailing
-from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, stage
+from food_inspections_dagster.orchestration.stages import Input, Made, Output, Stage, StoredWeeks, stage
 from food_inspections_dagster.recipes import inputs, most_chained, recipes
+from food_inspections_dagster.resources.compute import Compute
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
-
-
-def known_to(stored: Stored, entry: catalog.Documents, model_group: str) -> KnownFiles:
-    """Return what gives the stored files of a group's models at an anchor, by label."""
-    blobs = stored.blobs(entry)
-    return lambda anchor: known_files(stored.documents(entry, [anchor]).get(anchor), blobs, model_group)
 
 
 def stages(settings: Settings) -> list[Stage]:
@@ -49,7 +45,10 @@ def stages(settings: Settings) -> list[Stage]:
         group="training",
         inputs={
             "feature_matrix": Input(
-                FEATURE_MATRIX, trailing(weeks_back(schedule, chained)), (*ROW_COLUMNS, *(name for name, _ in features))
+                FEATURE_MATRIX,
+                trailing(weeks_back(schedule, chained)),
+                (*ROW_COLUMNS, *(name for name, _ in features)),
+                by_reference=bool(settings.compute.scheduler),
             )
         },
         reads={"schedule": schedule},
@@ -57,37 +56,34 @@ def stages(settings: Settings) -> list[Stage]:
         separable=True,
     )
     def models(
-        weeks: Sequence[date], asked: set[str], stored: dg.ResourceParam[Stored], feature_matrix: pd.DataFrame
+        weeks: Sequence[date],
+        asked: set[str],
+        stored: dg.ResourceParam[Stored],
+        compute: dg.ResourceParam[Compute],
+        feature_matrix: pd.DataFrame | StoredWeeks,
     ) -> Made:
+        wanted = {entry: of_algorithm for entry, of_algorithm in groups.items() if entry.asset in asked}
+        fitting = Fitting(schedule, features, chained, models.code_version)
+        if isinstance(feature_matrix, StoredWeeks):
+            fits = fitting.of_stored(wanted, feature_matrix, weeks, compute)
+        else:
+            fits = fitting.of_rows(wanted, feature_matrix, weeks, stored)
         values, weekly, run = {}, {}, {}
-        rows = TrainingRows(feature_matrix, features, schedule, *weeks_needed(weeks, schedule, chained))
-        for entry, of_algorithm in groups.items():
-            if entry.asset in asked:
-                trained = [
-                    train(
-                        recipe,
-                        schedule,
-                        rows,
-                        weeks,
-                        models.code_version,
-                        known_to(stored, entry, recipe.spec.name),
-                    )
-                    for recipe in of_algorithm
-                ]
-                documents, blobs = to_documents(trained)
-                count = {week: len(document["models"]) for week, document in documents.items()}
-                values[entry.asset] = WeeklyDocuments(documents, blobs, count)
-                weekly[entry.asset] = {
-                    week: {
-                        f"{model['model_group']} {model['label']}": model["model_id"] or model["reason"]
-                        for model in document["models"]
-                    }
-                    for week, document in documents.items()
+        for entry, trained in fits.items():
+            documents, blobs = to_documents(trained)
+            count = {week: len(document["models"]) for week, document in documents.items()}
+            values[entry.asset] = WeeklyDocuments(documents, blobs or stored.blobs(entry), count)
+            weekly[entry.asset] = {
+                week: {
+                    f"{model['model_group']} {model['label']}": model["model_id"] or model["reason"]
+                    for model in document["models"]
                 }
-                run[entry.asset] = {
-                    "models": sum(len(one.models) for one in trained),
-                    "fitted_now": sum(len(one.fitted) for one in trained),
-                }
+                for week, document in documents.items()
+            }
+            run[entry.asset] = {
+                "models": sum(len(one.files) for one in trained),
+                "fitted_now": sum(len(one.fitted) for one in trained),
+            }
         return Made(values, weekly, run)
 
     return [models]

@@ -1,6 +1,7 @@
 import pytest
 
-from food_inspections_dagster.defs.training.assets import known_to, stages
+from food_inspections_dagster.defs.training.assets import stages
+from food_inspections_dagster.defs.training.tasks import known_to
 from food_inspections_dagster.inspections.features import FEATURES
 from food_inspections_dagster.settings import load_settings
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
