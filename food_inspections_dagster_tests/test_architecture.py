@@ -25,7 +25,7 @@ IO_LIBRARIES = {
     *("dagster", "requests", "sodapy", "obstore", "psycopg", "adbc_driver_postgresql", "duckdb", "starlette"),
 }
 ROOMS = {folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").exists() or list(folder.glob("*.py"))}
-# Which rooms each room may import; the ground modules (weeks, errors, frames, digests, schemas) are everybody's.
+# Which rooms each room may import; the ground modules (`GROUND`) are everybody's.
 MAY_IMPORT = {
     "inspections": set(),
     "modeling": set(),
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "serving": {"modeling", "resources", "settings"},  # it reads what is published; of the method the words of verdicts
     "command_line": {"inspections", "modeling", "orchestration", "resources", "serving", "settings"},
 }
-GROUND = {"weeks", "errors", "frames", "digests", "schemas"}
+GROUND = {"weeks", "errors", "frames", "digests", "schemas", "parallel"}
 # The catalog takes its schemas from the domain and the method, which know nothing of where they are stored.
 PURE = ("inspections", "modeling", "profiles")
 KNOW_NO_ADDRESSES = {*PURE, "settings"}
