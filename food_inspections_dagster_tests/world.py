@@ -61,7 +61,7 @@ SMALL: dict[str, dict[str, Any]] = {
         },
     },
     "validation": {"test_durations": [4], "min_subset_rows": 20, "top_counts": [10, 25]},
-    "selection": {"evaluation_weeks": 12, "period_weeks": 4, "min_evaluation_rows": 40, "memory": 2},
+    "selection": {"evaluation_weeks": 12, "period_weeks": 4, "min_evaluation_rows": 40},
     "bias": {"attributes": ["facility_type", "side"], "evaluation_weeks": 12, "min_group_size": 10},
     # The one that features are made from; others are two assets more each, where a test asks for them.
     "sources": {**dict.fromkeys(SOURCES), "business_licenses": [LICENSES]},

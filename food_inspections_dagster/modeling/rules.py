@@ -237,9 +237,6 @@ class SelectionRule(_Rule):
             description="Days earlier and the first half are counted by reordering within periods of so many weeks",
         ),
     ] = 13
-    memory: Annotated[
-        WholeNumber, Field(gt=0, description="Decisions that are looked back upon for the group in use")
-    ] = 8
     min_evaluation_rows: Annotated[
         WholeNumber, Field(gt=0, description="With fewer common rows than this nothing is chosen")
     ] = 500

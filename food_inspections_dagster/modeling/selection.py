@@ -3,6 +3,8 @@
 When models are refitted: backtest rows of the evaluation window ─ those that every candidate scored ─ metrics with
 intervals ─ the best ─ those within the tolerance of it ─ the simplest of them ─ compared with the baseline and
 with the group in use, which it replaces only where it is surely better and no less fair.
+
+The group in use is what the decision before came to, and so on back to the first that had rows.
 """
 
 import dataclasses
@@ -380,6 +382,15 @@ def _evaluate(common: _Common, first: date, last: date) -> _Window:
 # ---------------------------------------------------------------------- the rule
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What a decision began with and came to."""
+
+    incumbent: str | None
+    selected: str | None
+    promotion: Promotion | None
+
+
 class _Judge:
     """Decides week after week; remembers what weeks share."""
 
@@ -399,10 +410,10 @@ class _Judge:
         scored = ~np.isnan(self.aligned.score)
         self.counts = np.concatenate([np.zeros((len(scored), 1), dtype=np.int64), np.cumsum(scored, axis=1)], axis=1)
         self._commons: dict[tuple[str, ...], _Common] = {}
-        # Each decision looks back over ``memory`` others.
-        self.window = functools.lru_cache(maxsize=rule.memory + 2)(self._window)
-        self.choose = functools.lru_cache(maxsize=rule.memory + 2)(self._choose)
-        self._in_use = functools.cache(self._uncached_in_use)
+        # A decision asks several times for its own week, and for no other.
+        self.window = functools.lru_cache(maxsize=1)(self._window)
+        self.choose = functools.lru_cache(maxsize=1)(self._choose)
+        self._steps: dict[date, _Step] = {}
 
     def _common(self, groups: tuple[str, ...]) -> _Common:
         if groups not in self._commons:
@@ -511,13 +522,21 @@ class _Judge:
         sentence = f"{group} {words[verdict]}: its roc_auc differs by {amount}."
         return Comparison(other, difference, verdict, sentence)
 
-    def in_use(self, week: date) -> str | None:
-        """Return the group in use after a decision, which begins with none ``memory`` decisions before."""
-        return self._in_use(week, self.rule.memory)
+    def step(self, week: date) -> _Step:
+        """Return what the decision of a week began with and came to, which the decisions before lead to.
 
-    def _uncached_in_use(self, week: date, memory: int) -> str | None:
-        before = self._in_use(week - self.every, memory - 1) if memory else None
-        return self.promoted(week, before)[0]
+        The first begins with no group in use: before it there was no row to judge any by.
+        """
+        first = self.aligned.weeks[0].item() if len(self.aligned.weeks) else date.max
+        ahead = [week]
+        while ahead[-1] not in self._steps and ahead[-1] - self.every >= first:
+            ahead.append(ahead[-1] - self.every)
+        for decided in reversed(ahead):
+            if decided not in self._steps:
+                before = self._steps.get(decided - self.every)
+                incumbent = before.selected if before else None
+                self._steps[decided] = _Step(incumbent, *self.promoted(decided, incumbent))
+        return self._steps[week]
 
     def promoted(self, week: date, incumbent: str | None) -> tuple[str | None, Promotion | None]:
         """Return the group to use from a decision on, and why the challenger replaced the incumbent or did not."""
@@ -537,8 +556,8 @@ class _Judge:
         first, last = evaluation_window(week, rule.evaluation_weeks)
         _, reasons = self.choose(week)
         window, excluded, rows = self.window(week)
-        incumbent = self._in_use(week - self.every, rule.memory)
-        selected, promotion = self.promoted(week, incumbent)
+        step = self.step(week)
+        incumbent, selected, promotion = step.incumbent, step.selected, step.promotion
         baseline = None
         if selected is not None:
             baseline = self.compare(window, selected, rule.baseline, f"the baseline ({rule.baseline})")
@@ -601,12 +620,12 @@ def select_weeks(
     """Decide at each of ``weeks``, in their order.
 
     Args:
-        backtests: backtest rows by group name, of the evaluation windows of ``weeks`` and of the ``rule.memory``
-            decisions before.
+        backtests: backtest rows by group name, from the first that there are up to the last of ``weeks``: what was
+            decided before tells the group in use.
         rule: how to choose.
         weeks: the weeks to decide at.
         models: by week and group the model of that week, or None where there is none; a group without a model
-            cannot be chosen. Give those of the decisions before too. Left out, every group is taken to have one.
+            cannot be chosen. Give those of the weeks of all decisions before too. Left out, every group is taken to have one.
         every_weeks: weeks between two decisions.
         outside: how many groups of people a model group treats outside the bounds; a challenger must have no more
             than the group in use.

@@ -44,7 +44,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "folds": 2,
         "folds_every_fits": 2,
     },
-    "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20, "memory": 2},
+    "selection": {"evaluation_weeks": 6, "period_weeks": 2, "min_evaluation_rows": 20},
     "bias": {"evaluation_weeks": 6, "min_group_size": 5},
 }
 

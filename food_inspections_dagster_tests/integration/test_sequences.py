@@ -38,7 +38,7 @@ CHANGES: list[dict[str, dict[str, Any]]] = [
     {"models": {"targets": {"failed": {"critical_violation": 1}}}},
     {"features": {"switched_off": ["inspector"]}},
     {"validation": {"test_durations": [4, 8]}},
-    {"selection": {"tie_tolerance": 0.0, "memory": 1}},
+    {"selection": {"tie_tolerance": 0.0}},
     {"bias": {"capacity_share": 0.5, "evaluation_weeks": 16}},
     {"remedy": {"kind": "quota"}, "scores": {"surroundings_weight": 0.25}},
     {"sources": {"crimes": [CRIMES]}},

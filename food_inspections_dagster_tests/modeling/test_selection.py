@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.errors import FoodInspectionsError
@@ -116,15 +118,6 @@ def test_order_of_rows_changes_nothing(backtests: dict[str, pd.DataFrame], decis
     assert select(shuffled, RULE, WEEKS[-1]).to_dict() == decisions[-1].to_dict()
 
 
-def test_a_week_decided_alone_with_its_window_is_the_same(
-    backtests: dict[str, pd.DataFrame], decisions: list[Decision]
-) -> None:
-    at = 25
-    first = WEEKS[at] - WEEK * (RULE.evaluation_weeks - 1 + RULE.memory + 1)
-    needed = {g: f.loc[(f["week"] >= first) & (f["week"] <= WEEKS[at])] for g, f in backtests.items()}
-    assert select(needed, RULE, WEEKS[at]).to_dict() == decisions[at].to_dict()
-
-
 def test_later_weeks_change_no_decision(backtests: dict[str, pd.DataFrame], decisions: list[Decision]) -> None:
     at = 25
     until = {g: f.loc[f["week"] <= WEEKS[at]] for g, f in backtests.items()}
@@ -150,7 +143,7 @@ def test_no_difference_is_claimed_where_none_is_shown() -> None:
 
 # ---------------------------------------------------------------------- the group in use
 
-PAIR = replace(RULE, evaluation_weeks=10, tie_tolerance=0, preference_order=(), baseline="none", memory=30)
+PAIR = replace(RULE, evaluation_weeks=10, tie_tolerance=0, preference_order=(), baseline="none")
 
 
 def _turning(better: float = 0.01, worse: float = 5.0) -> dict[str, pd.DataFrame]:
@@ -165,8 +158,7 @@ def _turning(better: float = 0.01, worse: float = 5.0) -> dict[str, pd.DataFrame
 
 
 def test_the_incumbent_is_what_the_decision_before_came_to(backtests: dict[str, pd.DataFrame]) -> None:
-    """Within the memory; see ``test_what_was_in_use_longer_ago_than_the_memory_is_forgotten``."""
-    decisions = select_weeks(backtests, replace(RULE, memory=30), WEEKS)
+    decisions = select_weeks(backtests, RULE, WEEKS)
     for before, after in itertools.pairwise(decisions):
         assert after.incumbent == before.selected
     assert decisions[-1].reasons[-1] == "It was in use before." and decisions[-1].promotion is None
@@ -233,24 +225,68 @@ def test_an_incumbent_that_is_no_candidate_any_more_is_replaced_at_once() -> Non
     assert made[gone].incumbent == "a" and any("a is no candidate" in reason for reason in made[gone].reasons)
 
 
-@pytest.mark.parametrize("every", [1, 3])
-@pytest.mark.parametrize("memory", [1, 4])
-def test_a_decision_looks_back_as_far_as_its_memory_and_no_further(memory: int, every: int) -> None:
-    both, rule, week = _turning(), replace(PAIR, memory=memory, evaluation_weeks=8, min_evaluation_rows=100), WEEKS[26]
-    whole = select_weeks(both, rule, [week], every_weeks=every)[0]
-    first = week - WEEK * (rule.evaluation_weeks - 1 + every * (memory + 1))
-    needed = {g: f.loc[(f["week"] >= first) & (f["week"] <= week)] for g, f in both.items()}
-    assert select_weeks(needed, rule, [week], every_weeks=every)[0].to_dict() == whole.to_dict()
+def _fortunes(quality: list[list[float]], gone: set[tuple[int, int]], per_week: int = 12) -> dict[str, pd.DataFrame]:
+    """Groups whose scores are as good as ``quality`` says, by week and group; without the weeks of ``gone``."""
+    rng = np.random.default_rng(1)
+    n = len(quality) * per_week
+    truth, week = rng.normal(-0.5, 1.0, n), np.repeat(np.arange(len(quality)), per_week)
+    shared = {
+        "week": np.datetime64(FIRST) + 7 * week,
+        "inspection_id": np.arange(n),
+        "establishment_id": [f"L{e}" for e in rng.integers(0, n, n)],
+        "inspection_date": np.datetime64(FIRST) + 7 * week + np.arange(n) % 5,
+        "model_id": ["m"] * n,
+        "label": rng.random(n) < 1 / (1 + np.exp(-truth)),
+    }
+    made = {}
+    for group, name in enumerate("abc"):
+        share = np.repeat([of_week[group] for of_week in quality], per_week)
+        score = 1 / (1 + np.exp(-share * truth - (1 - share) * rng.normal(0, 1.0, n)))
+        kept = ~np.isin(week, [at for at, of in gone if of == group])
+        made[name] = frames.table({**shared, "score": score}, BACKTEST_TYPES).loc[kept].reset_index(drop=True)
+    return made
 
 
-def test_what_was_in_use_longer_ago_than_the_memory_is_forgotten() -> None:
-    """A group that the rule has chosen at ``memory`` decisions in a row is in use, though never surely better."""
+@settings(deadline=None, max_examples=15)
+@given(
+    st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=16, max_size=24),
+    st.sets(st.tuples(st.integers(0, 23), st.integers(0, 2)), max_size=12),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from([0.5, 0.8, 0.95]),
+)
+def test_neighbours_agree_on_the_group_in_use_whatever_came(quality, gone, every, confidence) -> None:
+    """Each decision made alone, from the rows up to it: what one came to is what the next begins with."""
+    rows = _fortunes(quality, gone)
+    rule = SelectionRule(evaluation_weeks=4, min_evaluation_rows=30, period_weeks=2, confidence=confidence)
+    weeks = week_range(FIRST, FIRST + WEEK * (len(quality) - 1))[::every]
+    models = {week: {g: f"{g}{n}" if (n, at) not in gone else None for at, g in enumerate("abc")}
+              for n, week in enumerate(week_range(FIRST, weeks[-1]))}  # fmt: skip
+
+    def outside(week: date, group: str) -> int:
+        return ((week - FIRST).days // 7 + ord(group)) % 3
+
+    alone = []
+    for week in weeks:
+        until = {group: of_group.loc[of_group["week"] <= week] for group, of_group in rows.items()}
+        alone += select_weeks(until, rule, [week], models, every, outside)
+    assert alone[0].incumbent is None
+    assert [one.incumbent for one in alone[1:]] == [one.selected for one in alone[:-1]]
+    for one in alone:
+        # It changes for a gain, or because there is no other choice.
+        if one.incumbent not in (None, one.selected) and one.selected and not one.candidate(one.incumbent).excluded:
+            assert one.promotion is not None and one.promotion.promoted
+    together = select_weeks(rows, rule, weeks, models, every, outside)
+    assert [one.to_dict() for one in together] == [one.to_dict() for one in alone]
+
+
+def test_a_group_stays_in_use_until_another_is_surely_better_however_long_that_is() -> None:
     close = _turning(0.5, 0.54)
-    seldom = replace(PAIR, confidence=0.999999, memory=30)
-    long = select_weeks(close, seldom, WEEKS[5:])
-    assert {d.selected for d in long if d.selected} == {"a"} and long[-1].promotion is not None
-    short = {memory: select_weeks(close, replace(seldom, memory=memory), WEEKS[5:])[-1] for memory in (1, 2, 3)}
-    assert {d.selected for d in short.values()} == {"b"}
+    seldom = replace(PAIR, confidence=0.999999)
+    made = select_weeks(close, seldom, WEEKS[5:])
+    assert {d.selected for d in made if d.selected} == {"a"}
+    better = [d for d in made if d.promotion is not None]
+    assert len(better) >= 10 and better[-1].week == WEEKS[-1]
+    assert select_weeks(close, seldom, WEEKS[-1:])[0].to_dict() == made[-1].to_dict()
 
 
 def test_decisions_lie_as_far_apart_as_fits() -> None:
@@ -261,8 +297,14 @@ def test_decisions_lie_as_far_apart_as_fits() -> None:
         asked.append(week)
         return 0
 
-    made = select_weeks(both, replace(PAIR, memory=3), [WEEKS[28]], every_weeks=5, outside=outside)
-    assert made[0].selected == "b" and set(asked) <= {WEEKS[28 - 5 * n] for n in range(5)}
+    made = select_weeks(both, PAIR, [WEEKS[28]], every_weeks=5, outside=outside)
+    assert made[0].selected == "b" and set(asked) <= {WEEKS[28 - 5 * n] for n in range(6)}
+
+
+def test_a_long_history_is_no_deep_recursion() -> None:
+    """Twenty years of weekly decisions, decided at the end alone."""
+    rows = {group: frame.head(1) for group, frame in _turning().items()}
+    assert select_weeks(rows, PAIR, [FIRST + WEEK * 1_100])[0].selected is None
 
 
 def test_too_few_rows_or_one_class_decide_nothing(

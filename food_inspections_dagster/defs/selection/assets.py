@@ -19,19 +19,16 @@ from food_inspections_dagster.modeling.plots import calibration_curve
 from food_inspections_dagster.modeling.selection import Decision, select_weeks
 from food_inspections_dagster.modeling.splits import anchor_of, needed_anchors
 from food_inspections_dagster.orchestration.metadata import image
-from food_inspections_dagster.orchestration.partitions import trailing
+from food_inspections_dagster.orchestration.partitions import HISTORY_THROUGH
 from food_inspections_dagster.orchestration.stages import Input, Made, Stage, stage
 from food_inspections_dagster.settings import Settings
-from food_inspections_dagster.weeks import WEEK
+from food_inspections_dagster.weeks import week_range
 
 
 def stages(settings: Settings) -> list[Stage]:
     """Return the stage that chooses a model group for each label whenever models are fitted."""
     rule, schedule, labels = settings.selection, settings.models.schedule, settings.models.labels
-    audit_rule, every = settings.bias, schedule.update_weeks * WEEK
-    # A decision that is carried is up to a fit old; the oldest that is looked back upon lies ``memory + 1`` before it.
-    evaluated = max(rule.evaluation_weeks, audit_rule.evaluation_weeks)
-    window = trailing(evaluated + schedule.update_weeks * (rule.memory + 2))
+    audit_rule = settings.bias
     entries = [catalog.model(algorithm) for algorithm in settings.models.algorithms]
     # By the settings and not by the rows: a group that has scored nothing yet is a candidate with a reason against it.
     groups = [spec.name for algorithm in settings.models.algorithms for spec in settings.specs(algorithm)]
@@ -40,9 +37,10 @@ def stages(settings: Settings) -> list[Stage]:
         SELECTED_MODEL,
         group="selection",
         inputs={
-            "backtest_scores": Input(BACKTEST_SCORES, window, SCORE_COLUMNS),
-            "feature_matrix": Input(FEATURE_MATRIX, window, ATTRIBUTE_COLUMNS),
-            **{entry.asset: Input(entry, window) for entry in entries},
+            # All weeks before: a group stays in use until another is surely better, however long that is.
+            "backtest_scores": Input(BACKTEST_SCORES, HISTORY_THROUGH, SCORE_COLUMNS),
+            "feature_matrix": Input(FEATURE_MATRIX, HISTORY_THROUGH, ATTRIBUTE_COLUMNS),
+            **{entry.asset: Input(entry, HISTORY_THROUGH) for entry in entries},
         },
         reads={"rule": rule, "schedule": schedule, "labels": labels, "fairness": audit_rule, "groups": groups},
         rules=RULES,
@@ -55,14 +53,13 @@ def stages(settings: Settings) -> list[Stage]:
     ) -> Made:
         """Which model group is in use for each label, and why: compared on weeks that it had not learnt from.
 
-        Decided whenever models are fitted; the weeks between carry the decision.
+        Decided whenever models are fitted; the weeks between carry the decision. Each begins with the group that the
+        one before came to; all are taken again from the first on, so that a week can be made alone.
         Grain: one document per week. Source: the scores that each model gave before the weeks were inspected.
         """
         anchors = needed_anchors(weeks, schedule)
-        # Those of the decisions that are looked back upon too.
-        decided = needed_anchors(
-            [anchor - back * every for anchor in anchors for back in range(rule.memory + 1)], schedule
-        )
+        # Those of the decisions before too.
+        decided = needed_anchors(week_range(schedule.first_week, weeks[-1]), schedule)
         attributes = protected_attributes(feature_matrix)
         decisions: dict[str, dict[date, Decision]] = {}
         for label in labels:
