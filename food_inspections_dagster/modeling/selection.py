@@ -625,7 +625,8 @@ def select_weeks(
         rule: how to choose.
         weeks: the weeks to decide at.
         models: by week and group the model of that week, or None where there is none; a group without a model
-            cannot be chosen. Give those of the weeks of all decisions before too. Left out, every group is taken to have one.
+            cannot be chosen. Give those of the weeks of all decisions before too. Left out, every group is taken to
+            have one.
         every_weeks: weeks between two decisions.
         outside: how many groups of people a model group treats outside the bounds; a challenger must have no more
             than the group in use.

@@ -1,5 +1,3 @@
-import itertools
-
 from food_inspections_dagster.catalog import SELECTED_MODEL
 from food_inspections_dagster.defs.selection.assets import stages
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS
@@ -24,7 +22,12 @@ def test_it_reads_all_weeks_before_and_none_after():
 def test_what_counts_as_fair_decides_promotions():
     digests = [
         stages(load_settings(layer))[0].outputs["selected_model"].settings_digest
-        for layer in ({}, {"bias": {"tau_high": 1.5}}, {"selection": {"evaluation_weeks": 26}}, {"cohort": {"window_days": 60}})
+        for layer in (
+            {},
+            {"bias": {"tau_high": 1.5}},
+            {"selection": {"period_weeks": 9}},
+            {"cohort": {"window_days": 60}},
+        )
     ]
     assert digests[0] == digests[3] and len(set(digests)) == 3
 
