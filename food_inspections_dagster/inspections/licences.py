@@ -41,6 +41,10 @@ class Licences:
             return cls(schema.empty_table())
         return cls(to_arrow(rows, LICENCE_COLUMNS, "business licences").combine_chunks().cast(schema))
 
+    def beside(self, rows: pd.DataFrame | pa.Table) -> "Licences":
+        """Return the same terms, and those in ``rows`` behind them."""
+        return Licences(pa.concat_tables([self.table, Licences.of(rows).table]).combine_chunks())
+
     def __len__(self) -> int:
         return len(self.table)
 

@@ -49,6 +49,12 @@ def test_of_terms_that_begin_on_one_day_the_id_decides():
     assert terms.timeline(np.zeros(3, dtype=np.int64)).order.tolist() == [1, 0, 2]
 
 
+def test_terms_beside_others_stand_behind_them():
+    both = licences(FOOD).beside(source("business_licenses", [DAYCARE]))
+    assert both.establishment_ids.to_pylist() == ["L7", "L8"] and both.facility_type.to_pylist() == [None, "Daycare"]
+    assert len(licences(FOOD).beside(source("business_licenses", []))) == 1
+
+
 def test_an_absent_source_is_no_terms_and_a_column_that_is_missing_is_named():
     absent = Licences.of(None)
     assert len(absent) == 0 and absent.table.column_names == list(LICENCE_COLUMNS)

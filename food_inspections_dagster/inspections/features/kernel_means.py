@@ -39,7 +39,7 @@ def kernel_means(
         taus: in days.
     """
     records, asked, location = past.records, past.questions.days, past.location
-    used = np.flatnonzero(visits)
+    used = np.flatnonzero(visits & records.public)
     days, day = np.unique(records.days[used], return_inverse=True)
     numbers = [value[used].astype(np.float64) for value in (records.every, *values.values())]
     in_city = np.stack([np.bincount(day, number, len(days)) for number in numbers], axis=1)

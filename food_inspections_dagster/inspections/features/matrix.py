@@ -16,7 +16,7 @@ from food_inspections_dagster.inspections.chicago.community_areas import communi
 from food_inspections_dagster.inspections.features import registry
 from food_inspections_dagster.inspections.features.declarations import YEAR_DAYS, Feature
 from food_inspections_dagster.inspections.features.past import Past, Records
-from food_inspections_dagster.inspections.features.tables import Rows, Tables
+from food_inspections_dagster.inspections.features.tables import PLACE_TYPES, Described, Rows, Tables
 from food_inspections_dagster.inspections.licences import Licences
 from food_inspections_dagster.inspections.timelines import Ints, Mask, Questions, day_numbers, encode_together
 from food_inspections_dagster.inspections.vocabulary import UNKNOWN
@@ -24,13 +24,16 @@ from food_inspections_dagster.inspections.vocabulary import UNKNOWN
 HISTORY = "history"  # what all families share, where seconds are told by family
 
 
-def compute_features(spine: Rows, tables: Tables, off: Collection[str] = ()) -> pd.DataFrame:
+def compute_features(
+    spine: Rows, tables: Tables, off: Collection[str] = (), described: Described | None = None
+) -> pd.DataFrame:
     """Compute the features of each row of ``spine`` from what is dated strictly before its as-of date.
 
     Args:
         spine: ``establishment_id`` and ``as_of_date``, in any order, repeats allowed.
         tables: the whole history before the as-of dates; what is dated later is not used.
         off: families that are not computed: their columns are null.
+        described: places of nobody in ``tables`` that ``spine`` may ask for; their past is theirs alone.
 
     Returns:
         One row per row of ``spine``, in its order, with the columns ``FEATURE_NAMES``: float32 for numbers,
@@ -39,7 +42,7 @@ def compute_features(spine: Rows, tables: Tables, off: Collection[str] = ()) -> 
     Raises:
         FoodInspectionsError: if a needed column is missing, or ``off`` names what is no family.
     """
-    past, back = past_of(spine, tables)
+    past, back = past_of(spine, tables, described)
     return to_pandas(pa.table(_columns(past, back, off, {})))
 
 
@@ -108,16 +111,25 @@ def audit_groups(spine: Rows, tables: Tables) -> pd.DataFrame:
     return to_pandas(pa.table(_groups(past, asked, back, tables)))
 
 
-def past_of(spine: Rows, tables: Tables) -> tuple[Past, Ints]:
+def past_of(spine: Rows, tables: Tables, described: Described | None = None) -> tuple[Past, Ints]:
     """Return the past of each distinct question, and the place of every row of ``spine`` among these."""
     asked = to_arrow(spine, registry.SPINE_COLUMNS, "spine rows")
-    records = Records(tables, registry.INSPECTION_COLUMNS)
+    records = Records(tables, registry.INSPECTION_COLUMNS, described)
     licences = Licences.of(tables.business_licenses)
-    groups, places, of_terms = encode_together(
-        records.table["establishment_id"], asked["establishment_id"], licences.establishment_ids
+    if described is not None:
+        licences = licences.beside(described.business_licenses)
+    places_told = pa.schema(list(PLACE_TYPES.items())).empty_table() if described is None else described.table
+    groups, places, of_terms, of_places = encode_together(
+        records.table["establishment_id"],
+        asked["establishment_id"],
+        licences.establishment_ids,
+        places_told["establishment_id"],
     )
     questions, back = Questions.distinct(records.timeline(groups), places, day_numbers(asked["as_of_date"]))
-    return Past(records, questions, licences, cohorts.terms(licences, of_terms, questions), tables), back
+    at = np.full(max(of_places.max(initial=-1), questions.groups.max(initial=-1)) + 2, -1)  # the last is nobody's
+    at[of_places] = np.arange(len(of_places))
+    terms = cohorts.terms(licences, of_terms, questions)
+    return Past(records, questions, licences, terms, tables, places_told, at[questions.groups]), back
 
 
 def _groups(past: Past, spine: pa.Table, back: Ints, tables: Tables) -> dict[str, pa.Array]:

@@ -8,7 +8,7 @@ visits only (``initial``); how re-inspections ended is counted on its own.
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from food_inspections_dagster.frames import arrow, to_arrow
 from food_inspections_dagster.inspections import vocabulary
-from food_inspections_dagster.inspections.features.tables import Tables
+from food_inspections_dagster.inspections.features.tables import Described, Tables
 from food_inspections_dagster.inspections.licences import Licences
 from food_inspections_dagster.inspections.timelines import Ints, Mask, Questions, Timeline, by_day, day_numbers
 
@@ -34,9 +34,17 @@ VIOLATION_COLUMNS = ("week", "inspection_id", "code", "codebook")
 class Records:
     """The inspections as arrays in the order of their table, with the flags that several families count."""
 
-    def __init__(self, tables: Tables, columns: tuple[str, ...]) -> None:
-        self.table = to_arrow(tables.inspections, columns, "inspections").combine_chunks()
+    def __init__(self, tables: Tables, columns: tuple[str, ...], described: Described | None = None) -> None:
+        table = to_arrow(tables.inspections, columns, "inspections")
         self.violations = to_arrow(tables.violations, VIOLATION_COLUMNS, "violations")
+        size = table.num_rows
+        if described is not None:
+            table = _beside(table, to_arrow(described.inspections, columns, "described inspections"))
+            cited = to_arrow(described.violations, VIOLATION_COLUMNS, "described violations")
+            self.violations = _beside(self.violations, cited)
+        self.table = table.combine_chunks()
+        #: Records of the city; those of a place that is described count for that place alone.
+        self.public: Mask = np.arange(table.num_rows) < size
         self.days = day_numbers(self.table["inspection_date"])
         self.ids: Ints = self.table["inspection_id"].to_numpy()
 
@@ -112,6 +120,10 @@ class Records:
         return self.table[f"{severity}_count"].to_numpy().astype(np.int64)
 
 
+def _beside(rows: pa.Table, described: pa.Table) -> pa.Table:
+    return pa.concat_tables([rows, described.cast(rows.schema)]).replace_schema_metadata(None)
+
+
 @dataclass(frozen=True)
 class Location:
     """Where each question's establishment is, as last known: NaN and null where it is unknown."""
@@ -126,8 +138,9 @@ class Location:
 class Past:
     """What a family may read: the records, and of each question its establishment's records before the day.
 
-    ``terms`` puts the same questions to the licences. Running sums and last positions are kept, each beside its mask,
-    which so keeps its id.
+    ``terms`` puts the same questions to the licences. ``place`` is the position of each question's place among
+    ``places``, those that are described, -1 where it is none of them. Running sums and last positions are kept, each
+    beside its mask, which so keeps its id.
     """
 
     records: Records
@@ -135,6 +148,8 @@ class Past:
     licences: Licences
     terms: Questions
     tables: Tables
+    places: pa.Table
+    place: Ints
     _positions: dict[tuple[str, int], tuple[Mask, Ints]] = field(default_factory=dict)
     _shared: dict[Hashable, Any] = field(default_factory=dict)
     _sums: dict[int, tuple[npt.NDArray[Any], Ints]] = field(default_factory=dict)
@@ -142,7 +157,7 @@ class Past:
 
     def for_next_family(self) -> "Past":
         """Return the same past without running sums: those of all families would fill the memory."""
-        return Past(self.records, self.questions, self.licences, self.terms, self.tables, self._positions, self._shared)
+        return replace(self, _sums={}, _once={})
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what ``make`` returns, made once for the features of a family."""
@@ -200,6 +215,10 @@ class Past:
         """Return texts of the terms at ``licence``, null where there is none."""
         return arrow(values).take(pa.array(self.licence, mask=self.licence < 0))
 
+    def of_place(self, column: str) -> pa.Array:
+        """Return what is told of the places that are described, null for all others."""
+        return arrow(self.places[column]).take(pa.array(self.place, mask=self.place < 0))
+
     @property
     def name(self) -> pa.Array:
         """The name under which each place does business: of its newest record that has one, else of its licence."""
@@ -211,7 +230,8 @@ class Past:
 
         def known() -> pa.Array:
             at = self.questions.last(~self.records.where("facility_type", vocabulary.UNKNOWN))
-            return pc.coalesce(self.text("facility_type", at), self.of_licence(self.licences.facility_type))
+            of_record, of_place = self.text("facility_type", at), self.of_place("facility_type")
+            return pc.coalesce(of_record, of_place, self.of_licence(self.licences.facility_type))
 
         return self.shared("facility_type", known)
 
@@ -222,7 +242,7 @@ class Past:
         def known() -> pa.Array:
             risk = arrow(self.records.table["risk"])
             at = self.questions.last(pc.is_valid(risk).to_numpy(zero_copy_only=False))
-            return risk.take(pa.array(at, mask=at < 0))
+            return pc.coalesce(risk.take(pa.array(at, mask=at < 0)), self.of_place("risk").cast(risk.type))
 
         return self.shared("risk", known)
 
@@ -239,13 +259,19 @@ class Past:
             np.where(at >= 0, self.pick(of_record, at), self.pick(of_licence, self.licence))
             for of_record, of_licence in zip(degrees, licensed, strict=True)
         ]
+        described = [self.of_place(name).to_numpy(zero_copy_only=False) for name in ("latitude", "longitude")]
+        known = [
+            np.where((at < 0) & ~np.isnan(of_place), of_place, axis)
+            for axis, of_place in zip(known, described, strict=True)
+        ]
         unknown = np.isnan(known[0]) | np.isnan(known[1])
         known = [np.where(unknown, np.nan, axis) for axis in known]
         return Location(known[0], known[1], self._known("zip", "zip"), self._known("address", "address"))
 
     def _known(self, column: str, of_licence: str) -> pa.Array:
         at = self.questions.last(pc.is_valid(self.records.table[column]).to_numpy())
-        return pc.coalesce(self.text(column, at), self.of_licence(self.licences.table[of_licence]))
+        of_licensed = self.of_licence(self.licences.table[of_licence])
+        return pc.coalesce(self.text(column, at), self.of_place(column), of_licensed)
 
 
 def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -48,14 +48,14 @@ class Surprises:
     @classmethod
     def _of(cls, past: Past) -> "Surprises":
         records, outcome = past.records, outcomes(past.records)
-        used = np.flatnonzero(records.canvass)
+        used, counting = np.flatnonzero(records.canvass), np.flatnonzero(records.canvass & records.public)
         (zips,) = encode_together(records.table["zip"])
         mondays = (records.days[used] + 3) // 7 * 7 - 3  # day 0 of 1970 was a Thursday
-        counted = [np.ones(len(used), dtype=np.int64), *(value[used] for value in outcome.values())]
-        days, taus = records.days[used], (EXPECTED_TAU,)
-        in_zip = faded_by_group(zips[used], days, counted, taus, mondays, zips[used])
-        city = np.zeros(len(used), dtype=np.int64)
-        in_city = faded_by_group(city, days, counted, taus, mondays, city)
+        counted = [np.ones(len(counting), dtype=np.int64), *(value[counting] for value in outcome.values())]
+        days, taus = records.days[counting], (EXPECTED_TAU,)
+        in_zip = faded_by_group(zips[counting], days, counted, taus, mondays, zips[used])
+        city = np.zeros(len(records), dtype=np.int64)
+        in_city = faded_by_group(city[counting], days, counted, taus, mondays, city[used])
         expected = means(in_zip, in_city, ZIP_PRIOR)[0]
         known = ~np.isnan(expected).any(axis=0)  # of the first week nothing was expected
         visits = np.zeros(len(records), dtype=bool)

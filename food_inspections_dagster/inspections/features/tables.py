@@ -17,6 +17,20 @@ from food_inspections_dagster.schemas import arrow_types
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
 
+#: What is told of a place that nobody has inspected yet.
+PLACE_TYPES: Mapping[str, pa.DataType] = MappingProxyType(
+    {
+        "establishment_id": pa.string(),
+        "dba_name": pa.string(),
+        "facility_type": pa.string(),
+        "risk": pa.int16(),
+        "address": pa.string(),
+        "zip": pa.string(),
+        "latitude": pa.float64(),
+        "longitude": pa.float64(),
+    }
+)
+
 #: What features read of each source, and its date, by the name of its clean table.
 SOURCE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -29,6 +43,28 @@ SOURCE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "inspector_assignments": ("week", "inspection_id", "inspector", "inspection_date"),
     }
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """Places that somebody describes, beside those of the city: they are asked about, and tell nothing of others.
+
+    Attributes:
+        places: the columns ``PLACE_TYPES``, one row a place.
+        inspections, violations: their history, as the clean tables.
+        business_licenses: the terms of their licences, as the clean table.
+    """
+
+    places: Rows
+    inspections: Rows
+    violations: Rows
+    business_licenses: Rows
+
+    @property
+    def table(self) -> pa.Table:
+        """The places, with the types of ``PLACE_TYPES``."""
+        schema = pa.schema(list(PLACE_TYPES.items()))
+        return to_arrow(self.places, schema.names, "described places").combine_chunks().cast(schema)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from food_inspections_dagster.inspections.cleaning import clean
 from food_inspections_dagster.inspections.features import FAMILIES, FEATURE_NAMES, FEATURES, SMOOTHING, Tables
 from food_inspections_dagster.inspections.features.matrix import HISTORY as HISTORY_SECONDS
 from food_inspections_dagster.inspections.features.matrix import compute_features, feature_matrix
+from food_inspections_dagster.inspections.features.tables import PLACE_TYPES, Described
 from food_inspections_dagster.inspections.schemas import FEATURE_MATRIX
 from food_inspections_dagster_tests.inspections.features.histories import (
     CITY,
@@ -23,7 +24,9 @@ from food_inspections_dagster_tests.inspections.features.histories import (
     HISTORY,
     MONDAYS,
     content,
+    frame,
     only,
+    source,
     spine,
     tables,
 )
@@ -257,3 +260,52 @@ def test_the_seconds_of_each_family_can_be_had():
     feature_matrix(MONDAYS, tables([]), seconds=seconds)
     assert list(seconds) == [HISTORY_SECONDS, *(family.name for family in FAMILIES)]
     assert all(value >= 0 for value in seconds.values())
+
+
+# ---------------------------------------------------------------------- places that are described
+
+
+def described(records: list[dict], entities: tuple[str, ...]) -> Described:
+    """Return the same places under other names, each with the past that it has, beside the city's."""
+    there = tables(records, {name: [] for name in ("weather",)})
+    mine = there.inspections[there.inspections["establishment_id"].isin(entities)]
+    cited = there.violations[there.violations["inspection_id"].isin(mine["inspection_id"])]
+    names = {entity: f"L9{entity[1:]}9" for entity in entities}
+    rows = [dict.fromkeys(PLACE_TYPES) | {"establishment_id": name} for name in names.values()]
+    return Described(
+        frame(rows, PLACE_TYPES),
+        mine.assign(
+            establishment_id=mine["establishment_id"].map(names).astype(mine["establishment_id"].dtype),
+            inspection_id=mine["inspection_id"] + 1_000,
+        ),
+        cited.assign(inspection_id=cited["inspection_id"] + 1_000),
+        source("business_licenses", []),
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(HISTORY.filter(len))
+def test_a_described_place_is_the_one_with_the_same_past_and_tells_nothing_of_others(records):
+    entities = tuple(dict.fromkeys(record["establishment_id"] for record in records))
+    city = tables([{**record, "inspector": None} for record in records])
+    pairs = [(entity, day) for entity in entities for day in MONDAYS[1::2]]
+    alone = compute_features(spine(pairs), city)
+    beside = described(records, entities)
+    assert content(compute_features(spine(pairs), city, described=beside)) == content(alone)
+    twins = [(f"L9{entity[1:]}9", day) for entity, day in pairs]
+    assert content(compute_features(spine(twins), city, described=beside)) == content(alone)
+
+
+def test_a_described_place_without_a_past_is_what_is_told_of_it():
+    place = {"establishment_id": "L99", "dba_name": "SUBWAY", "facility_type": "School", "risk": 2, "zip": "60601"}
+    told = frame([dict.fromkeys(PLACE_TYPES) | place | {"latitude": 41.9, "longitude": -87.65}], PLACE_TYPES)
+    term = {"license_number": 99, "license_start_date": MONDAYS[0], "license_code": 1006}
+    city = tables([FAILED_CANVASS | {"zip": "60601"}])
+    none = city.inspections.iloc[:0]
+    beside = Described(told, none, city.violations.iloc[:0], source("business_licenses", [term]))
+    (row,) = compute_features(spine([("L99", MONDAYS[-1])]), city, described=beside).to_dict("records")
+    assert (row["known_facility_type"], row["known_risk"], row["is_first_visit"]) == ("School", 2, 1)
+    assert row["licence_age_days"] == (MONDAYS[-1] - MONDAYS[0]).days
+    of_city = compute_features(spine([(FAILED_CANVASS["establishment_id"], MONDAYS[-1])]), city)
+    assert row["zip_failed_60d"] == of_city["zip_failed_60d"][0]
+    assert row["near_failed_900m_60d"] > 0

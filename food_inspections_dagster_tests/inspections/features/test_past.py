@@ -5,7 +5,15 @@ import pytest
 from food_inspections_dagster.inspections.features import Past
 from food_inspections_dagster.inspections.features.matrix import past_of
 from food_inspections_dagster.inspections.features.past import ratio
-from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, spine, tables
+from food_inspections_dagster.inspections.features.tables import PLACE_TYPES, Described
+from food_inspections_dagster_tests.inspections.features.histories import (
+    FAILED_CANVASS,
+    MONDAYS,
+    frame,
+    source,
+    spine,
+    tables,
+)
 
 VISITS = [
     {},
@@ -52,3 +60,25 @@ def test_what_was_computed_is_kept_positions_for_all_families(past):
 
 def test_a_ratio_over_none_is_unknown():
     assert pd.isna(ratio(np.array([0, 1]), np.array([0, 4]))).tolist() == [True, False]
+
+
+def test_what_is_told_of_a_described_place_comes_after_its_records_and_before_its_licence():
+    told = {"establishment_id": "L9", "dba_name": "TOLD", "facility_type": "School", "risk": 2, "zip": "60602"}
+    other = told | {"establishment_id": "L8", "latitude": 41.8, "longitude": -87.6}
+    term = {"license_start_date": MONDAYS[0], "license_code": 1584, "doing_business_as_name": "LICENSED"}
+    mine = tables([FAILED_CANVASS | {"establishment_id": "L8", "inspection_id": 99, "latitude": None}])
+    described = Described(
+        frame([dict.fromkeys(PLACE_TYPES) | place for place in (told, other)], PLACE_TYPES),
+        mine.inspections,
+        mine.violations,
+        source("business_licenses", [term | {"license_number": number, "address": "9 N"} for number in (8, 9)]),
+    )
+    asked = spine([(name, MONDAYS[4]) for name in ("L8", "L9", "L1")])
+    past, back = past_of(asked, tables([FAILED_CANVASS]), described)
+    assert past.records.public.tolist() == [True, False]
+    assert past.name.take(back).to_pylist() == ["DELI", "TOLD", "DELI"]
+    assert past.facility_type.take(back).to_pylist() == ["Restaurant", "School", "Restaurant"]
+    assert past.risk.take(back).to_pylist() == [1, 2, 1]
+    assert past.location.zip.take(back).to_pylist() == ["60601", "60602", "60601"]
+    assert past.location.address.take(back).to_pylist() == ["A", "9 N", "A"]
+    assert past.location.latitude[back].tolist()[::2] == [41.8, 41.9] and np.isnan(past.location.latitude[back][1])

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.inspections.features.tables import SOURCE_COLUMNS, Tables
+from food_inspections_dagster.inspections.features.tables import PLACE_TYPES, SOURCE_COLUMNS, Described, Tables
 from food_inspections_dagster.inspections.sources import SOURCES
-from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, source, tables
+from food_inspections_dagster_tests.inspections.features.histories import FAILED_CANVASS, MONDAYS, frame, source, tables
 
 TERM = {"license_number": 1, "license_start_date": date(2014, 8, 22), "license_code": 1006}
 DAY = {"temperature_max": 60.0}
@@ -58,3 +58,11 @@ def test_a_cut_arrow_table_is_a_cut_frame():
     given = tables([FAILED_CANVASS | {"week": week} for week in MONDAYS[:3]])
     of_arrow = Tables(pa.Table.from_pandas(given.inspections, preserve_index=False), given.violations)
     assert of_arrow.before(MONDAYS[2]).inspections["week"].to_pylist() == MONDAYS[:2]
+
+
+def test_described_places_have_the_types_of_what_is_told_of_a_place():
+    city, places = tables([]), frame([dict.fromkeys(PLACE_TYPES) | {"establishment_id": "L9", "risk": 2}], PLACE_TYPES)
+    described = Described(places, city.inspections, city.violations, source("business_licenses", []))
+    assert described.table.schema == pa.schema(list(PLACE_TYPES.items())) and described.table["risk"].to_pylist() == [2]
+    with pytest.raises(FoodInspectionsError, match="described places lack the column zip"):
+        Described(places.drop(columns="zip"), *[city.inspections] * 3).table  # noqa: B018

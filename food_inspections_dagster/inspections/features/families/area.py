@@ -55,7 +55,7 @@ class _Area:
     def of(cls, past: Past, name: str) -> "_Area":
         records = past.records
         groups, asked = _groups(past, name)
-        timeline = records.timeline(np.where(records.initial, groups, -1))
+        timeline = records.timeline(np.where(records.initial & records.public, groups, -1))
         return cls(name, *Questions.distinct(timeline, asked, past.questions.days))
 
     def hits(self, past: Past, label: str, days: int) -> tuple[Ints, Ints]:

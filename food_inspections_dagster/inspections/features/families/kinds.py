@@ -29,7 +29,7 @@ def _kind(facility_type: pa.Array, risk: pa.Array) -> pa.Array:
 
 def _means(past: Past) -> Floats:
     records, surprises = past.records, Surprises.of(past)
-    used = np.flatnonzero(surprises.visits)
+    used = np.flatnonzero(surprises.visits & records.public)
     of_records = _kind(arrow(records.table["facility_type"]), arrow(records.table["risk"]))
     kinds, asked = encode_together(of_records, _kind(past.facility_type, past.risk))
     counted = [np.ones(len(used), dtype=np.int64), *(surprises.values[name][used] for name in VALUES)]

@@ -48,7 +48,7 @@ class _Words:
     @classmethod
     def of(cls, past: Past) -> "_Words":
         records = past.records
-        visits = np.flatnonzero(Surprises.of(past).visits)
+        visits = np.flatnonzero(Surprises.of(past).visits & records.public)
         of_visits = arrow(records.table["dba_name"]).take(pa.array(visits))
         names = pa.concat_arrays([of_visits, past.name]).dictionary_encode()
         lists = [words_of(name) for name in names.dictionary.to_pylist()]

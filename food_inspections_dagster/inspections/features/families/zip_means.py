@@ -27,7 +27,7 @@ VALUES = {
 def _means(past: Past) -> Floats:
     records = past.records
     zips, asked = encode_together(records.table["zip"], past.location.zip)
-    used = np.flatnonzero(records.canvass)
+    used = np.flatnonzero(records.canvass & records.public)
     outcome = outcomes(records)
     counted = [np.ones(len(used), dtype=np.int64), *(outcome[name][used] for name in VALUES)]
     days, taus = records.days[used], tuple(DAYS)
