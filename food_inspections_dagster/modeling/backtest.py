@@ -20,6 +20,7 @@ from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.algorithms.threads import one_blas_thread
 from food_inspections_dagster.modeling.documents import models_of
+from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.metrics import calibration
 from food_inspections_dagster.modeling.persistence import Answers, FittedModel, answers
 from food_inspections_dagster.modeling.schemas import BACKTEST_SCORES
@@ -142,6 +143,22 @@ def by_group(
     rows = rows.rename(columns={answer: "score", "outcome": "label"})
     scored = {str(name): of_group for name, of_group in rows.groupby("model_group", sort=True)}
     return scored if groups is None else {name: scored.get(name, rows.iloc[:0]) for name in groups}
+
+
+def judged_rows(backtest_scores: pd.DataFrame, week: date, model_group: str, weeks: int) -> pd.DataFrame:
+    """Return the backtest rows of a model group in the ``weeks`` weeks that end with ``week``."""
+    of_group = backtest_scores[(backtest_scores["week"] <= week) & (backtest_scores["model_group"] == model_group)]
+    return of_group[of_group["week"] > week - weeks * WEEK]
+
+
+def intervals_of(judged: pd.DataFrame, confidence: float) -> ScoreIntervals:
+    """Return the intervals that rows of the backtest tell, as ``by_group`` gives them."""
+    return ScoreIntervals.fit(
+        judged["score"].to_numpy(dtype="float64"),
+        judged["label"].to_numpy(dtype=bool),
+        frames.codes(judged["establishment_id"]),
+        confidence=confidence,
+    )
 
 
 def calibrations(

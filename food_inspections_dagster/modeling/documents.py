@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.modeling.persistence import CARD
 from food_inspections_dagster.modeling.training import TrainedWeeks
 
 
@@ -91,12 +92,7 @@ def files_of(named: Mapping[str, str], blobs: Mapping[str, bytes]) -> dict[str, 
     """
     files = {}
     for path, sha256 in named.items():
-        try:
-            content = blobs[path]
-        except KeyError:
-            raise FoodInspectionsError(
-                f"The model file {path} is gone from the object store: materialise the model asset of that week again."
-            ) from None
+        content = _blob(path, blobs)
         if hashlib.sha256(content).hexdigest() != sha256:
             raise FoodInspectionsError(
                 f"The model file {path} was cut or changed in the object store (its SHA-256 does not match): "
@@ -104,6 +100,19 @@ def files_of(named: Mapping[str, str], blobs: Mapping[str, bytes]) -> dict[str, 
             )
         files[path.rsplit("/", 1)[-1]] = content
     return files
+
+
+def stored_files(card: Mapping[str, Any], blobs: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of the model that a card describes, as ``persistence.load`` wants them.
+
+    Args:
+        card: as ``persistence.read_card`` gives it.
+        blobs: the files of the model's asset by path.
+
+    Raises:
+        FoodInspectionsError: where one of them is gone.
+    """
+    return {name: _blob(path_of(card["model_id"], name), blobs) for name in (CARD, card["artifact"]["name"])}
 
 
 def known_files(
@@ -127,3 +136,12 @@ def known_files(
 def path_of(model_id: str, name: str) -> str:
     """Return the path of a model's file below its asset's folder."""
     return f"artifacts/{model_id}/{name}"
+
+
+def _blob(path: str, blobs: Mapping[str, bytes]) -> bytes:
+    try:
+        return blobs[path]
+    except KeyError:
+        raise FoodInspectionsError(
+            f"The model file {path} is gone from the object store: materialise the model asset of that week again."
+        ) from None

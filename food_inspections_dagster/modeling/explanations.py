@@ -62,6 +62,7 @@ def reasons(
     worse: Mapping[str, int] = _NO_SIDES,
     first_places: int = 0,
     contributions: np.ndarray | None = None,
+    varied: int = FIRST_LINES,
 ) -> pd.DataFrame:
     """Return the features that set each row apart from the average training row: at most ``top``, the place's first.
 
@@ -71,7 +72,7 @@ def reasons(
 
     Reasons about the place stand first, the strongest before the others. Where it has fewer than two, one about its
     surroundings follows, and only where there is nothing else one about season or inspector. Of the first
-    ``FIRST_LINES`` rows at most ``ALIKE`` begin with the same feature, as long as they have another. What adds next to
+    ``varied`` rows at most ``ALIKE`` begin with the same feature, as long as they have another. What adds next to
     nothing is left out, so a row may have fewer reasons, or none. Some algorithms predict a row anew for each column:
     ask for the rows that people look at (``Algorithm.explained_ranks``).
 
@@ -85,6 +86,7 @@ def reasons(
         worse: of features whose phrase takes a side at 0, +1 where more of it speaks against a place, -1 where less.
         first_places: how many rows are explained by what raises their risk, whatever their score.
         contributions: ``model.contributions(rows)`` where they are known.
+        varied: how many rows are not to begin alike; 0 lets no row depend on the others.
 
     Returns:
         the columns of ``REASON_TYPES``: row (position in ``rows``), place (1 stands first), feature, about, value (as
@@ -100,7 +102,7 @@ def reasons(
     sign[:first_places] = 1.0
     kind = np.array([ABOUT.index(about.get(name, PLACE)) for name in names])
     strength = np.where(_fits(rows, names, worse, sign), contributions * sign[:, None], 0.0)
-    chosen = _chosen(strength, kind, [subject.get(name, name) for name in names], top)
+    chosen = _chosen(strength, kind, [subject.get(name, name) for name in names], top, varied)
     position = np.repeat(np.arange(len(rows)), [len(line) for line in chosen])
     feature = np.array([index for line in chosen for index in line], dtype=np.intp)
     values = _values(rows, names, position, feature)
@@ -164,7 +166,7 @@ def by_subject(
     return out
 
 
-def _chosen(strength: np.ndarray, kind: np.ndarray, subject: Sequence[str], top: int) -> list[list[int]]:
+def _chosen(strength: np.ndarray, kind: np.ndarray, subject: Sequence[str], top: int, varied: int) -> list[list[int]]:
     """Return for each row the features that are its reasons, in their order."""
     worthy = (strength > 0) & (strength >= LEAST_SHARE * strength.max(axis=1, initial=0)[:, None])
     rank = np.where(worthy, kind, len(ABOUT))
@@ -176,7 +178,7 @@ def _chosen(strength: np.ndarray, kind: np.ndarray, subject: Sequence[str], top:
     begun: Counter[int] = Counter()
     for row, (candidates, worth) in enumerate(zip(order.tolist(), count.tolist(), strict=True)):
         line = _line(candidates[:worth], kind, subject, top)
-        if row < FIRST_LINES and line:
+        if row < varied and line:
             if begun[line[0]] >= ALIKE:
                 line = _begun_otherwise(line, candidates[:worth], kind, subject, begun, top)
             begun[line[0]] += 1

@@ -12,7 +12,14 @@ import pyarrow as pa
 
 from food_inspections_dagster import frames
 from food_inspections_dagster.modeling.algorithms import Inputs
-from food_inspections_dagster.modeling.explanations import Phrase, area_notes, by_subject, reasons, rests_on
+from food_inspections_dagster.modeling.explanations import (
+    FIRST_LINES,
+    Phrase,
+    area_notes,
+    by_subject,
+    reasons,
+    rests_on,
+)
 from food_inspections_dagster.modeling.fairness.remedies import remedied
 from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.persistence import FittedModel, answers
@@ -126,20 +133,8 @@ def rank(
     area = frames.codes(pd.Series(areas, dtype="string[pyarrow]")) if areas is not None else np.zeros(len(cohort), int)
     listed = remedied(order.remedy, of_model.priority, area, order.places, identity)
     ranked = cohort.iloc[listed].reset_index(drop=True)
-    explained = features.iloc[listed[: model.algorithm.explained_ranks]].reset_index(drop=True)
-    contributions = by_subject(model, model.contributions(explained), wording.subject, explained, wording.worse)
-    why = reasons(
-        model, explained, wording.phrases, REASONS, about=wording.about, subject=wording.subject,
-        worse=wording.worse, first_places=order.places, contributions=contributions,
-    )  # fmt: skip
-    phrase_of = np.full((len(ranked), REASONS), None, dtype=object)
-    at = (why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1)
-    phrase_of[at] = why["phrase"].to_numpy(object)
-    silent = np.setdiff1d(np.arange(len(explained)), at[0])
-    phrase_of[silent, 0] = NO_REASON
-    behind: list[dict[str, float]] = [{} for _ in range(len(ranked))]
-    for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
-        behind[row][feature] = round(contribution, 6)
+    explained = explain(model, features.iloc[listed], wording, order.places)
+    phrase_of, behind, contributions = explained.phrases, explained.behind, explained.contributions
     low, high = intervals.apply(of_model.expected_find[listed])
     located = ranked["latitude"].notna().to_numpy(dtype=bool)
     added = frames.table(
@@ -161,12 +156,50 @@ def rank(
         },
         SCORE_TYPES,
     )
-    first = min(NOTED_PLACES, len(explained))
+    first = min(NOTED_PLACES, len(explained.rows))
     zips = [None if code is None else str(code) for code in frames.texts(ranked["zip"])[:first]]
     notes = area_notes(
-        model, explained.iloc[:first], zips, wording.phrases, wording.about, contributions=contributions[:first]
+        model, explained.rows.iloc[:first], zips, wording.phrases, wording.about, contributions=contributions[:first]
     )
     return Ranking(pd.concat([ranked, added], axis=1), notes)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Why rows have their scores.
+
+    Attributes:
+        rows: the features of those that are explained: the first so many, as the algorithm can (``explained_ranks``).
+        contributions: float64 (explained rows, features).
+        phrases: texts or None, object (all rows, ``REASONS``).
+        behind: of each row, what each feature that is a reason adds.
+    """
+
+    rows: pd.DataFrame
+    contributions: np.ndarray
+    phrases: np.ndarray
+    behind: list[dict[str, float]]
+
+
+def explain(
+    model: FittedModel, features: pd.DataFrame, wording: Wording, first_places: int = 0, varied: int = FIRST_LINES
+) -> Explained:
+    """Return the reasons of rows, in their order; see ``explanations.reasons``."""
+    explained = features.iloc[: model.algorithm.explained_ranks].reset_index(drop=True)
+    contributions = by_subject(model, model.contributions(explained), wording.subject, explained, wording.worse)
+    why = reasons(
+        model, explained, wording.phrases, REASONS, about=wording.about, subject=wording.subject,
+        worse=wording.worse, first_places=first_places, contributions=contributions, varied=varied,
+    )  # fmt: skip
+    phrases = np.full((len(features), REASONS), None, dtype=object)
+    at = (why["row"].to_numpy(dtype=np.intp), why["place"].to_numpy(dtype=np.intp) - 1)
+    phrases[at] = why["phrase"].to_numpy(object)
+    silent = np.setdiff1d(np.arange(len(explained)), at[0])
+    phrases[silent, 0] = NO_REASON
+    behind: list[dict[str, float]] = [{} for _ in range(len(features))]
+    for row, feature, contribution in zip(why["row"], why["feature"], why["contribution"], strict=True):
+        behind[row][feature] = round(contribution, 6)
+    return Explained(explained, contributions, phrases, behind)
 
 
 def _places(score: np.ndarray, identity: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from food_inspections_dagster import frames, schemas
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling import metrics
 from food_inspections_dagster.modeling.algorithms import ALGORITHMS, Inputs
-from food_inspections_dagster.modeling.backtest import InForce, backtest, by_group, in_force
+from food_inspections_dagster.modeling.backtest import InForce, backtest, by_group, in_force, intervals_of, judged_rows
 from food_inspections_dagster.modeling.documents import files_of, to_documents
 from food_inspections_dagster.modeling.persistence import FittedModel, load
 from food_inspections_dagster.modeling.rules import LABELS, AlgorithmSpec, Features, Schedule
@@ -193,3 +193,27 @@ def test_a_group_that_is_asked_for_is_there_without_rows(scores: pd.DataFrame) -
     asked = by_group(scores, "failed", groups=[first, "another"])
     assert list(asked) == [first, "another"] and asked[first].equals(scored[first])
     assert len(asked["another"]) == 0 and list(asked["another"].columns) == list(asked[first].columns)
+
+
+def test_what_is_judged_is_the_group_s_in_the_window_that_ends_with_the_week() -> None:
+    first, second, third = week_range(date(2010, 1, 4), date(2010, 1, 18))
+    scores = pd.DataFrame(
+        {
+            "week": [first, second, third, third],
+            "model_group": ["knn", "knn", "knn", "ridge"],
+            "inspection_id": [1, 2, 3, 4],
+        }
+    )
+    assert judged_rows(scores, third, "knn", 2)["inspection_id"].tolist() == [2, 3]
+    assert judged_rows(scores, second, "knn", 5)["inspection_id"].tolist() == [1, 2]
+    assert judged_rows(scores, first, "ridge", 5).empty
+
+
+def test_intervals_are_those_of_what_is_judged(scores: pd.DataFrame) -> None:
+    judged = by_group(scores, "failed")
+    name, rows = next((name, rows) for name, rows in judged.items() if len(rows) >= 200)
+    intervals = intervals_of(rows, 0.9)
+    assert intervals.confidence == 0.9 and sum(intervals.rows) == len(rows), name
+    low, high = intervals.apply(np.array(intervals.centre))
+    assert (low <= np.array(intervals.rate)).all() and (np.array(intervals.rate) <= high).all()
+    assert intervals_of(rows.iloc[:0], 0.9).centre == ()

@@ -6,8 +6,15 @@ import pandas as pd
 import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.documents import files_of, known_files, model_of, models_of, to_documents
-from food_inspections_dagster.modeling.persistence import load
+from food_inspections_dagster.modeling.documents import (
+    files_of,
+    known_files,
+    model_of,
+    models_of,
+    stored_files,
+    to_documents,
+)
+from food_inspections_dagster.modeling.persistence import load, read_card
 from food_inspections_dagster.modeling.rules import LABELS, AlgorithmSpec, Features, Schedule
 from food_inspections_dagster.modeling.training import TrainedWeeks
 from food_inspections_dagster.weeks import week_range
@@ -53,6 +60,16 @@ def test_a_document_has_an_entry_for_each_recipe_and_label(trained: list[Trained
             entry["model_id"], entry["label"], entry["model_group"],
         )  # fmt: skip
     assert {path for d in documents.values() for e in d["models"] for path in e["files"]} == set(blobs)
+
+
+def test_the_files_of_a_model_are_found_by_its_card(trained: list[TrainedWeeks]) -> None:
+    documents, blobs = to_documents(trained)
+    for entry in documents[WEEKS[-1]]["models"]:
+        files = files_of(entry["files"], blobs)
+        card = read_card(files)
+        assert stored_files(card, blobs) == files and load(stored_files(card, blobs)).model_id == entry["model_id"]
+    with pytest.raises(FoodInspectionsError, match=f"artifacts/{card['model_id']}/model.json is gone"):
+        stored_files(card, {})
 
 
 def test_a_model_is_found_by_its_group_and_label(trained: list[TrainedWeeks]) -> None:

@@ -239,6 +239,12 @@ def test_the_first_ten_never_all_begin_alike() -> None:
     assert lines == _lines([[0.2, 0.3, 0.0, 0.0, 0.4, 0.0]] * 5, subject=subject)
 
 
+def test_where_nothing_is_varied_a_line_does_not_depend_on_the_others() -> None:
+    terms = [[0.2, 0.3, 0.1, 0.0, 0.4, 0.0]] * 12
+    lines = _lines(terms, varied=0)
+    assert lines == [_lines(terms[:1])[0]] * 12 and {line[0] for line in lines} == {"failures"}
+
+
 def test_an_area_is_spoken_of_once() -> None:
     terms = [[0.9, 0, 0, 0.1, 0.4, 0]] * 3 + [[0.9, 0, 0, 0.4, 0.1, 0]] * 2 + [[0.9, 0, 0, -0.1, 0.0, 0]] * 2
     areas = ["60611", "60611", None, "60601", "60611", "60622", "60622"]

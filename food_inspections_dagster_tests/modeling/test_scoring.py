@@ -11,7 +11,7 @@ from food_inspections_dagster.modeling.fairness.remedies import remedied
 from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.persistence import FittedModel, answers
 from food_inspections_dagster.modeling.rules import AlgorithmSpec, Features, RemedyRule, Schedule
-from food_inspections_dagster.modeling.scoring import NOTED_PLACES, SCORE_TYPES, Order, Ranking, Wording, rank
+from food_inspections_dagster.modeling.scoring import NOTED_PLACES, SCORE_TYPES, Order, Ranking, Wording, explain, rank
 from food_inspections_dagster_tests.modeling.cases import ABOUT, model_at
 
 FEATURES: Features = (("rate", "numeric"), ("sparse", "numeric"), ("noise", "numeric"), ("kind", "categorical"))
@@ -223,3 +223,19 @@ def test_no_cohort_gives_no_rows(models: dict[str, FittedModel], cohort: pd.Data
         assert ranking.rows.empty and ranking.notes.empty and ranking.rows.dtypes.equals(whole.rows.dtypes)
     remedy = Order(0.5, RemedyRule("quota"), 5)
     assert _rank(models["xgboost"], cohort.head(0), some.head(0), remedy, areas=[]).rows.empty
+
+
+def test_rows_are_explained_as_on_a_list_as_many_as_the_algorithm_can(
+    models: dict[str, FittedModel], cohort: pd.DataFrame, some: pd.DataFrame
+) -> None:
+    model = models["xgboost"]
+    ranked = _rank(model, cohort, some).rows
+    at = pd.Series(np.arange(len(some)), some["establishment_id"]).loc[ranked["establishment_id"]].to_numpy()
+    explained = explain(model, some.iloc[at], WORDING)
+    for place, name in enumerate(REASONS):
+        assert [None if pd.isna(of) else of for of in ranked[name]] == explained.phrases[:, place].tolist()
+    assert [json.loads(of) for of in ranked["contributions"]] == explained.behind
+    assert explained.contributions.shape == (len(explained.rows), len(FEATURES))
+    # By itself a row says the same wherever it stands.
+    alone = [explain(model, some.iloc[[row]], WORDING, varied=0).phrases[0].tolist() for row in range(12)]
+    assert explain(model, some.iloc[:12], WORDING, varied=0).phrases.tolist() == alone

@@ -20,7 +20,7 @@ from food_inspections_dagster.catalog import (
     VIOLATIONS,
 )
 from food_inspections_dagster.defs.scoring.checks import rules
-from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, judged_rows, list_for, places
+from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, list_for, places
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections.chicago import ATTRIBUTE_COLUMNS, protected_attributes
 from food_inspections_dagster.inspections.cohorts import ATTRIBUTES
@@ -33,7 +33,7 @@ from food_inspections_dagster.inspections.features import (
 )
 from food_inspections_dagster.io_managers.documents import WeeklyDocuments
 from food_inspections_dagster.modeling import fairness
-from food_inspections_dagster.modeling.backtest import SCORE_COLUMNS, by_group
+from food_inspections_dagster.modeling.backtest import SCORE_COLUMNS, by_group, judged_rows
 from food_inspections_dagster.modeling.fairness.remedies import prices
 from food_inspections_dagster.modeling.plots import score_histogram
 from food_inspections_dagster.modeling.rules import RemedyRule

@@ -11,22 +11,14 @@ import pyarrow as pa
 from food_inspections_dagster import frames
 from food_inspections_dagster.inspections.chicago import protected_attributes
 from food_inspections_dagster.inspections.cohorts import active_establishments
-from food_inspections_dagster.inspections.features import FEATURES, Tables, audit_groups, compute_features
+from food_inspections_dagster.inspections.features import Tables, audit_groups, compute_features
+from food_inspections_dagster.modeling.backtest import intervals_of
 from food_inspections_dagster.modeling.documents import files_of
-from food_inspections_dagster.modeling.intervals import ScoreIntervals
 from food_inspections_dagster.modeling.persistence import load
 from food_inspections_dagster.modeling.rules import RemedyRule
-from food_inspections_dagster.modeling.scoring import Order, Ranking, Wording, rank
+from food_inspections_dagster.modeling.scoring import Order, Ranking, rank
 from food_inspections_dagster.weeks import WEEK
-
-#: A code that is cited speaks for itself; of other families one feature stands for all.
-_EACH_BY_ITSELF = ("codes", "profile")
-WORDING = Wording(
-    {feature.name: feature.say for feature in FEATURES},
-    {feature.name: str(feature.about) for feature in FEATURES},
-    {feature.name: feature.family for feature in FEATURES if feature.family not in _EACH_BY_ITSELF},
-    {feature.name: 1 if feature.worse == "more" else -1 for feature in FEATURES if feature.worse},
-)
+from food_inspections_dagster.wording import WORDING
 
 
 @dataclass(frozen=True)
@@ -74,12 +66,6 @@ def places(week: date, known: Tables, window_days: int, off: Collection[str], re
     return Places(cohort, compute_features(spine, known, off), areas)
 
 
-def judged_rows(backtest_scores: pd.DataFrame, week: date, model_group: str, weeks: int) -> pd.DataFrame:
-    """Return the backtest rows of a model group in the ``weeks`` weeks that end with ``week``."""
-    of_group = backtest_scores[(backtest_scores["week"] <= week) & (backtest_scores["model_group"] == model_group)]
-    return of_group[of_group["week"] > week - weeks * WEEK]
-
-
 def list_for(
     week: date,
     decision: Mapping[str, Any],
@@ -99,12 +85,7 @@ def list_for(
         rule: how to put it in order.
     """
     model = load(files_of(decision["files"], blobs))
-    intervals = ScoreIntervals.fit(
-        backtest["score"].to_numpy(dtype="float64"),
-        backtest["label"].to_numpy(dtype=bool),
-        frames.codes(backtest["establishment_id"]),
-        confidence=rule.confidence,
-    )
+    intervals = intervals_of(backtest, rule.confidence)
     weeks = max(1, backtest["week"].nunique())
     order = Order(rule.surroundings, rule.remedy, round(rule.capacity_share * len(backtest) / weeks))
     cohort, features, of_week = listed.cohort, listed.features, week + WEEK

@@ -14,12 +14,11 @@ from food_inspections_dagster.catalog import (
     SELECTED_MODEL,
     VIOLATIONS,
 )
-from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, judged_rows, list_for, places
+from food_inspections_dagster.defs.scoring.lists import ListRule, in_use, list_for, places
 from food_inspections_dagster.inspections.features import Tables, audit_groups, sources_in_use
-from food_inspections_dagster.modeling.backtest import by_group
+from food_inspections_dagster.modeling.backtest import by_group, judged_rows
 from food_inspections_dagster.modeling.rules import RemedyRule
 from food_inspections_dagster.weeks import WEEK
-from food_inspections_dagster_tests.defs.cases import A, B, C, frame
 from food_inspections_dagster_tests.defs.city import CITY
 
 LAST, EARLIER = CITY[-1], CITY[-4]
@@ -135,13 +134,6 @@ def test_a_remedy_moves_the_list_by_what_is_known_of_a_place(stored_city, tables
     for name, share in given.value_counts(normalize=True).items():
         so_far = (in_order == name).cumsum() - share * pd.RangeIndex(1, len(given) + 1)
         assert so_far.abs().max() <= 1
-
-
-def test_what_is_judged_is_the_group_s_in_the_window_that_ends_with_the_week():
-    scores = frame(week=[A, B, C, C], model_group=["knn", "knn", "knn", "ridge"], inspection_id=[1, 2, 3, 4])
-    assert judged_rows(scores, C, "knn", 2)["inspection_id"].tolist() == [2, 3]
-    assert judged_rows(scores, B, "knn", 5)["inspection_id"].tolist() == [1, 2]
-    assert judged_rows(scores, A, "ridge", 5).empty
 
 
 def test_labels_without_a_choice_have_no_list():
