@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "orchestration": {"resources", "settings"},
     "io_managers": {"orchestration", "resources"},
     "defs": {"inspections", "io_managers", "modeling", "orchestration", "profiles", "resources", "settings"},
-    "serving": {"modeling", "resources", "settings"},  # it reads what is published; of the method the words of verdicts
+    # It reads what is published; of the method the words of verdicts. Predictions are made by method and domain.
+    "serving": {"inspections", "modeling", "resources", "settings"},
     "command_line": {"inspections", "modeling", "orchestration", "resources", "serving", "settings"},
 }
 GROUND = {"weeks", "errors", "frames", "digests", "schemas", "parallel"}

@@ -15,6 +15,7 @@ from food_inspections_dagster.serving.dashboard.app import create_dashboard
 from food_inspections_dagster.serving.front import READINGS, Access, Front
 from food_inspections_dagster.serving.metrics import Metrics
 from food_inspections_dagster.serving.openapi import describe
+from food_inspections_dagster.serving.prediction.pool import Predictor
 from food_inspections_dagster.serving.problems import add_handlers
 from food_inspections_dagster.serving.routes import (
     bias,
@@ -24,6 +25,7 @@ from food_inspections_dagster.serving.routes import (
     models,
     monitoring,
     plans,
+    predictions,
     priorities,
     weeks,
 )
@@ -82,12 +84,17 @@ def create_app(settings: Settings, access: Access | None = None) -> Server:
 
 
 def _api(settings: Settings, store: Store, watcher: Watcher, metrics: Metrics) -> FastAPI:
+    predictor = Predictor(settings)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # One connection is the watcher's: no thread waits for a connection that another thread has.
         to_thread.current_default_thread_limiter().total_tokens = settings.serving.connections - 1
         with store:
-            yield
+            try:
+                yield
+            finally:
+                predictor.close()
 
     app = FastAPIOffline(
         title="Food inspections",
@@ -108,6 +115,7 @@ def _api(settings: Settings, store: Store, watcher: Watcher, metrics: Metrics) -
         monitoring.router(store),
         weeks.router(store),
         plans.router(store, settings),
+        predictions.router(store, settings, predictor),
         health.router(watcher, metrics),
     ):
         app.include_router(router)

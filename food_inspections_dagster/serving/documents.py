@@ -28,14 +28,19 @@ def columns(table: Table, without: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(name for name in catalog.columns_of(table) if name not in (*without, *INTERNAL))
 
 
-def rows_of(table: Table, names: Sequence[str] = ()) -> Any:
-    """Return the model of a table's rows, with the descriptions of its columns; of some of them, where named."""
+def rows_of(table: Table, names: Sequence[str] = (), optional: bool = False) -> Any:
+    """Return the model of a table's rows, with the descriptions of its columns; of some of them, where named.
+
+    Args:
+        optional: whether each of them may be null, whatever the table says.
+    """
     types = schemas.arrow_types(table.schema)
     fields: dict[str, Any] = {}
     for column in names or columns(table):
         of = table.schema.columns[column]
         kind: Any = Any if column in JSON_COLUMNS else _PYTHON[types[column]]
-        fields[column] = (kind | None if of.nullable and kind is not Any else kind, Field(description=of.description))
+        nullable = (of.nullable or optional) and kind is not Any
+        fields[column] = (kind | None if nullable else kind, Field(description=of.description))
     return create_model(f"{table.name}_row", **fields)
 
 

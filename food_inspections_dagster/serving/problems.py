@@ -34,6 +34,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "internal-error": (500, "The server has failed"),
     "nothing-published": (503, "Nothing is published yet"),
     "unavailable": (503, "The database cannot be reached"),
+    "store-unavailable": (503, "What predictions rest on cannot be read"),
     "too-slow": (503, "The question took too long"),
     "busy": (503, "The server is busy"),
     "timeout": (504, "The answer took too long"),
@@ -45,7 +46,14 @@ _OF_ERROR: dict[type[FoodInspectionsError], str] = {
     TooSlow: "too-slow",
     Unavailable: "unavailable",
 }
-_RETRY_SECONDS = {"unavailable": 5, "busy": 5, "too-slow": 5, "timeout": 5, "nothing-published": 60}
+_RETRY_SECONDS = {
+    "unavailable": 5,
+    "store-unavailable": 5,
+    "busy": 5,
+    "too-slow": 5,
+    "timeout": 5,
+    "nothing-published": 60,
+}
 
 
 class Problem(HTTPException):

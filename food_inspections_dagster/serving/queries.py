@@ -160,6 +160,11 @@ FACETS = query("""
 """)
 #: The whole list in the order of its ranks, with what planning, maps and tables need.
 LIST = query("SELECT l.* FROM {priorities} l WHERE l.week = %(week)s AND l.label = %(label)s ORDER BY l.rank")
+#: The lines of some places on a list.
+LISTED = query("""
+    SELECT l.establishment_id, l.rank, l.expected_find, l.reason_1, l.reason_2, l.reason_3 FROM {priorities} l
+    WHERE l.week = %(week)s AND l.label = %(label)s AND l.establishment_id = ANY(%(ids)s)
+""")
 LABELS = query("SELECT DISTINCT label FROM {models} WHERE week = %(week)s ORDER BY label")
 NOTES = query("SELECT * FROM {area_notes} WHERE week = %(week)s AND label = %(label)s ORDER BY places DESC, zip")
 #: Expected finds of visits to the first ``capacity`` places.
@@ -238,6 +243,11 @@ MODELS = query("SELECT * FROM {models} WHERE week = %(week)s ORDER BY label, mod
 #: The groups in use over the published weeks.
 MODELS_OVER_TIME = query("""
     SELECT * FROM {models} WHERE week <= %(week)s AND is_selected ORDER BY week DESC, label LIMIT %(limit)s
+""")
+#: The models whose scores make the lists of a week, with their cards.
+MODELS_IN_USE = query("""
+    SELECT label, model_group, card FROM {models} WHERE week = %(week)s AND is_selected AND card IS NOT NULL
+    ORDER BY label
 """)
 _NEWEST = "SELECT * FROM {table} WHERE week = (SELECT max(week) FROM {table} WHERE week <= %(week)s)"
 _AUDIT = (

@@ -381,6 +381,12 @@ class Serving(Section):
     file_rows: WholeNumber = Field(ge=1, description="Most rows of one CSV, GeoJSON or Parquet file")
     body_bytes: WholeNumber = Field(ge=1, description="Largest body of a request")
     cache_megabytes: WholeNumber = Field(ge=0, description="Memory for answers that are kept")
+    predictions: WholeNumber = Field(
+        ge=1, description="Most requests for predictions at once, of which one is at work; then the answer is 503"
+    )
+    prediction_idle_seconds: Number = Field(
+        gt=0, description="The process that predicts ends when nobody has asked for so long"
+    )
 
     @field_validator("rate_limit")
     @classmethod

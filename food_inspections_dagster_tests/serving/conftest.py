@@ -23,9 +23,10 @@ from food_inspections_dagster_tests.world import World
 
 
 def on_database(settings: Settings, name: str) -> Settings:
-    """Return the same settings over another database of the server; a page holds the whole list of the city."""
+    """Return the same settings over another database of the server; a page holds the whole list of the city, and a
+    request waits for a process to start, however slow the machine is."""
     database = settings.database.model_copy(update={"database": name})
-    return changed(settings.model_copy(update={"database": database}), page_rows=5_000)
+    return changed(settings.model_copy(update={"database": database}), page_rows=5_000, request_seconds=3_600)
 
 
 def changed(settings: Settings, **serving: object) -> Settings:
