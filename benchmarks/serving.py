@@ -31,9 +31,38 @@ CLIENTS = 32
 AIM = 0.7
 AIMED = ("/v1/priorities", "/v1/establishments")
 MEMORY_AIM = 300  # MB
+PREDICTED = 20  # places of one request
 _MEGABYTE = 2**20
 _READY_SECONDS = 120
 _CACHE = "FOOD_INSPECTIONS__SERVING__CACHE_MEGABYTES"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What clients ask for; with a body it is posted."""
+
+    address: str
+    body: str = ""
+
+    @property
+    def request(self) -> bytes:
+        """The request as it goes over the wire."""
+        body = self.body.encode()
+        head = f"{'POST' if body else 'GET'} {self.address} HTTP/1.1\r\nhost: bench\r\naccept: */*\r\n"
+        if body:
+            head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        return head.encode() + b"\r\n" + body
+
+    def answer(self, port: int) -> bytes:
+        """Ask once."""
+        headers = {"content-type": "application/json"}
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{self.address}", self.body.encode() or None, headers)
+        with urllib.request.urlopen(request) as answer:  # noqa: S310
+            return answer.read()
+
+    def at(self, address: str) -> "Ask":
+        """Return the same for another address."""
+        return Ask(address, self.body)
 
 
 @dataclass(frozen=True)
@@ -61,10 +90,10 @@ class Load:
 
 
 class _Client(asyncio.Protocol):
-    """Asks for one address again and again over one connection; answers have a content-length."""
+    """Asks for the same again and again over one connection; answers have a content-length."""
 
-    def __init__(self, address: bytes, until: float, done: asyncio.Future[None], seconds: deque[float]) -> None:
-        self._request = b"GET " + address + b" HTTP/1.1\r\nhost: bench\r\naccept: */*\r\n\r\n"
+    def __init__(self, request: bytes, until: float, done: asyncio.Future[None], seconds: deque[float]) -> None:
+        self._request = request
         self._until, self._done, self._seconds = until, done, seconds
         self._missing = -1
         self._head = b""
@@ -109,29 +138,29 @@ class _Client(asyncio.Protocol):
         self._transport.close()
 
 
-async def _load(port: int, address: str, seconds: float) -> Load:
+async def _load(port: int, ask: Ask, seconds: float) -> Load:
     loop = asyncio.get_running_loop()
     latencies: deque[float] = deque()
     began, cpu = time.perf_counter(), time.process_time()
     ends = [loop.create_future() for _ in range(CLIENTS)]
     for end in ends:
         await loop.create_connection(
-            lambda end=end: _Client(address.encode(), began + seconds, end, latencies), "127.0.0.1", port
+            lambda end=end: _Client(ask.request, began + seconds, end, latencies), "127.0.0.1", port
         )
     await asyncio.gather(*ends)
     return Load(list(latencies), time.perf_counter() - began, time.process_time() - cpu)
 
 
-def load(port: int, address: str, seconds: float) -> Load:
-    """Let all clients ask for an address for so many seconds, after a second to warm up.
+def load(port: int, ask: Ask, seconds: float) -> Load:
+    """Let all clients ask the same for so many seconds, after a second to warm up.
 
     Raises:
         FoodInspectionsError: for any answer but 200.
     """
     import uvloop
 
-    uvloop.run(_load(port, address, min(1.0, seconds)))
-    return uvloop.run(_load(port, address, seconds))
+    uvloop.run(_load(port, ask, min(1.0, seconds)))
+    return uvloop.run(_load(port, ask, seconds))
 
 
 # --- servers
@@ -160,7 +189,7 @@ def bare_app(sizes: Mapping[str, int]) -> FastAPI:
     """Return the application to compare with: for each address a route that returns a constant of so many bytes."""
     app = FastAPI(openapi_url=None)
     for address, size in sizes.items():
-        app.add_api_route(address, _constant(b"x" * size))
+        app.add_api_route(address, _constant(b"x" * size), methods=["GET", "POST"])
     return app
 
 
@@ -182,19 +211,20 @@ def _serve_bare(sizes: Mapping[str, int]) -> None:
 # --- the measure
 
 
-def addresses(port: int) -> dict[str, str]:
-    """Return by route an address of it, with a place and an inspection of the list."""
+def addresses(port: int) -> dict[str, Ask]:
+    """Return by route what to ask of it, with places and an inspection of the list."""
 
     def get(address: str) -> dict:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}") as answer:
-            return json.load(answer)
+        return json.loads(Ask(address).answer(port))
 
     first = get("/v1/priorities?limit=1")["items"][0]["establishment_id"]
     week = get("/v1/weeks")["weeks"][0]["week"]
     places = [item["establishment_id"] for item in get("/v1/priorities?limit=200")["items"]]
     visits = (visit for place in places for visit in get(f"/v1/establishments/{place}")["inspections"])
     inspection = next(visits)["inspection_id"]
-    return {
+    visited = {"inspection_date": "2010-06-01", "inspection_type": "Canvass", "results": "Fail", "violations": ""}
+    described = {"dba_name": "GOLDEN GRILL", "zip": "60611", "facility_type": "Restaurant", "inspections": [visited]}
+    gets = {
         "/v1/priorities": "/v1/priorities",
         "/v1/establishments": "/v1/establishments?q=grill",
         "/v1/establishments/{establishment_id}": f"/v1/establishments/{first}",
@@ -206,6 +236,12 @@ def addresses(port: int) -> dict[str, str]:
         "/v1/weeks": "/v1/weeks",
         "/readyz": "/readyz",
     }
+    by_id = [{"establishment_id": place} for place in places[:PREDICTED]]
+    posts = {
+        f"/v1/predict, {PREDICTED} by id": Ask("/v1/predict", json.dumps({"establishments": by_id})),
+        "/v1/predict, 1 described": Ask("/v1/predict", json.dumps({"establishments": [described]})),
+    }
+    return {route: Ask(address) for route, address in gets.items()} | posts
 
 
 def measure(environment: Mapping[str, str], folder: Path, seconds: float) -> str:
@@ -219,25 +255,28 @@ def measure(environment: Mapping[str, str], folder: Path, seconds: float) -> str
     kept: dict[str, Load] = {}
     made: dict[str, Load] = {}
     bare: dict[str, Load] = {}
-    sizes = {}
+    sizes: dict[str, int] = {}
+    first: dict[str, float] = {}  # seconds of the first answer
     with _server(serve, environment, folder) as (port, pid):
         memory_at_start = psutil.Process(pid).memory_full_info().uss
         wanted = addresses(port)
-        for route, address in wanted.items():
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}") as answer:
-                sizes[route] = len(answer.read())
+        for route, ask in wanted.items():
+            began = time.perf_counter()
+            sizes[route] = len(ask.answer(port))
+            first[route] = time.perf_counter() - began
         # Routes with parameters become plain ones: the bare application is not to parse anything.
         plain = {route: f"/{number}" for number, route in enumerate(wanted)}
         command = [sys.executable, "-m", "benchmarks.serving", json.dumps({plain[r]: n for r, n in sizes.items()})]
         with _server(command, {**os.environ, "PYTHONPATH": environment.get("PYTHONPATH", ".")}, folder) as (other, _):
-            for route, address in wanted.items():
+            for route, ask in wanted.items():
                 # By turns, so that what else the machine does meets both.
-                kept[route] = load(port, address, seconds)
-                bare[route] = load(other, plain[route], seconds)
+                kept[route] = load(port, ask, seconds)
+                bare[route] = load(other, ask.at(plain[route]), seconds)
         memory = psutil.Process(pid).memory_info().rss
+        predicting = max(child.memory_info().rss for child in psutil.Process(pid).children(recursive=True))
     with _server(serve, {**environment, _CACHE: "0"}, folder) as (port, pid):
-        for route, address in wanted.items():
-            made[route] = load(port, address, seconds)
+        for route, ask in wanted.items():
+            made[route] = load(port, ask, seconds)
         memory_of_made = psutil.Process(pid).memory_info().rss
     rows = []
     for route in wanted:
@@ -257,12 +296,13 @@ def measure(environment: Mapping[str, str], folder: Path, seconds: float) -> str
     aimed = min(kept[route].rate / bare[route].rate for route in AIMED)
     return tables.paragraphs(
         f"{CLIENTS} clients, each with one request at a time, for {seconds:g} s an address. Kept: the answer is made "
-        "once and sent again; anew: every answer is read from Postgres.",
+        "once and sent again, but for predictions; anew: every answer is read from Postgres.",
         tables.table((*head, "anew: p50 ms", "p99 ms", "a second"), rows),
         f"Least ratio of {' and '.join(AIMED)}: **{aimed:.2f}** (aim: {AIM}). Memory of the server afterwards: "
         f"**{memory / _MEGABYTE:.0f} MB** with answers kept, {memory_of_made / _MEGABYTE:.0f} MB without (aim: below "
-        f"{MEMORY_AIM}); of its own at the start {memory_at_start / _MEGABYTE:.0f} MB. The clients took at most "
-        f"{share:.0%} of a core.",
+        f"{MEMORY_AIM}); of its own at the start {memory_at_start / _MEGABYTE:.0f} MB. The process that predicts has "
+        f"**{predicting / _MEGABYTE:.0f} MB**; its first answer, with its start and the week's data, took "
+        f"{first[f'/v1/predict, {PREDICTED} by id']:.1f} s. The clients took at most {share:.0%} of a core.",
     )
 
 
