@@ -135,7 +135,8 @@ def _publication(graph: Any, entry: Any) -> list[str]:
         f"## {entry.asset}",
         _about(graph, entry.asset),
         "The schema `api` also holds `publications`, `pointer` and `pointer_moves`: what was published when, which "
-        "week readers see, and who moved them there and why; and, as they stand elsewhere, "
+        "week readers see, and who moved them there and why; `runs` and `check_results`, views of how every run ended "
+        "and of the newest result of every check; and, as they stand elsewhere, "
         f"{', '.join(f'`{entry.copy_of(one)}`' for one in entry.copies)}: the history up to the newest published week.",
     ]
     for one in entry.tables:

@@ -69,7 +69,8 @@ def take(browser: webdriver.Chrome, server: str, file: Path, shot: tuple[str, in
     wait.until(lambda page: page.find_elements(By.CSS_SELECTOR, "#page h1"))
     drawn = (
         "return [...document.querySelectorAll('.dash-graph')].every(one => one.querySelector('.main-svg')) && "
-        "[...document.querySelectorAll('#list')].every(one => one.querySelector('.ag-row'))"
+        "[...document.querySelectorAll('#list')].every(one => one.querySelector('.ag-row')) && "
+        "[...document.querySelectorAll('#map-holder')].every(one => one.querySelector('.scatterlayer path'))"
     )
     wait.until(lambda page: page.execute_script(drawn))
     if click:

@@ -174,7 +174,10 @@ def dev(
         typer.echo(f"Portal: {settings.portal.url}   Dagster: http://127.0.0.1:{port}")
         command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
         variables = {**os.environ, **settings.environment_variables(), "DAGSTER_HOME": str(root)}
-        lists = subprocess.Popen(server.command("127.0.0.1", serve_port), cwd=root, env=variables)  # noqa: S603
+        links = {"FOOD_INSPECTIONS__SERVING__DAGSTER_URL": f"http://127.0.0.1:{port}"}
+        lists = subprocess.Popen(  # noqa: S603
+            server.command("127.0.0.1", serve_port), cwd=root, env={**variables, **links}
+        )
         ui = subprocess.Popen(command, cwd=root, env=variables)  # noqa: S603
         try:
             code = ui.wait()

@@ -52,7 +52,7 @@ def _is_ours(storage: Any) -> bool:
 
 
 def _storage_config(settings: Settings) -> dict[str, str]:
-    config = {"data_name": settings.data_name}
+    config = {"data_name": settings.data_name, "database": settings.database_name}
     if settings.database.is_embedded:
         return {**config, "embedded_directory": str(settings.embedded_directory)}
     if load_settings().database.url != settings.database.url:

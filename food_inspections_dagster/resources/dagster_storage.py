@@ -19,10 +19,13 @@ from dagster._core.storage.config import PostgresStorageConfig
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 from dagster_shared.record import replace
+from pydantic import SecretStr
 
 from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
-from food_inspections_dagster.settings import Settings, dagster_database_name, load_settings
+from food_inspections_dagster.resources.run_record import RunRecord
+from food_inspections_dagster.settings import EMBEDDED, Settings, dagster_database_name, load_settings
 
 #: Metadata of a materialization of one week, which becomes the week's data version.
 CONTENT_HASH = "content_hash"
@@ -42,11 +45,21 @@ class WeeklyEventLogStorage(PostgresEventLogStorage):
     Dagster gives one version to the whole range. Here it is the content hash in the metadata of the week. A check over
     a range is planned by Dagster for each week, and answers once, for all of them: 880 rows for each of 20 checks took
     9 s of a run, and were shown as planned for ever.
+
+    Args:
+        record: is told of every event that Dagster stores one by one, as those of runs and failed steps are, whichever
+            process runs them.
     """
+
+    def __init__(self, postgres_url: str, record: RunRecord | None = None) -> None:
+        super().__init__(postgres_url)
+        self._record = record
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event."""
         super().store_event(of_whole_range(with_data_version(event)))
+        if self._record is not None:
+            self._record.note(event)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store many events of one kind."""
@@ -86,9 +99,11 @@ def with_data_version(event: EventLogEntry) -> EventLogEntry:
 class EmbeddedDagsterStorage(DagsterPostgresStorage):
     """Dagster's Postgres storage, where the settings say; it starts or joins the embedded server."""
 
-    def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(
+        self, postgres_url: str, inst_data: ConfigurableClassData | None = None, record: RunRecord | None = None
+    ) -> None:
         super().__init__(postgres_url, inst_data=inst_data)
-        self._event_log_storage = WeeklyEventLogStorage(postgres_url)
+        self._event_log_storage = WeeklyEventLogStorage(postgres_url, record)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:  # type: ignore[override]
@@ -96,6 +111,7 @@ class EmbeddedDagsterStorage(DagsterPostgresStorage):
         return {
             "data_name": Field(str, is_required=False, description="Data whose runs these are"),
             "embedded_directory": Field(str, is_required=False, description="Directory of the embedded server"),
+            "database": Field(str, is_required=False, description="Database of that data, which is told of runs"),
         }
 
     @classmethod
@@ -105,15 +121,21 @@ class EmbeddedDagsterStorage(DagsterPostgresStorage):
         """Open the storage; called by Dagster in each of its processes."""
         for name, value in _EVENT_SETTINGS.items():
             os.environ.setdefault(name, value)
-        data_name, directory = (config_value.get(key) for key in ("data_name", "embedded_directory"))
+        names = ("data_name", "embedded_directory", "database")
+        data_name, directory, database = (str(config_value.get(key) or "") for key in names)
         if data_name and directory:
-            url = embedded_url(Path(str(directory)), str(data_name))
+            server, url = SecretStr(EMBEDDED), embedded_url(Path(directory), data_name)
         else:
-            url = storage_url(load_settings(), str(data_name) if data_name else None)
+            settings = load_settings()
+            server, url = settings.database.url, storage_url(settings, data_name or None)
+            directory, database = str(settings.embedded_directory), database or settings.database_name
+            data_name = data_name or settings.data_name
+        application = Database(url=server, database=database, embedded_directory=directory, portal=data_name)
+        record = RunRecord(application) if database else None
         # Dagster's processes start together, and two that create its tables at once collide.
         with psycopg.connect(url) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('dagster storage', 0))")
-            return cls(_with_driver(url), inst_data=inst_data)
+            return cls(_with_driver(url), inst_data=inst_data, record=record)
 
 
 def embedded_url(directory: Path, data_name: str) -> str:

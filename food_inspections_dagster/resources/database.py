@@ -98,6 +98,17 @@ CREATE TABLE IF NOT EXISTS metadata.check_results (
 CREATE INDEX IF NOT EXISTS check_results_newest ON metadata.check_results (asset, check_name, result_id);
 COMMENT ON TABLE metadata.check_results IS 'Every result of every check: weeks judged, weeks failed';
 COMMENT ON COLUMN metadata.check_results.after_load IS 'Newest load of the asset when a check of the store began';
+CREATE INDEX IF NOT EXISTS partition_loads_run ON metadata.partition_loads (run_id);
+CREATE TABLE IF NOT EXISTS metadata.runs (
+    run_id text PRIMARY KEY,
+    job text NOT NULL,
+    state text NOT NULL CHECK (state IN ('started', 'succeeded', 'failed', 'canceled')),
+    begun_at timestamptz,
+    ended_at timestamptz,
+    failed_step text
+);
+COMMENT ON TABLE metadata.runs IS 'Every run of Dagster and how it ended; started: it goes on, or was killed';
+COMMENT ON COLUMN metadata.runs.failed_step IS 'The first step that failed';
 """
 
 
@@ -352,8 +363,8 @@ class Database(ConfigurableResource):
     def _claim(self, url: str) -> None:
         with psycopg.connect(url) as connection:
             connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('metadata', 0))")
-            # check_results is the newest of these tables: a database without it is new, or of an earlier version.
-            if connection.execute("SELECT to_regclass('metadata.check_results') IS NULL").fetchone() == (True,):
+            # runs is the newest of these tables: a database without it is new, or of an earlier version.
+            if connection.execute("SELECT to_regclass('metadata.runs') IS NULL").fetchone() == (True,):
                 connection.execute(_METADATA)
                 connection.execute(
                     "INSERT INTO metadata.portal (name) VALUES (%s) ON CONFLICT DO NOTHING", [self.portal]

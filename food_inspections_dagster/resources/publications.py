@@ -58,8 +58,33 @@ CREATE TABLE IF NOT EXISTS {api}.copied_weeks (
     content_hash text NOT NULL,
     PRIMARY KEY (table_name, week)
 );
-COMMENT ON TABLE {api}.copied_weeks IS 'Which load of a week each copied table holds'
+COMMENT ON TABLE {api}.copied_weeks IS 'Which load of a week each copied table holds';
 """
+# How the pipeline does, for readers: what failed after the last publication above all, so views and no copies. Made
+# once: to replace a view waits for everybody who reads it.
+_VIEWS = {
+    "runs": (
+        """
+        SELECT r.run_id, r.job, r.state, r.begun_at, r.ended_at, r.failed_step, l.assets, l.first_week, l.last_week,
+            l.rows
+        FROM metadata.runs r
+        CROSS JOIN LATERAL (
+            SELECT count(DISTINCT asset) AS assets, min(week) AS first_week, max(week) AS last_week,
+                coalesce(sum(rows), 0)::bigint AS rows
+            FROM metadata.partition_loads WHERE run_id = r.run_id
+        ) l
+        """,
+        "Every run, how it ended, and what it stored",
+    ),
+    "check_results": (
+        """
+        SELECT DISTINCT ON (asset, check_name) asset, check_name, blocking, first_week, last_week,
+            cardinality(failing) AS weeks_failing, description, run_id, checked_at
+        FROM metadata.check_results ORDER BY asset, check_name, result_id DESC
+        """,
+        "The newest result of every check",
+    ),
+}
 # Roles belong to the whole server, and not every user may make one.
 _ROLE = """
 DO $$
@@ -128,6 +153,8 @@ class Publications:
         api = sql.Identifier(entry.database_schema)
         with self._database.connect() as connection:
             connection.execute(_sql(_CONTROL))
+            for name, (statement, says) in _VIEWS.items():
+                _make_view(connection, name, statement, says)
         with self._database.transaction(entry.database_schema) as writes:
             # What is copied is of one moment: inspections and violations fit together.
             writes.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -312,6 +339,14 @@ def _point(writes: Transaction, api: sql.Identifier, week: date, kind: str, who:
         number=number,
     )
     return Published(week, number)
+
+
+def _make_view(connection: psycopg.Connection[Any], name: str, statement: str, says: str) -> None:
+    view = sql.Identifier(PUBLISHED_LIST.database_schema, name)
+    if connection.execute("SELECT to_regclass(%s) IS NULL", [view.as_string()]).fetchone() == (True,):
+        parts = {"view": view, "statement": sql.SQL(statement), "says": sql.Literal(says)}  # type: ignore[arg-type]
+        connection.execute(sql.SQL("CREATE VIEW {view} AS {statement}").format(**parts))
+        connection.execute(sql.SQL("COMMENT ON VIEW {view} IS {says}").format(**parts))
 
 
 def _sql(statement: str) -> sql.Composed:

@@ -29,6 +29,7 @@ from food_inspections_dagster.serving.problems import Problem, problem_of
 from food_inspections_dagster.serving.state import Published, State, Watcher
 
 READINGS = "/v1/"
+_PAGES = "/_dash"  # by which pages of the dashboard ask: posted, and yet reading; what computes is below /v1
 OPEN = ("/healthz", "/readyz")  # for whoever watches the server
 MARK = b"x-snapshot"  # by which the application says what an answer was read from; it does not go out
 _CHANGING_SECONDS = 5.0  # of answers without a mark
@@ -137,7 +138,8 @@ class Front:
         if path not in OPEN:
             if self._access.keys:
                 state = await self._watcher.state()
-                self._check_key(state, headers, "read" if reading else "compute", path)
+                reads = reading or path.startswith(_PAGES)
+                self._check_key(state, headers, "read" if reads else "compute", path)
             if self._rate is not None:
                 self._rate.check(_client(scope, headers, self._access.keys))
         if reading and path.startswith(READINGS):

@@ -17,7 +17,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.serving import queries
 
 #: What a key may open.
-SCOPES = {"read": "every GET", "compute": "POST /v1/predict and /v1/plan"}
+SCOPES = {"read": "every GET, and the dashboard", "compute": "POST /v1/predict and /v1/plan"}
 _PREFIX = "fi"
 _NAME = re.compile(r"^[\w .@-]{1,80}$")
 # Hashes of 256 random bits: nothing that is slow to compute would make them harder to guess.

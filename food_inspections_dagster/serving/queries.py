@@ -25,7 +25,7 @@ Query = sql.Composed
 
 SCHEMA = PUBLISHED_LIST.database_schema
 
-_CONTROL = ("publications", "pointer", "pointer_moves", "keys")
+_CONTROL = ("publications", "pointer", "pointer_moves", "keys", "runs", "check_results")
 _OURS = (*PUBLISHED_LIST.tables, EVALUATIONS, BACKTEST_SCORES, OUTCOMES, DRIFT, DATA_PROFILE)
 _TABLES: Final[dict[str, sql.Identifier]] = {
     **{name: sql.Identifier(SCHEMA, name) for name in _CONTROL},
@@ -80,6 +80,14 @@ WEEKS = query("""
 MOVES = query("""
     SELECT move_id, moved_at, moved_by, kind, why, from_week, to_week, publication_id
     FROM {pointer_moves} ORDER BY move_id DESC LIMIT %(limit)s
+""")
+
+#: How the pipeline does at this moment, whichever week is shown: the runs that began last,
+RUNS = query("SELECT * FROM {runs} ORDER BY coalesce(begun_at, ended_at) DESC, run_id LIMIT %(limit)s")
+#: and the checks whose newest result is a failure, those that block first, beside how many there are in all.
+FAILED_CHECKS = query("""
+    SELECT * FROM (SELECT c.*, count(*) OVER () AS checks FROM {check_results} c) AS newest
+    WHERE weeks_failing > 0 ORDER BY blocking DESC, checked_at DESC, asset, check_name
 """)
 
 # --- lists

@@ -372,6 +372,10 @@ class Serving(Section):
     database_url: SecretStr | None = Field(
         None, description="URL of the database for readers, with a user of their own; null: that of the pipeline"
     )
+    dagster_url: str = Field(
+        pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$",
+        description="Where browsers find Dagster's pages, for the dashboard's links to runs and checks; empty: none",
+    )
     connections: WholeNumber = Field(ge=2, le=100, description="Most connections to Postgres")
     wait_seconds: Number = Field(gt=0, description="Longest wait for a connection, then the answer is 503")
     statement_seconds: Number = Field(gt=0, description="Longest time of one question to Postgres")

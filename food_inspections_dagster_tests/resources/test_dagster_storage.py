@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.dagster_storage import EmbeddedDagsterStorage, storage_url, with_data_version
+from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,6 +111,26 @@ def test_a_range_run_from_the_command_line_logs_one_plan_and_every_week(project)
         ".local",
     }
     assert left == set(), "all that Dagster keeps lies under .local"
+
+
+@dg.asset
+def broken() -> None:
+    """It fails."""
+    raise ValueError("secret")
+
+
+def test_readers_may_know_of_every_run_how_it_ended(project):
+    settings = load_settings()
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(project))) as instance:
+        dg.materialize([unhashed], instance=instance)
+        dg.materialize([broken], instance=instance, raise_on_error=False)
+        runs = {run.run_id: run.status.value for run in instance.get_runs()}
+    with Database.from_settings(settings).connect() as connection:
+        rows = connection.execute("SELECT run_id, state, failed_step, ended_at >= begun_at FROM metadata.runs")
+        states = {run_id: (state, step, in_order) for run_id, state, step, in_order in rows.fetchall()}
+    assert sorted(runs.values()) == ["FAILURE", "SUCCESS"]
+    expected = {"SUCCESS": ("succeeded", None, True), "FAILURE": ("failed", "broken", True)}
+    assert states == {run_id: expected[status] for run_id, status in runs.items()}
 
 
 WEEKLY = dg.WeeklyPartitionsDefinition(start_date="2010-01-04", day_offset=1)

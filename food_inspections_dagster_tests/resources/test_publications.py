@@ -10,7 +10,7 @@ from food_inspections_dagster.catalog import Publication, Table
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.frames import storable, to_pandas, week_bounds
 from food_inspections_dagster.resources.database import audit_rows, week_loads
-from food_inspections_dagster.resources.ledger import Ledger
+from food_inspections_dagster.resources.ledger import CheckResult, Ledger
 from food_inspections_dagster.resources.publications import READER, Publications
 from food_inspections_dagster.schemas import column, schema
 from food_inspections_dagster.weeks import FIRST_WEEK, WEEK
@@ -165,6 +165,39 @@ def test_who_reads_sees_the_old_week_or_the_new_one(published):
     stop.set()
     reader.join()
     assert torn == []
+
+
+def test_readers_see_what_failed_after_the_last_publication(published):
+    """Of the ledger, and nothing else of it."""
+    ledger = Ledger(published)
+    one_week, both = (ONE, ONE), (ONE, TWO)
+    results = [
+        CheckResult("scores", "ranks", True, *both, (ONE, TWO), "two places have one rank"),
+        CheckResult("scores", "ranks", True, *one_week, (ONE,), "a place has no rank"),
+        CheckResult("drift", "no_drift", False, *both, (), "nothing has moved"),
+    ]
+    ledger.record_checks(results, "run-2")
+    with published.connect() as connection:
+        connection.execute(
+            "INSERT INTO metadata.runs (run_id, job, state, begun_at, ended_at, failed_step)"
+            " VALUES ('run-1', 'weekly', 'succeeded', now() - interval '1 day', now(), NULL),"
+            " ('run-2', 'weekly', 'failed', now(), now(), 'scores')"
+        )
+        connection.execute(f"SET LOCAL ROLE {READER}")
+        runs = connection.execute(
+            "SELECT run_id, state, failed_step, assets, first_week, last_week, rows FROM api.runs ORDER BY run_id"
+        ).fetchall()
+        checks = connection.execute(
+            "SELECT asset, check_name, blocking, weeks_failing, description, run_id FROM api.check_results"
+        ).fetchall()
+    assert runs == [
+        ("run-1", "succeeded", None, 1, ONE, TWO, 3),
+        ("run-2", "failed", "scores", 0, None, None, 0),
+    ]
+    assert sorted(checks) == [
+        ("drift", "no_drift", False, 0, "nothing has moved", "run-2"),
+        ("scores", "ranks", True, 1, "a place has no rank", "run-2"),
+    ]
 
 
 def test_who_only_reads_may_see_what_is_published_and_nothing_else(published):

@@ -108,6 +108,19 @@ def test_a_method_that_there_is_not_is_refused(client):
         assert answer.status_code == 405 and "GET" in answer.headers["allow"]
 
 
+def shown(client, headers):
+    """Ask for the first page as the dashboard does."""
+    components = ("page.children", "nav.children", "week-holder.children", "kept.data")
+    values = {"pathname": "/", "search": ""}
+    body = {
+        "output": f"..{'...'.join(components)}..",
+        "outputs": [dict(zip(("id", "property"), one.split("."), strict=True)) for one in components],
+        "inputs": [{"id": "location", "property": name, "value": value} for name, value in values.items()],
+        "changedPropIds": ["location.pathname"],
+    }
+    return client.post("/_dash-update-component", json=body, headers=headers)
+
+
 def test_keys_open_what_their_scopes_say(copy_of_city):
     settings = copy_of_city()
     database = Database.from_settings(settings)
@@ -126,6 +139,8 @@ def test_keys_open_what_their_scopes_say(copy_of_city):
             assert client.get("/v1/weeks", headers=headers).status_code == 200
         assert client.get("/v1/weeks", headers={"x-api-key": computes}).status_code == 403
         assert client.post("/v1/plan", headers={"x-api-key": reads}).status_code == 403
+        assert shown(client, plain).status_code == 200 and "page-monday" in shown(client, plain).text
+        assert shown(client, {}).status_code == 401 and shown(client, {"x-api-key": computes}).status_code == 403
         with database.connect() as connection:
             keys.revoke(connection, reads.split("_")[1])
         client.app.watcher._until = -1.0

@@ -1,7 +1,10 @@
 import pytest
 
 from food_inspections_dagster.catalog import AUDITIONS, EVALUATIONS_AT_K, TABLES
+from food_inspections_dagster.resources.database import Database
+from food_inspections_dagster.resources.ledger import CheckResult, Ledger
 from food_inspections_dagster.serving import queries
+from food_inspections_dagster.serving.store import Store
 from food_inspections_dagster_tests.defs.city import CITY
 
 NONE = dict.fromkeys(
@@ -59,3 +62,24 @@ def test_values_are_parameters(name):
     query = getattr(queries, name)
     if isinstance(query, queries.Query):
         assert "{" not in query.as_string() and ";" not in query.as_string()
+
+
+def test_runs_and_failed_checks_are_asked_of_the_pipeline(copy_of_city):
+    settings = copy_of_city()
+    database = Database.from_settings(settings)
+    with database.connect() as connection:
+        connection.execute("TRUNCATE metadata.check_results, metadata.runs")
+        connection.execute(
+            "INSERT INTO metadata.runs (run_id, job, state, begun_at) VALUES"
+            " ('old', 'weekly', 'started', '2026-11-16'), ('new', 'weekly', 'started', '2026-11-23')"
+        )
+    week = CITY[-1]
+    checks = [
+        CheckResult(asset, "check", blocking, week, week, failing, "says")
+        for asset, blocking, failing in (("a", False, (week,)), ("b", True, (week,)), ("c", True, ()))
+    ]
+    Ledger(database).record_checks(checks, "new")
+    with Store.from_settings(settings) as store, store.snapshot() as reads:
+        assert [row["run_id"] for row in reads.rows(queries.RUNS, limit=2)] == ["new", "old"]
+        failed = reads.rows(queries.FAILED_CHECKS)
+    assert [(row["asset"], row["weeks_failing"], row["checks"]) for row in failed] == [("b", 1, 3), ("a", 1, 3)]

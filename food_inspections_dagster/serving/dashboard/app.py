@@ -1,20 +1,31 @@
 """The dashboard as a WSGI application: pages by address, what their controls change, and the file of the list."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import urlsplit
 
 import dash
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
-from flask import Flask, Response, request
+from flask import Flask, Response, has_request_context, request
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.serving.dashboard import fairness, figures, models, monday, monitoring, places, sheets
+from food_inspections_dagster.serving import queries as shared
+from food_inspections_dagster.serving.dashboard import (
+    fairness,
+    models,
+    monday,
+    monitoring,
+    places,
+    sheets,
+    weeks,
+)
 from food_inspections_dagster.serving.dashboard import profiles as profile_page
 from food_inspections_dagster.serving.dashboard.filters import Filters
 from food_inspections_dagster.serving.dashboard.parts import aria, empty
-from food_inspections_dagster.serving.store import NothingPublished, Publication, Reads, Store
+from food_inspections_dagster.serving.store import NothingPublished, NotPublished, Publication, Reads, Store
 from food_inspections_dagster.settings import Settings
 
 _PAGES = (
@@ -32,7 +43,9 @@ _INDEX = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">
-<title>{%title%}</title>{%css%}
+<title>{%title%}</title>
+<link rel="preload" href="/_dash-layout" as="fetch" crossorigin="anonymous">
+<link rel="preload" href="/_dash-dependencies" as="fetch" crossorigin="anonymous">{%css%}
 </head>
 <body><a class="skip" href="#page">Skip to the content</a>{%app_entry%}
 <noscript>This page needs JavaScript; the same lists are under /v1/priorities, see /docs.</noscript>
@@ -60,11 +73,26 @@ def create_dashboard(store: Store, settings: Settings) -> Flask:
         add_log_handler=False,
     )
     room = _Room(store, settings)
-    app.layout = _shell(room.is_simulated)
+    app.layout = room.layout
     _pages(app, room)
     _list(app, room)
     server.add_url_rule("/list.csv", "list", room.file)
     return server
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the shell shows of an address: the page, the ways to others, the choice of a week, and the query string."""
+
+    page: Any
+    nav: Any
+    week: Any
+    search: str
+
+    @property
+    def parts(self) -> tuple[Any, Any, Any, str]:
+        """All of it, as callbacks return it."""
+        return self.page, self.nav, self.week, self.search
 
 
 class _Room:
@@ -74,37 +102,66 @@ class _Room:
         self.store = store
         self.bounds = (settings.bias.tau_low, settings.bias.tau_high)
         self.is_simulated = settings.portal.is_simulated
-        self._outlines = lru_cache(maxsize=2)(self._draw)
+        self.dagster_url = settings.serving.dagster_url
+        self._outlines = lru_cache(maxsize=4)(self._draw)
 
-    def _draw(self, publication_id: int) -> monday.Outlines:
+    def _draw(self, week: date, publication_id: int) -> monday.Outlines:
         with self.store.snapshot() as reads:
-            return monday.city_outlines(reads, reads.publication())
+            return monday.city_outlines(reads, reads.publication(week))
 
     def outlines(self, publication: Publication) -> monday.Outlines:
         """Return the outlines of the areas, drawn from the places of the publication."""
-        return self._outlines(publication.publication_id)
+        return self._outlines(publication.week, publication.publication_id)
 
-    def page(self, path: str, search: str | None) -> Any:
+    def layout(self) -> html.Div:
+        """Return the shell, with the page that the browser which asks for it is on.
+
+        It asks while it still reads the scripts, so no callback has to be waited for. One that does not say where it
+        is asks again, by a callback.
+        """
+        page = urlsplit(request.referrer or "") if has_request_context() else None
+        if page is None or page.netloc != request.host:
+            return _shell(self.is_simulated, None)
+        search = f"?{page.query}" if page.query else ""
+        return _shell(self.is_simulated, self.shown(page.path, search), pathname=page.path, search=search)
+
+    def meant(self, reads: Reads, filters: Filters) -> tuple[Publication, Filters]:
+        """Return the publication that filters are about, and them with a label that it has."""
+        publication = reads.publication(filters.week)
+        return publication, monday.with_label(filters, monday.labels_of(reads, publication))
+
+    def shown(self, path: str, search: str | None) -> _Shown:
         """Return the page of an address; where it cannot be shown, what to do about it."""
+        filters = Filters.from_search(search)
+        page, chooser = self._shown(path, filters)
+        return _Shown(page, _nav(path, filters), chooser, filters.search())
+
+    def _shown(self, path: str, filters: Filters) -> tuple[Any, Any]:
         try:
             with self.store.snapshot() as reads:
-                return self._page(reads, reads.publication(), path, search)
+                published = reads.rows(shared.WEEKS)
+                try:
+                    publication = reads.publication(filters.week)
+                except NotPublished:
+                    return _message("This week is not published", "Choose one above."), weeks.chooser(published, None)
+                page = self._page(reads, publication, path, filters)
+                return [weeks.banner(published, publication, path), page], weeks.chooser(published, publication.week)
         except NothingPublished:
-            return _nothing()
+            return _nothing(), None
         except FoodInspectionsError as error:
-            return _message("Not to be shown at the moment", str(error))
+            return _message("Not to be shown at the moment", str(error)), None
 
-    def _page(self, reads: Reads, publication: Publication, path: str, search: str | None) -> Any:
-        filters = Filters.from_search(search)
+    def _page(self, reads: Reads, publication: Publication, path: str, filters: Filters) -> Any:
         if path.startswith(_PLACE):
             known = places.establishment(reads, publication, path.removeprefix(_PLACE).replace("\0", ""), html.H1)
-            return html.Div([known, dcc.Link("To the list", href="/", className="button")], id="page-place")
+            back = dcc.Link("To the list", href=f"/{filters.elsewhere()}", className="button")
+            return html.Div([known, back], id="page-place")
         shown: dict[str, Callable[[], Any]] = {
-            "/": lambda: monday.layout(reads, publication, filters, self.outlines(publication)),
+            "/": lambda: monday.layout(reads, publication, filters),
             "/models": lambda: models.layout(reads, publication, filters),
             "/fairness": lambda: fairness.layout(reads, publication, filters, self.bounds),
-            "/monitoring": lambda: monitoring.layout(reads, publication, filters, self.is_simulated),
-            "/data": lambda: profile_page.layout(reads, publication, _one(search, "table")),
+            "/monitoring": lambda: monitoring.layout(reads, publication, filters, self.is_simulated, self.dagster_url),
+            "/data": lambda: profile_page.layout(reads, publication, filters),
             "/routes": lambda: sheets.layout(reads, publication, filters),
         }
         make = shown.get(path.rstrip("/") or "/")
@@ -115,20 +172,19 @@ class _Room:
         filters = Filters.from_search(request.query_string.decode("utf-8", "replace"))
         try:
             with self.store.snapshot() as reads:
-                publication = reads.publication()
-                chosen = monday.with_label(filters, monday.labels_of(reads, publication))
+                publication, chosen = self.meant(reads, filters)
                 text = monday.csv_file(monday.listed(reads, publication, chosen, limit=2**31 - 1))
+        except NotPublished as error:
+            return Response(str(error), status=404, mimetype="text/plain")
         except FoodInspectionsError as error:
             return Response(str(error), status=503, mimetype="text/plain")
         name = f"priorities-{chosen.label}-{publication.week}.csv"
         return Response(text, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _one(search: str | None, name: str) -> str | None:
-    return parse_qs((search or "").lstrip("?")).get(name, [None])[-1]
-
-
-def _shell(is_simulated: bool) -> html.Div:
+def _shell(is_simulated: bool, shown: _Shown | None, **location: str) -> html.Div:
+    loading = html.P("Loading ...", className="loading")
+    page, nav, week, search = shown.parts if shown else (loading, None, None, None)
     simulated = html.Section(
         [
             html.Strong("SIMULATED CITY. "),
@@ -139,26 +195,27 @@ def _shell(is_simulated: bool) -> html.Div:
     )
     return html.Div(
         [
-            dcc.Location(id="location", refresh="callback-nav"),
+            dcc.Location(id="location", refresh="callback-nav", **location),
             html.Header(
                 [
                     html.Div("Food inspections, Chicago", className="brand"),
-                    html.Nav(id="nav", **aria(label="Pages")),
+                    html.Nav(nav, id="nav", **aria(label="Pages")),
+                    html.Div(week, id="week-holder"),
                 ]
             ),
             simulated if is_simulated else None,
-            html.Main(html.P("Loading ...", className="loading"), id="page", tabIndex="-1"),
+            html.Main(page, id="page", tabIndex="-1"),
             # The query string that keeps what a reader has chosen; the script in assets puts it into the address.
-            dcc.Store(id="kept"),
+            dcc.Store(id="kept", data=search),
             dcc.Store(id="nowhere"),
         ]
     )
 
 
-def _nav(path: str) -> list[Any]:
-    chosen = path.rstrip("/") or "/"
+def _nav(path: str, filters: Filters) -> list[Any]:
+    chosen, search = path.rstrip("/") or "/", filters.elsewhere()
     return [
-        html.Span(dcc.Link(name, href=href, className="here" if href == chosen else ""), className="entry")
+        html.Span(dcc.Link(name, href=f"{href}{search}", className="here" if href == chosen else ""), className="entry")
         for href, name in _PAGES
     ] + [html.A("API", href="/docs")]
 
@@ -187,48 +244,43 @@ def _nothing() -> html.Div:
 
 
 def _pages(app: Dash, room: _Room) -> None:
+    parts = (("page", "children"), ("nav", "children"), ("week-holder", "children"), ("kept", "data"))
+
     @app.callback(
-        Output("page", "children"),
-        Output("nav", "children"),
+        *(Output(component, part) for component, part in parts),
         Input("location", "pathname"),
-        State("location", "search"),
-    )
-    def show(path: str | None, search: str | None) -> tuple[Any, Any]:
-        return room.page(path or "/", search), _nav(path or "/")
-
-    @app.callback(
-        Output("page", "children", allow_duplicate=True),
-        Output("kept", "data", allow_duplicate=True),
-        Input("page-label", "value"),
-        State("location", "pathname"),
+        Input("location", "search"),
         prevent_initial_call=True,
     )
-    def other_label(label: str | None, path: str) -> tuple[Any, str]:
-        search = Filters.of(label=label).search()
-        return room.page(path, search), search
+    def show(path: str | None, search: str | None) -> tuple[Any, ...]:
+        return room.shown(path or "/", search).parts
 
-    @app.callback(
-        Output("page", "children", allow_duplicate=True),
-        Output("kept", "data", allow_duplicate=True),
-        Input("page-table", "value"),
-        State("location", "pathname"),
-        prevent_initial_call=True,
-    )
-    def other_table(name: str | None, path: str) -> tuple[Any, str]:
-        search = f"?table={name}" if isinstance(name, str) and name.replace("_", "").isalnum() else ""
-        return room.page(path, search), search
+    def follow(control: str, name: str) -> None:
+        @app.callback(
+            *(Output(component, part, allow_duplicate=True) for component, part in parts),
+            Input(control, "value"),
+            State("location", "pathname"),
+            State("kept", "data"),
+            prevent_initial_call=True,
+        )
+        def chosen(value: Any, path: str, kept: str | None) -> tuple[Any, ...]:
+            change = {name: getattr(Filters.of(**{name: value}), name)}
+            return room.shown(path, replace(Filters.from_search(kept), **change).search()).parts
 
+    follow("page-label", "label")
+    follow("page-table", "table")
+    follow("page-week", "week")
     _in_browser(app, "keep", "kept", "data")
-    _in_browser(app, "shown", "page", "children")
+    _in_browser(app, "shown", "page", "children", initially=True)
     _in_browser(app, "opened", "details", "children")
 
 
-def _in_browser(app: Dash, function: str, component: str, part: str) -> None:
+def _in_browser(app: Dash, function: str, component: str, part: str, initially: bool = False) -> None:
     app.clientside_callback(
         ClientsideFunction("inspections", function),
         Output("nowhere", "data", allow_duplicate=True),
         Input(component, part),
-        prevent_initial_call=True,
+        prevent_initial_call="initial_duplicate" if initially else True,
     )
 
 
@@ -242,28 +294,41 @@ def _list(app: Dash, room: _Room) -> None:
     ]
     capacity = [Input("inspectors", "value"), Input("visits", "value")]
 
+    kept = State("kept", "data")  # of it the week, which no control of the list changes
+
     def filters_of(*values: Any) -> Filters:
         names = ("label", "facility_type", "risk", "community_area", "text", "inspectors", "visits")
-        return Filters.of(**dict(zip(names, values, strict=True)))
+        chosen = Filters.of(**dict(zip(names, values[:-1], strict=True)))
+        return replace(chosen, week=Filters.from_search(values[-1]).week)
+
+    listed = (*chosen, *(State(one.component_id, one.component_property) for one in capacity), kept)
 
     @app.callback(
         Output("list", "rowData"),
-        Output("map", "figure"),
         Output("summary", "children"),
         Output("label-words", "children"),
-        *chosen,
-        *(State(one.component_id, one.component_property) for one in capacity),
+        *listed,
         prevent_initial_call=True,
     )
     def filtered(*values: Any) -> tuple[Any, ...]:
         with room.store.snapshot() as reads:
-            publication = reads.publication()
-            filters = monday.with_label(filters_of(*values), monday.labels_of(reads, publication))
+            publication, filters = room.meant(reads, filters_of(*values))
             rows = monday.listed(reads, publication, filters)
             promised, _ = monday.promise(reads, publication, filters)
-        drawn = figures.city(room.outlines(publication), filters.community_area, rows, filters.capacity)
         words = monday.label_words(filters.label or "")
-        return monday.grid_rows(rows), drawn, monday.summary(len(rows), promised.places), words
+        return monday.grid_rows(rows), monday.summary(len(rows), promised.places), words
+
+    @app.callback(
+        Output("map-holder", "children"),
+        Input("list-is-there", "data"),
+        *listed,
+        prevent_initial_call=True,
+    )
+    def drawn(_: Any, *values: Any) -> Any:
+        with room.store.snapshot() as reads:
+            publication, filters = room.meant(reads, filters_of(*values))
+            rows = monday.listed(reads, publication, filters)
+        return monday.map_of(rows, filters, room.outlines(publication))
 
     @app.callback(
         Output("what-if", "children"),
@@ -272,39 +337,48 @@ def _list(app: Dash, room: _Room) -> None:
         Output("kept", "data", allow_duplicate=True),
         *chosen,
         *capacity,
+        kept,
         prevent_initial_call=True,
     )
     def asked(*values: Any) -> tuple[Any, ...]:
-        filters = filters_of(*values)
         with room.store.snapshot() as reads:
-            publication = reads.publication()
-            filters = monday.with_label(filters, monday.labels_of(reads, publication))
+            publication, filters = room.meant(reads, filters_of(*values))
             answers = monday.what_if(*monday.promise(reads, publication, filters), filters)
         file, routes = monday.links(filters)
         return answers, file, routes, filters.search()
 
-    @app.callback(
-        Output("details", "children"),
-        Output("details", "className"),
-        Input("list", "selectedRows"),
-        Input("map", "clickData"),
-        prevent_initial_call=True,
-    )
-    def opened(selected: Any, clicked: Any) -> tuple[Any, Any]:
-        identifier = None
-        if dash.ctx.triggered_id == "map" and clicked:
-            identifier = clicked["points"][0].get("customdata")
-        elif dash.ctx.triggered_id == "list" and selected:
-            identifier = selected[0].get("id")
+    def panel(identifier: Any, search: str | None) -> tuple[Any, Any]:
         if not isinstance(identifier, str):
             return dash.no_update, dash.no_update
+        filters = Filters.from_search(search)
         with room.store.snapshot() as reads:
-            known = places.establishment(reads, reads.publication(), identifier.replace("\0", ""))
+            known = places.establishment(reads, reads.publication(filters.week), identifier.replace("\0", ""))
         bar = html.Div(
             [
-                html.A("On a page of its own", href=f"{_PLACE}{identifier}", className="button"),
+                html.A("On a page of its own", href=f"{_PLACE}{identifier}{filters.elsewhere()}", className="button"),
                 html.Button("Close", id="close", type="button", className="button", **_CLOSES),
             ],
             className="bar",
         )
         return [bar, known], "open"
+
+    @app.callback(
+        Output("details", "children"),
+        Output("details", "className"),
+        Input("list", "selectedRows"),
+        kept,
+        prevent_initial_call=True,
+    )
+    def selected(rows: Any, search: str | None) -> tuple[Any, Any]:
+        return panel(rows[0].get("id") if rows else None, search)
+
+    # Apart from the list's: the map comes later, and a callback waits for all of its inputs.
+    @app.callback(
+        Output("details", "children", allow_duplicate=True),
+        Output("details", "className", allow_duplicate=True),
+        Input("map", "clickData"),
+        kept,
+        prevent_initial_call=True,
+    )
+    def clicked(point: Any, search: str | None) -> tuple[Any, Any]:
+        return panel(point["points"][0].get("customdata") if point else None, search)

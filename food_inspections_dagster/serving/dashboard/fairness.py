@@ -73,7 +73,7 @@ def layout(reads: Reads, publication: Publication, filters: Filters, bounds: tup
         f"Dots are measured, bars are where the true value likely lies. Something is found where a place "
         f"{label_words(filters.label or '')}.",
         html.Form(choose("The chance that it ...", "page-label", options, filters.label), className="controls"),
-        note(overall["sentence"], kind=_KINDS.get(overall["verdict"], "plain")) if overall else None,
+        _overall(overall, verdicts) if overall else None,
         _prices(prices),
         *(
             _attribute(attribute, report, verdicts, bounds)
@@ -83,6 +83,24 @@ def layout(reads: Reads, publication: Publication, filters: Filters, bounds: tup
         _effects(effects, "side"),
         _effects(effects, "community_area"),
         name="fairness",
+    )
+
+
+def _overall(overall: Row, verdicts: Sequence[Row]) -> html.Div:
+    """Return who is surely treated otherwise, by attribute, and on demand the whole verdict."""
+    groups: dict[str, list[str]] = {}
+    for row in verdicts:
+        if row["verdict"] == OUTSIDE and row["attribute"] != "overall":
+            name = ATTRIBUTES.get(row["attribute"]) or row["attribute"].replace("_", " ")
+            groups.setdefault(name, []).append(title_case(row["group"]))
+    items = [html.Li([html.B(f"{name}: "), ", ".join(of)]) for name, of in groups.items()]
+    return note(
+        html.B(
+            "Surely treated otherwise than the reference group:" if items else "No group is surely treated otherwise."
+        ),
+        html.Ul(items) if items else None,
+        more("The verdict in full", html.P(overall["sentence"])),
+        kind=_KINDS.get(overall["verdict"], "plain"),
     )
 
 

@@ -12,10 +12,11 @@ Figure = dict[str, Any]
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, RED = "#3b82c4", "#d9730d", "#2f9e62", "#9b6dd7", "#8a8f98", "#d64545"
 OTHERS = (BLUE, GREEN, PURPLE, GREY, RED)
+_MARKED = 40  # points of a line; more of them are a ribbon
 DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
 _FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
 _CLEAR = "rgba(0,0,0,0)"
-_MARGIN = {"l": 52, "r": 14, "t": 12, "b": 44}
+_MARGIN = {"l": 52, "r": 14, "t": 12, "b": 52}
 
 
 def _layout(**parts: Any) -> dict[str, Any]:
@@ -46,17 +47,19 @@ def lines(
         y: what the values are.
         axis: more of plotly's properties of the axis of values.
     """
+    alone = len(series) == 1
     data = [
         {
             "type": "scatter",
-            "mode": "lines+markers",
+            "mode": "lines+markers" if len(x) <= _MARKED else "lines",
             "name": name,
             "x": [str(one) for one in x],
             "y": list(values),
             "line": {
                 "color": ORANGE if name == emphasis else OTHERS[at % len(OTHERS)],
                 "width": 4 if name == emphasis else 2,
-                "dash": "solid" if name == emphasis else DASHES[at % len(DASHES)],
+                # The sixth has the colour of the first, and another dash.
+                "dash": "solid" if name == emphasis or alone else DASHES[(at + at // len(OTHERS)) % len(DASHES)],
             },
             "marker": {"size": 8 if name == emphasis else 5},
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
@@ -20,13 +21,16 @@ class Filters:
     """Choices of a reader; every value is bounded, whatever stood in the address.
 
     Attributes:
+        week: Monday of the published week that is shown; None for the one that all readers are shown.
         label: what is to be found; None for the first one that is published.
         facility_type, community_area: those that are shown, all where empty.
         risk: classes 1 to 3, all where empty.
         text: words, each of which must stand in the name, the address or the number.
         inspectors, visits: inspectors, and visits of each a day.
+        table: whose profile is shown; the usual one where empty.
     """
 
+    week: date | None = None
     label: str | None = None
     facility_type: tuple[str, ...] = ()
     risk: tuple[int, ...] = ()
@@ -34,12 +38,14 @@ class Filters:
     text: str = ""
     inspectors: int = INSPECTORS
     visits: int = VISITS_A_DAY
+    table: str = ""
 
     @classmethod
     def of(cls, **values: Any) -> "Filters":
         """Return the choices of untrusted values, as controls of the page or parts of an address give them."""
         risks = [_number(one, 0, 9) for one in _list(values.get("risk"))]
         return cls(
+            week=_day(values.get("week")),
             label=_text(values.get("label")) or None,
             facility_type=tuple(_texts(values.get("facility_type"))),
             risk=tuple(one for one in risks if one in (1, 2, 3)),
@@ -47,13 +53,14 @@ class Filters:
             text=_text(values.get("text")),
             inspectors=_number(values.get("inspectors"), INSPECTORS, MOST_INSPECTORS),
             visits=_number(values.get("visits"), VISITS_A_DAY, MOST_VISITS_A_DAY),
+            table=_text(values.get("table")),
         )
 
     @classmethod
     def from_search(cls, search: str | None) -> "Filters":
         """Read the query string of an address; what it does not know is left out."""
         values: dict[str, Any] = dict(parse_qs((search or "").lstrip("?"), max_num_fields=500))
-        for name in ("label", "text", "inspectors", "visits"):
+        for name in ("week", "label", "text", "inspectors", "visits", "table"):
             if name in values:
                 values[name] = values[name][-1]
         return cls.of(**values)
@@ -67,6 +74,10 @@ class Filters:
             if value not in (None, "") and getattr(self, one.name) != one.default
         ]
         return f"?{urlencode(parts)}" if parts else ""
+
+    def elsewhere(self) -> str:
+        """Return the query string of other pages: the week stays."""
+        return Filters(week=self.week).search()
 
     @property
     def capacity(self) -> int:
@@ -91,6 +102,13 @@ def _list(value: Any) -> Sequence[Any]:
 def _text(value: Any) -> str:
     # Postgres' text knows no NUL.
     return value.replace("\0", "").strip()[:_MOST_LETTERS] if isinstance(value, str) else ""
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _texts(value: Any) -> list[str]:

@@ -20,6 +20,7 @@ from food_inspections_dagster.serving.dashboard.parts import (
     page,
     percent,
     picture,
+    plain,
     section,
     table,
 )
@@ -36,7 +37,7 @@ def layout(reads: Reads, publication: Publication, filters: Filters) -> html.Div
     selected = next((row for row in models if row["is_selected"]), None)
     values = {"label": filters.label, "subset_kind": "all", "score": "expected_find", "limit": _EVALUATIONS}
     evaluations = reads.rows(shared.EVALUATIONS_OVER_TIME, week=publication.week, **values)
-    using = f"In use is {selected['model_group']}." if selected else "No model is in use."
+    using = f"In use is {plain(selected['model_group'])}." if selected else "No model is in use."
     return page(
         "How good is the list?",
         [
@@ -74,8 +75,8 @@ def _options(labels: Sequence[str]) -> list[dict[str, str]]:
 
 def _why(selected: Row) -> html.Section:
     return section(
-        f"Why {selected['model_group']}",
-        html.Ul([html.Li(one) for one in json.loads(selected["reasons"])]),
+        f"Why {plain(selected['model_group'])}",
+        html.Ul([html.Li(plain(one)) for one in json.loads(selected["reasons"])]),
         more("The card of the model", html.Pre(_card(selected["card"]), tabIndex="0")) if selected["card"] else None,
     )
 
@@ -90,15 +91,15 @@ def _over_time(rows: Sequence[Row], selected: Row | None) -> html.Section | None
     length = max(row["test_weeks"] for row in rows)
     series: dict[str, tuple[list[Any], list[float | None]]] = {}
     for row in sorted((one for one in rows if one["test_weeks"] == length), key=lambda one: one["week"]):
-        x, y = series.setdefault(row["model_group"], ([], []))
+        x, y = series.setdefault(plain(row["model_group"]), ([], []))
         x.append(row["week"])
         y.append(row["roc_auc"])
-    group = selected["model_group"] if selected else None
+    group = plain(selected["model_group"]) if selected else None
     says = (
         f"The chance that the model puts a place with a find above one without, period by period of {length} weeks: "
         "0.5 is a coin, 1 is perfect. The thick orange line is the model in use."
     )
-    figure = figures.lines(series, "ranking (AUC)", group)
+    figure = figures.lines(series, "ranking (AUC)", group, tickformat=".2f")
     newest = {name: (x[-1], y[-1]) for name, (x, y) in series.items()}
     rows_of = [(name, day(x), number(y, 3)) for name, (x, y) in sorted(newest.items())]
     return section(
@@ -111,7 +112,7 @@ def _over_time(rows: Sequence[Row], selected: Row | None) -> html.Section | None
 
 def _intervals(rows: Sequence[Row], metric: str, title: str, says: str, percent: bool = False) -> html.Section:
     figure = figures.intervals(
-        [row["model_group"] for row in rows],
+        [plain(row["model_group"]) for row in rows],
         [[row[f"{metric}{end}"] for end in ("", "_low", "_high")] for row in rows],
         x="share of visits" if percent else "days",
         colours=[figures.ORANGE if row["is_selected"] else figures.BLUE for row in rows],
@@ -152,7 +153,7 @@ def _table(rows: Sequence[Row]) -> html.Section:
     columns = ("Model", "AUC", "likely between", "Finds at the top", "Finds reached", "Days earlier", "Brier score")
     body = [
         (
-            f"{row['model_group']}{' (in use)' if row['is_selected'] else ''}",
+            f"{plain(row['model_group'])}{' (in use)' if row['is_selected'] else ''}",
             number(row["roc_auc"], 3),
             between(row["roc_auc_low"], row["roc_auc_high"], 3),
             percent(row["precision_at_k"], 1),

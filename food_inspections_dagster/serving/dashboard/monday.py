@@ -39,7 +39,7 @@ _FILE = (
 )
 _COLUMNS: list[dict[str, Any]] = [
     {"field": "rank", "headerName": "Rank", "width": 72, "pinned": "left", "type": "numericColumn"},
-    {"field": "name", "headerName": "Place", "minWidth": 200, "flex": 3, "tooltipField": "name"},
+    {"field": "name", "headerName": "Place", "minWidth": 165, "flex": 3, "tooltipField": "name"},
     {"field": "chance", "headerName": "Chance", "width": 92, "type": "numericColumn"},
     {"field": "why", "headerName": "Why, most of all", "minWidth": 240, "flex": 4, "tooltipField": "why"},
     {"field": "address", "headerName": "Address", "minWidth": 170, "flex": 2},
@@ -151,7 +151,7 @@ def what_if(promised: Promise, at_capacity: float, filters: Filters) -> list[Any
     ]
 
 
-def layout(reads: Reads, publication: Publication, filters: Filters, rings: Outlines) -> html.Div:
+def layout(reads: Reads, publication: Publication, filters: Filters) -> html.Div:
     """Return the page."""
     labels = labels_of(reads, publication)
     filters = with_label(filters, labels)
@@ -170,12 +170,12 @@ def layout(reads: Reads, publication: Publication, filters: Filters, rings: Outl
             f". Made from what was known before that Monday, published on {day(publication.published_at)}.",
         ],
         _controls(filters, labels, facets),
-        html.Div([_list(rows, promised, file, routes), _map(rows, filters, rings)], className="beside"),
+        html.Div([_list(rows, promised, file, routes), _map_section()], className="beside"),
         _what_if(promised, at_capacity, filters),
         html.Section(
             [
                 html.H2("What holds for whole zip codes"),
-                html.Ul([html.Li([html.B(one["zip"]), " ", one["sentence"]]) for one in notes[:8]]),
+                html.Ul([html.Li(one["sentence"]) for one in notes[:8]]),
             ],
             className="card",
         )
@@ -266,8 +266,26 @@ def _list(rows: Sequence[Row], promised: Promise, file: str, routes: str) -> htm
     )
 
 
-def _map(rows: Sequence[Row], filters: Filters, rings: Outlines) -> html.Section:
-    graph = dcc.Graph(
+def _map_section() -> html.Section:
+    says = "Map of the places on the list; the list beside it has the same places."
+    return html.Section(
+        [
+            html.H2("The map", className="hidden"),
+            # Filled by `map_of` once the list is there: plotly alone is 5 MB, and takes longer than all the rest.
+            html.Div(html.P("Drawing the map ..."), id="map-holder", role="group", **aria(label=says)),
+            dcc.Store(id="list-is-there"),
+            html.P(
+                "Large: the visits of this week, darker where the chance is higher. Small: the places that follow. "
+                "Outlines follow from the places known in each community area."
+            ),
+        ],
+        className="card map",
+    )
+
+
+def map_of(rows: Sequence[Row], filters: Filters, rings: Outlines) -> dcc.Graph:
+    """Return the map of the places that the list shows."""
+    return dcc.Graph(
         id="map",
         figure=figures.city(rings, filters.community_area, rows, filters.capacity),
         config={
@@ -277,18 +295,6 @@ def _map(rows: Sequence[Row], filters: Filters, rings: Outlines) -> html.Section
             "modeBarButtons": [["zoomIn2d", "zoomOut2d", "resetScale2d"]],
         },
         style={"height": "100%", "width": "100%"},
-    )
-    says = "Map of the places on the list; the list beside it has the same places."
-    return html.Section(
-        [
-            html.H2("The map", className="hidden"),
-            html.Div(graph, id="map-holder", role="group", **aria(label=says)),
-            html.P(
-                "Large: the visits of this week, darker where the chance is higher. Small: the places that follow. "
-                "Outlines follow from the places known in each community area."
-            ),
-        ],
-        className="card map",
     )
 
 

@@ -1,14 +1,12 @@
-"""The page on what came: predicted against found, in training and in production; drift; how fresh all this is."""
+"""The page on what came: predicted against found, in training and in production; drift; how the pipeline does."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from dash import html
 
 from food_inspections_dagster.catalog import DRIFT, OUTCOMES
-from food_inspections_dagster.serving import queries as shared
-from food_inspections_dagster.serving.dashboard import figures, queries
+from food_inspections_dagster.serving.dashboard import figures, pipeline, queries
 from food_inspections_dagster.serving.dashboard.filters import Filters
 from food_inspections_dagster.serving.dashboard.monday import labels_of, with_label
 from food_inspections_dagster.serving.dashboard.parts import (
@@ -17,31 +15,28 @@ from food_inspections_dagster.serving.dashboard.parts import (
     day,
     empty,
     label_words,
-    more,
+    long_table,
     note,
     number,
     page,
     percent,
     picture,
     section,
-    table,
     title_case,
 )
 from food_inspections_dagster.serving.store import Publication, Reads, Row
-from food_inspections_dagster.weeks import WEEK, last_complete_week
+from food_inspections_dagster.weeks import WEEK
 
 _VERDICTS = {"below the promise": "warning", "as promised": "good", "above the promise": "good"}
 _KINDS = {"facility_type": "kind of place", "side": "side of the city", "community_area": "community area"}
-_DRIFTED = 30
-_MOVES = 20
-_STALE_WEEKS = 2
 
 
-def layout(reads: Reads, publication: Publication, filters: Filters, is_simulated: bool) -> html.Div:
+def layout(reads: Reads, publication: Publication, filters: Filters, is_simulated: bool, dagster_url: str) -> html.Div:
     """Return the page.
 
     Args:
         is_simulated: a simulated city stands still, and is not called stale.
+        dagster_url: where Dagster's pages are; without one there are no links.
     """
     labels = labels_of(reads, publication)
     filters = with_label(filters, labels)
@@ -53,7 +48,7 @@ def layout(reads: Reads, publication: Publication, filters: Filters, is_simulate
         html.Form(choose("The chance that it ...", "page-label", options, filters.label), className="controls"),
         *_outcomes(reads, publication, filters),
         *_drift(reads, publication),
-        _freshness(reads, publication, is_simulated),
+        *pipeline.sections(reads, publication, is_simulated, dagster_url),
         name="monitoring",
     )
 
@@ -155,7 +150,9 @@ def _by_group(kind: str, rows: Sequence[Row], newest: Any) -> html.Section:
     figure = figures.lines(series, "predicted minus found", tickformat="+.0%")
     return section(
         f"By {_KINDS[kind]}",
-        table(columns, body, f"Predicted share and trained share by {_KINDS[kind]}", range(1, 8)) if body else None,
+        long_table(columns, body, f"Predicted share and trained share by {_KINDS[kind]}", range(1, 8))
+        if body
+        else None,
         picture(figure, says, f"outcomes-{kind.replace('_', '-')}") if any(x for x, _ in series.values()) else None,
         says=f"Visits of {day(now[0]['window_first'])} to {day(newest + WEEK)}. Trained: the visits that the model "
         "learnt from; a share that differs much from it is a change in the city, or in how it inspects."
@@ -189,7 +186,7 @@ def _drift(reads: Reads, publication: Publication) -> list[Any]:
             number(row["mean"], 2),
             row["verdict"],
         )
-        for row in rows[:_DRIFTED]
+        for row in rows
     ]
     columns = (
         *("What", "Kind", "Moved by (PSI)", "by chance up to", "distance (JS)", "Mean before", "Mean now", "Verdict"),
@@ -202,48 +199,12 @@ def _drift(reads: Reads, publication: Publication) -> list[Any]:
             picture(figures.lines(series, "moved by (PSI)", rangemode="tozero"), says, "drift-over-time")
             if series
             else None,
-            table(columns, body, "Drift of inputs and chances", range(2, 7)),
+            long_table(columns, body, "Drift of inputs and chances", range(2, 7), first=max(5, len(moved))),
             says=f"Visits of {day(rows[0]['window_first'])} to {day(rows[0]['week'] + WEEK)} against those that the "
             "models were made on. Inputs such as the age of the records move by themselves as the records grow.",
             wide=True,
         )
     ]
-
-
-def _freshness(reads: Reads, publication: Publication, is_simulated: bool) -> html.Section:
-    behind = (last_complete_week(datetime.now(UTC)) - publication.week).days // WEEK.days
-    moves = reads.rows(shared.MOVES, limit=_MOVES)
-    weeks = reads.rows(shared.WEEKS)
-    late = behind >= _STALE_WEEKS and not is_simulated
-    known = day(publication.week + WEEK)
-    says = f"What is shown knows everything up to {known}; published on {day(publication.published_at)}."
-    body = [
-        (day(row["moved_at"]), row["kind"], row["moved_by"], day(row["from_week"]), day(row["to_week"]), row["why"])
-        for row in moves
-    ]
-    runs = [
-        (day(row["week"]), day(row["published_at"]), number(row["rows"]), row["run_id"][:8], row["code_version"] or "")
-        for row in weeks[:_MOVES]
-    ]
-    return section(
-        "How fresh is this?",
-        note(
-            says,
-            f" That is {behind} weeks ago: look in Dagster at what stopped." if late else "",
-            kind="warning" if late else "good",
-        ),
-        html.H3("Runs that published"),
-        table(("Week", "Published on", "Places", "Run", "Code"), runs, "Runs that published a list", (2,)),
-        more(
-            "Who moved what readers see, and why",
-            table(("When", "What", "Who", "From", "To", "Why"), body, "Moves of the pointer"),
-        ),
-        html.P(
-            "Only a week whose blocking checks passed is ever published. Each run and each check that failed stands in "
-            "Dagster's own pages, which `food-inspections dev` opens: search there for the run's first letters."
-        ),
-        wide=True,
-    )
 
 
 def _absent(title: str, table_name: str) -> html.Div:

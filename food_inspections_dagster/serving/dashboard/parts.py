@@ -7,6 +7,8 @@ from typing import Any
 
 from dash import dcc, html
 
+from food_inspections_dagster.weeks import CHICAGO
+
 #: What is to be found, in the words of somebody who plans visits.
 LABELS = {
     "failed": ("fails its inspection", "a failed inspection"),
@@ -26,6 +28,11 @@ def percent(value: float | None, places: int = 0) -> str:
     return NONE if value is None else f"{value * 100:.{places}f}%"
 
 
+def plain(text: str) -> str:
+    """Return names of programs as people write them: logistic_regression, logistic regression."""
+    return text.replace("roc_auc", "AUC").replace("_", " ")
+
+
 def number(value: float | None, places: int = 0, signed: bool = False) -> str:
     """Return a number with thousands apart."""
     return NONE if value is None else f"{value:{'+' if signed else ''},.{places}f}"
@@ -41,9 +48,15 @@ def day(value: date | datetime | None) -> str:
     return NONE if value is None else f"{value.day} {value:%B %Y}"
 
 
+def minute(value: datetime | None) -> str:
+    """Return a moment as it was in Chicago: 19 November 2012, 08:05."""
+    return NONE if value is None else f"{day(value.astimezone(CHICAGO))}, {value.astimezone(CHICAGO):%H:%M}"
+
+
 def title_case(text: str | None) -> str:
     """Return a name in capitals as people write it: NEAR WEST SIDE, Near West Side."""
-    return NONE if not text else capwords(text) if text.isupper() else text
+    written = capwords(text) if text and text.isupper() else text or NONE
+    return written.replace("'S ", "'s ")  # of names that a program has put into capitals
 
 
 def aria(**values: str) -> dict[str, Any]:
@@ -62,6 +75,17 @@ def section(title: str, *children: Any, says: Any = None, wide: bool = False) ->
     """Return a part of a page with a heading and a sentence on how to read it."""
     explained = [html.P(says, className="says")] if says else []
     return html.Section([html.H2(title), *explained, *children], className="card wide" if wide else "card")
+
+
+def long_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, numeric: Sequence[int], first: int = 10
+) -> html.Div:
+    """Return a table of which the first rows are shown and the others open on demand."""
+    shown = table(columns, rows[:first], caption, numeric)
+    if len(rows) <= first + 3:
+        return table(columns, rows, caption, numeric)
+    rest = table(columns, rows[first:], f"{caption}, the others", numeric)
+    return html.Div([shown, more(f"{len(rows) - first} more", rest)])
 
 
 def note(*children: Any, kind: str = "plain", **attributes: Any) -> html.Div:

@@ -19,6 +19,7 @@ from food_inspections_dagster.serving.dashboard.parts import (
     title_case,
 )
 from food_inspections_dagster.serving.store import Publication, Reads, Row
+from food_inspections_dagster.weeks import WEEK
 
 _INSPECTIONS = 60
 _LISTS = 24
@@ -124,8 +125,8 @@ def _lists_before(past: Sequence[Row], publication: Publication) -> list[Any]:
         html.Ul(
             [
                 html.Li(
-                    f"{day(row['week'])}: place {number(row['rank'])}, chance {percent(row['expected_find'])} that it "
-                    f"{label_words(row['label'])}"
+                    f"Week of {day(row['week'] + WEEK)}: place {number(row['rank'])}, chance "
+                    f"{percent(row['expected_find'])} that it {label_words(row['label'])}"
                 )
                 for row in earlier
             ]

@@ -59,6 +59,10 @@ SCORE_DRIFT_OVER_TIME = query("""
     ORDER BY name, week
 """)
 
+NEWEST_INSPECTION = query("""
+    SELECT max(inspection_date) AS day FROM {inspections} WHERE week = (SELECT max(week) FROM {inspections})
+""")
+
 # --- profiles
 
 PROFILED = query("""

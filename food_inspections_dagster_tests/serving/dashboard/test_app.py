@@ -12,7 +12,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from food_inspections_dagster.serving import queries as shared
 from food_inspections_dagster.serving.dashboard.app import create_dashboard
+from food_inspections_dagster.serving.dashboard.parts import day
 from food_inspections_dagster.serving.store import Store
+from food_inspections_dagster_tests.defs.city import CITY
 
 PAGES = {
     **{"/": "page-monday", "/models": "page-models", "/fairness": "page-fairness", "/data": "page-data"},
@@ -72,16 +74,56 @@ def test_the_file_of_a_filtered_list(served, reads, publication):
 
 
 def shown(client, path, search=""):
+    """Return the layout that a browser gets which is on a page."""
+    answer = client.get("/_dash-layout", headers={"referer": f"http://localhost{path}{search}"})
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def asked_for(client, path, search=""):
+    """Return what the callback of a browser answers that does not say where it is."""
+    components = ("page.children", "nav.children", "week-holder.children", "kept.data")
+    values = {"pathname": path, "search": search}
     body = {
-        "output": "..page.children...nav.children..",
-        "outputs": [{"id": "page", "property": "children"}, {"id": "nav", "property": "children"}],
-        "inputs": [{"id": "location", "property": "pathname", "value": path}],
-        "state": [{"id": "location", "property": "search", "value": search}],
+        "output": f"..{'...'.join(components)}..",
+        "outputs": [dict(zip(("id", "property"), one.split("."), strict=True)) for one in components],
+        "inputs": [{"id": "location", "property": name, "value": value} for name, value in values.items()],
         "changedPropIds": ["location.pathname"],
     }
     answer = client.post("/_dash-update-component", json=body)
     assert answer.status_code == 200
-    return answer.get_data(as_text=True)
+    return answer.get_json()["response"]
+
+
+def test_the_first_page_comes_with_the_layout(store, stored_city):
+    """And without it, by a callback, where the browser does not say where it is, or came from elsewhere."""
+    client = create_dashboard(store, stored_city.settings).test_client()
+    assert "page-models" in shown(client, "/models")
+    for headers in ({}, {"referer": "http://elsewhere.org/models"}):
+        layout = client.get("/_dash-layout", headers=headers).get_data(as_text=True)
+        assert "page-models" not in layout and "Loading" in layout
+    answer = asked_for(client, "/models", "?label=failed&nonsense=1")
+    assert "page-models" in str(answer["page"]) and answer["kept"]["data"] == "?label=failed"
+
+
+def test_a_published_week_is_shown_by_its_address_and_never_in_silence(published):
+    """The pointer is on the newest week; the one before is published too."""
+    with Store.from_settings(published) as opened:
+        client = create_dashboard(opened, published).test_client()
+        for path, identifier in (*PAGES.items(), ("/establishments/L1", "page-place")):
+            if identifier != "page-message":
+                address, _, rest = path.partition("?")
+                earlier = shown(client, address, f"?week={CITY[-2]}&{rest}")
+                assert "AN EARLIER LIST" in earlier and f"models?week={CITY[-2]}" in earlier, path
+                assert identifier in earlier, path
+                assert "not-present" not in shown(client, address, f"?{rest}"), path
+        assert f"for the week of {day(CITY[-1])}" in shown(client, "/", f"?week={CITY[-2]}")
+        absent = shown(client, "/", f"?week={CITY[0]}")
+        assert "This week is not published" in absent and "page-week" in absent
+        file = client.get(f"/list.csv?week={CITY[-2]}")
+        assert f"priorities-failed-{CITY[-2]}.csv" in file.headers["content-disposition"]
+        assert "the week before" in file.get_data(as_text=True)
+        assert client.get(f"/list.csv?week={CITY[0]}").status_code == 404
 
 
 def test_before_the_first_list_there_is_help(new_database, stored_city):
@@ -193,6 +235,14 @@ def test_export_downloads(browser, served, downloads):
     browser.find_element(By.ID, "file-link").click()
     (file,) = until(browser, lambda: list(downloads.glob("*.csv")))
     assert file.read_text().splitlines()[0].startswith("rank,establishment_id,dba_name")
+
+
+def test_the_map_follows_the_list(browser, served):
+    opened(browser, served, "/", "page-monday")
+    points = "return document.querySelectorAll('#map .scatterlayer path.point').length"
+    until(browser, lambda: browser.execute_script(points) > 100)
+    browser.find_element(By.ID, "text").send_keys("a b c")
+    until(browser, lambda: 0 < browser.execute_script(points) < 100)
 
 
 def test_what_if_answers_at_once(browser, served):

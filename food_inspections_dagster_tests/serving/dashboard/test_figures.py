@@ -57,3 +57,11 @@ def test_the_map_marks_areas_and_has_the_visits_of_the_week_on_top():
     assert list(first.customdata) == ["L2", "L1"] and list(others.customdata) == ["L4", "L5"]
     assert first.marker.size > others.marker.size
     assert go.Figure(figures.city({}, [], [], capacity=2)).data
+
+
+def test_every_line_looks_like_no_other():
+    weeks = [1, 2]
+    drawn = figures.lines({str(n): (weeks, weeks) for n in range(10)}, "share")["data"]
+    assert len({(one["line"]["color"], one["line"]["dash"]) for one in drawn}) == 10
+    (alone,) = figures.lines({"all": (list(range(100)), list(range(100)))}, "share")["data"]
+    assert alone["line"]["dash"] == "solid" and alone["mode"] == "lines"

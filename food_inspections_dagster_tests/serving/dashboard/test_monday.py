@@ -12,19 +12,26 @@ from food_inspections_dagster_tests.serving.dashboard.pages import with_id, word
 @pytest.fixture
 def page(reads, publication):
     def made(**chosen):
-        return monday.layout(reads, publication, Filters(**chosen), monday.city_outlines(reads, publication))
+        return monday.layout(reads, publication, Filters(**chosen))
 
     return made
 
 
-def test_the_list_stands_beside_its_map(page, reads, publication):
+def test_the_list_is_that_of_the_week(page, reads, publication):
     made = page()
     everything = reads.rows(shared.LIST, week=publication.week, label="failed")
     rows = with_id(made, "list").rowData
     assert [row["id"] for row in rows] == [row["establishment_id"] for row in everything[: monday.SHOWN]]
-    first = with_id(made, "map").figure["data"][-1]
-    assert set(first["customdata"]) <= {row["id"] for row in rows[:120]}
     assert f"{len(everything):,} places" in words(made)
+
+
+def test_the_map_has_the_places_of_the_list_those_of_the_week_on_top(reads, publication):
+    filters = Filters(label="failed", inspectors=2)
+    rows = monday.listed(reads, publication, filters)
+    *_, others, first = monday.map_of(rows, filters, monday.city_outlines(reads, publication)).figure["data"]
+    assert 0 < len(first["customdata"]) <= filters.capacity
+    assert set(first["customdata"]) <= {row["establishment_id"] for row in rows[: filters.capacity]}
+    assert set(others["customdata"]) <= {row["establishment_id"] for row in rows[filters.capacity :]}
 
 
 def test_choices_of_a_link_are_kept(page):

@@ -33,6 +33,18 @@
     });
   }).observe(document.documentElement, { childList: true, subtree: true });
 
+  // The map is asked for once the list has been painted; its grid comes as a script of its own.
+  function afterTheList() {
+    if (!document.getElementById("page-monday")) { return; }
+    if (document.querySelector("#list .ag-row, #list .ag-overlay-no-rows-center")) {
+      window.requestAnimationFrame(function () {
+        window.setTimeout(function () { window.dash_clientside.set_props("list-is-there", { data: true }); }, 0);
+      });
+    } else {
+      window.requestAnimationFrame(afterTheList);
+    }
+  }
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     inspections: {
       keep: function (search) {
@@ -52,6 +64,7 @@
       shown: function () {
         var heading = document.querySelector("#page h1");
         if (heading) { document.title = heading.textContent + " · Food inspections, Chicago"; }
+        afterTheList();
         return window.dash_clientside.no_update;
       }
     }
