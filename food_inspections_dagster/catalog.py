@@ -18,7 +18,8 @@ from food_inspections_dagster.schemas import Schema
 
 RAW, PROCESSED, MODELS, REPORTS = "raw", "processed", "models", "reports"
 ZONES = (RAW, PROCESSED, MODELS, REPORTS)
-#: Where tasks of a cluster leave what the next ones read; removed after the step, and no part of what is stored.
+#: Where tasks of a cluster leave what the next ones read; removed after the step, and no part of what is stored. What a
+#: driver that was killed leaves is removed by the rules of the bucket after ``retention.temporary_days``.
 TEMPORARY = "temporary"
 #: The role of whoever only reads: its grants are what is published, and the tables that say how good it is.
 READER = "food_inspections_reader"

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS
+from food_inspections_dagster.command_line import bucket as buckets
 from food_inspections_dagster.command_line import evaluate as evaluation
 from food_inspections_dagster.command_line import publish as publication
 from food_inspections_dagster.command_line import run as commands
@@ -21,6 +22,7 @@ from food_inspections_dagster.command_line import serve as server
 from food_inspections_dagster.command_line import sql
 from food_inspections_dagster.command_line import trace as tracing
 from food_inspections_dagster.command_line.evaluate import Asked
+from food_inspections_dagster.command_line.options import Portal, Scale, Seed, Weeks, settings_of
 from food_inspections_dagster.command_line.portal import PortalChoice, choose, serving
 from food_inspections_dagster.command_line.progress import ProgressDisplay, console
 from food_inspections_dagster.errors import FoodInspectionsError, nearest
@@ -33,7 +35,7 @@ from food_inspections_dagster.serving.keys import SCOPES
 from food_inspections_dagster.settings import Settings, load_settings, project_root
 from food_inspections_dagster.weeks import parse_week
 from food_inspections_portal.command import SIMULATED, serve_source
-from food_inspections_portal.identity import City, data_name_of_files
+from food_inspections_portal.identity import City
 
 app = typer.Typer(
     help="Which of Chicago's food establishments to inspect first, every Monday, from public data.",
@@ -41,20 +43,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Portal = Annotated[
-    str,
-    typer.Option(
-        "--portal",
-        help=f"'{SIMULATED}', the URL of a Socrata portal, or a Parquet or CSV file or a folder of them.",
-    ),
-]
-Seed = Annotated[int, typer.Option(help="Seed of the simulated city.")]
-Scale = Annotated[float, typer.Option(min=0.001, help="Size of the simulated city; 1 is Chicago's volume.")]
-Weeks = Annotated[
-    int | None,
-    typer.Option(min=1, help="Weeks of the simulated city since 2010-01-04.  [default: until now]"),
-]
 
 
 @app.command()
@@ -235,7 +223,7 @@ def serve_portal(
 @app.command()
 def status(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, weeks: Weeks = None) -> None:
     """Say per stage which weeks are current, which are not, and why."""
-    commands.status(console(), _settings(portal, City(seed, scale, weeks)))
+    commands.status(console(), settings_of(portal, City(seed, scale, weeks)))
 
 
 @app.command()
@@ -251,7 +239,7 @@ def trace(
     weeks: Weeks = None,
 ) -> None:
     """Print the way of one score back to the raw objects: hashes, code, model and runs."""
-    settings = _settings(portal, City(seed, scale, weeks))
+    settings = settings_of(portal, City(seed, scale, weeks))
     tracing.trace(
         console(), _stored(settings), establishment, parse_week(week) if week else None, label or settings.scores.label
     )
@@ -285,7 +273,7 @@ def serve(
     weeks: Weeks = None,
 ) -> None:
     """Serve the published lists: the API below /v1, its documentation at /docs."""
-    server.serve(_settings(portal, City(seed, scale, weeks)), host, port, without_keys)
+    server.serve(settings_of(portal, City(seed, scale, weeks)), host, port, without_keys)
 
 
 keys = typer.Typer(help="API keys of the server.", no_args_is_help=True)
@@ -323,8 +311,33 @@ def revoke_key(
     server.revoke_key(console(), _database(portal, City(seed, scale, weeks)), key_id)
 
 
+bucket = typer.Typer(help="The bucket of the object store.", no_args_is_help=True)
+app.add_typer(bucket, name="bucket")
+
+
+@bucket.command("create")
+def create_bucket(
+    apply_rules: Annotated[
+        bool, typer.Option("--apply-rules", help="Set the rules that differ where the bucket exists.")
+    ] = False,
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Make the bucket with its rules; where it exists, say what differs from them and change nothing."""
+    buckets.create(console(), settings_of(portal, City(seed, scale, weeks)), apply_rules)
+
+
+@bucket.command("check")
+def check_bucket(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, weeks: Weeks = None) -> None:
+    """Verify keys, folders and rules of the object store before a first run; exit code 1 where something is wrong."""
+    if not buckets.check(console(), settings_of(portal, City(seed, scale, weeks))):
+        raise typer.Exit(1)
+
+
 def _database(portal: str, city: City) -> Database:
-    return Database.from_settings(_settings(portal, city))
+    return Database.from_settings(settings_of(portal, city))
 
 
 @app.command("sql")
@@ -337,22 +350,12 @@ def ask_sql(
     weeks: Weeks = None,
 ) -> None:
     """Answer one SELECT over the zones raw and processed and the tables of Postgres, without changing anything."""
-    stored = _stored(_settings(portal, City(seed, scale, weeks)))
+    stored = _stored(settings_of(portal, City(seed, scale, weeks)))
     sql.show(console(), sql.ask(stored, Ledger(stored.database).snapshot(), statement), form)
 
 
 def _stored(settings: Settings) -> Stored:
     return Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
-
-
-def _settings(portal: str, city: City) -> Settings:
-    """Return the settings of the data that PORTAL names, without serving it."""
-    choice = choose(portal, city)
-    if choice.is_remote:
-        return load_settings({"portal": {"url": choice.text}})
-    if choice.is_simulated and city == City():
-        return load_settings()  # as the files and variables say
-    return load_settings({"portal": {"name": city.name if choice.is_simulated else data_name_of_files(choice.path)}})
 
 
 @app.command()

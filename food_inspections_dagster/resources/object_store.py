@@ -127,6 +127,32 @@ class ObjectStore(ConfigurableResource):
         wanted = list(paths)
         return dict(zip(wanted, self.map(self.get, wanted), strict=True))
 
+    def probe(self, folder: str) -> None:
+        """Write, list, read and remove an object below a folder; nothing stays, and the store is not claimed.
+
+        Raises:
+            FoodInspectionsError: where one of these is not possible, or gives other bytes.
+        """
+        content = os.urandom(32)
+        path = join(folder, "probe", content.hex())
+        with self._sentences(path):
+            obstore.put(self._opened(), path, content)
+            listed = {str(item["path"]) for page in obstore.list(self._opened(), f"{folder}/probe/") for item in page}
+            read = obstore.get(self._opened(), path).bytes().to_bytes()
+            obstore.delete(self._opened(), path)
+        if path not in listed or read != content:
+            raise FoodInspectionsError(
+                f"{self.url}/{path} was written and is not there as it was: see what stands between us and the store."
+            )
+
+    def check_portal(self) -> None:
+        """Refuse a store that holds another portal's data; one that holds none is not claimed.
+
+        Raises:
+            FoodInspectionsError: naming both portals.
+        """
+        self._claim()
+
     def map(self, function: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
         """Apply a function that reads or writes objects, ``threads`` at a time; the first error ends it."""
         # A directory answers at once: more threads than processors only wait for each other, at half as much CPU again.

@@ -16,7 +16,7 @@ from food_inspections_dagster.settings.names import (
     HOME_VARIABLE,
     PREFIX,
 )
-from food_inspections_dagster.settings.sections import S3, Alerts, Computing, Mail, Settings, dagster_database_name
+from food_inspections_dagster.settings.sections import Alerts, Computing, Mail, Retention, S3, Settings, dagster_database_name
 from food_inspections_dagster.settings.tree import Leaf, leaves
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "DatabaseUrl",
     "Leaf",
     "Mail",
+    "Retention",
     "Settings",
     "current_environment",
     "dagster_database_name",

@@ -407,6 +407,16 @@ class Serving(Section):
         return url
 
 
+class Retention(Section):
+    """How long things are kept: days in the bucket's rules (`food-inspections bucket create`)."""
+
+    temporary_days: WholeNumber = Field(ge=1, description="Objects below temporary/ are removed after so many days")
+    upload_days: WholeNumber = Field(ge=1, description="So are the parts of an upload that was never completed")
+    version_days: WholeNumber = Field(
+        ge=1, description="And earlier versions of objects, of those below raw/ never: what the portal sent stays"
+    )
+
+
 FourByFour = Annotated[str, Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")]
 
 
@@ -435,6 +445,7 @@ class Settings(BaseSettings):
     alerts: Alerts
     profiles: Profiles
     serving: Serving
+    retention: Retention
     sources: dict[str, tuple[FourByFour, ...]] = Field(
         {},
         description="City data beside the inspections: the data sets of each source; null where the portal has none",
