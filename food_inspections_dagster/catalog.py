@@ -21,8 +21,8 @@ ZONES = (RAW, PROCESSED, MODELS, REPORTS)
 #: Where tasks of a cluster leave what the next ones read; removed after the step, and no part of what is stored. What a
 #: driver that was killed leaves is removed by the rules of the bucket after ``retention.temporary_days``.
 TEMPORARY = "temporary"
-#: The role of whoever only reads: its grants are what is published, and the tables that say how good it is.
-READER = "food_inspections_reader"
+#: Roles of Postgres: who has databases and schemas, who writes, and who only reads what is published.
+OWNER, PIPELINE, READER = "food_inspections_owner", "food_inspections_pipeline", "food_inspections_reader"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,24 @@
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 
 class FoodInspectionsError(Exception):
     """What happened, where, and how to mend it, in one sentence; the command line prints it and exits with 1."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a look at something gave.
+
+    Attributes:
+        sentence: what it is, and how to mend it.
+        is_problem: false where nothing has to be mended.
+    """
+
+    sentence: str
+    is_problem: bool = True
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS
 from food_inspections_dagster.command_line import bucket as buckets
+from food_inspections_dagster.command_line import database as databases
 from food_inspections_dagster.command_line import evaluate as evaluation
 from food_inspections_dagster.command_line import publish as publication
 from food_inspections_dagster.command_line import run as commands
@@ -334,6 +335,39 @@ def check_bucket(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1
     """Verify keys, folders and rules of the object store before a first run; exit code 1 where something is wrong."""
     if not buckets.check(console(), settings_of(portal, City(seed, scale, weeks))):
         raise typer.Exit(1)
+
+
+database = typer.Typer(help="Roles, schemas and tables of Postgres.", no_args_is_help=True)
+app.add_typer(database, name="database")
+
+
+@database.command("create")
+def create_database(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, weeks: Weeks = None) -> None:
+    """Make the databases with their schemas and roles, where they are not there: owner, pipeline, reader.
+
+    Let database.url name a user who may make roles, for this command only. Passwords of the roles are
+    database.owner_password, pipeline_password and reader_password; done again with others, they are changed.
+    """
+    databases.create(console(), settings_of(portal, City(seed, scale, weeks)))
+
+
+@database.command("check")
+def check_database(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, weeks: Weeks = None) -> None:
+    """Say what is missing, and which tables are stored in another shape; exit code 1 where something is wrong."""
+    if not databases.check(console(), settings_of(portal, City(seed, scale, weeks))):
+        raise typer.Exit(1)
+
+
+@database.command("remake")
+def remake_table(
+    table: Annotated[str, typer.Argument(help="Such as clean.inspections.")],
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Drop a table whose columns or key have changed, so that the next run makes all its weeks anew."""
+    databases.remake(console(), settings_of(portal, City(seed, scale, weeks)), table)
 
 
 def _database(portal: str, city: City) -> Database:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from rich.console import Console
 
 from food_inspections_dagster.catalog import TEMPORARY, ZONES
-from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.resources.bucket import Bucket, Finding
+from food_inspections_dagster.command_line.findings import print_findings
+from food_inspections_dagster.errors import Finding, FoodInspectionsError
+from food_inspections_dagster.resources.bucket import Bucket
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.settings import Settings
 
@@ -28,14 +29,13 @@ def create(console: Console, settings: Settings, apply_rules: bool) -> None:
         findings = bucket.differences()
         state = "differs" if any(one.is_problem for one in findings) else "is as it should be"
         console.print(f"The bucket {bucket.name} exists and {state}; nothing was changed.", soft_wrap=True)
-    _print(console, findings)
+    print_findings(console, findings)
 
 
 def check(console: Console, settings: Settings) -> bool:
     """Say what is wrong with the object store, a sentence for each; return whether nothing is."""
     findings = list(_findings(settings))
-    _print(console, findings)
-    sound = not any(one.is_problem for one in findings)
+    sound = print_findings(console, findings)
     if sound:
         console.print(f"{settings.objects_url} can be written, read and removed from.", soft_wrap=True)
     return sound
@@ -66,8 +66,3 @@ def _findings(settings: Settings) -> Iterable[Finding]:
             look()
         except FoodInspectionsError as error:
             yield Finding(str(error))
-
-
-def _print(console: Console, findings: Iterable[Finding]) -> None:
-    for one in findings:
-        console.print(f"{'Problem' if one.is_problem else 'Note'}: {one.sentence}", markup=False, soft_wrap=True)

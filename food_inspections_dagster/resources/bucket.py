@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from food_inspections_dagster.catalog import RAW, TEMPORARY, ZONES
-from food_inspections_dagster.errors import FoodInspectionsError
+from food_inspections_dagster.errors import Finding, FoodInspectionsError
 from food_inspections_dagster.resources.object_store import join
 from food_inspections_dagster.settings import S3, Retention, Settings
 
@@ -27,19 +27,6 @@ _NO_PUBLIC = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicP
 
 class _Unknown(Exception):
     """The server does not know such a rule."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about a bucket.
-
-    Attributes:
-        sentence: what it is, and how to mend it.
-        is_problem: false where the server leaves nothing to mend.
-    """
-
-    sentence: str
-    is_problem: bool = True
 
 
 @dataclass(frozen=True)

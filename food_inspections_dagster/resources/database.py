@@ -6,7 +6,7 @@ out, the new ones in, and one row per week in ``metadata.partition_loads``. Eith
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -121,7 +121,9 @@ class WeekLoad(NamedTuple):
     column_hashes: Mapping[str, str]
 
 
-class _Table(NamedTuple):
+class Shape(NamedTuple):
+    """A stored table: its columns with their types, and its primary key."""
+
     schema: str
     name: str
     columns: dict[str, str]  # name to Postgres type; empty when there is no table
@@ -191,6 +193,38 @@ class Database(ConfigurableResource):
         with self._sentences():
             return psycopg.connect(self._connection_url())
 
+    @contextmanager
+    def session(self, *, as_it_is: bool = False) -> Iterator[psycopg.Connection]:
+        """Yield a connection, which commits where the block ends without an error.
+
+        Args:
+            as_it_is: whether nothing is made, the database neither, nor the tables of ``metadata``.
+
+        Raises:
+            FoodInspectionsError: for whatever the server refuses in the block.
+        """
+        with self._sentences():
+            url = self.address().get_secret_value() if as_it_is else self._connection_url()
+            with psycopg.connect(url) as connection:
+                yield connection
+
+    def refusals(self) -> AbstractContextManager[None]:
+        """Return what turns the server's errors in a block into sentences, for connections to databases beside it."""
+        return self._sentences()
+
+    def exists(self) -> bool:
+        """Tell whether the database is there; nothing is made."""
+        with self._sentences():
+            return self._is_there(self.address().get_secret_value())
+
+    def address(self) -> SecretStr:
+        """Return the URL of the database, which may not be there yet; an embedded server is started."""
+        if not self._is_embedded:
+            return SecretStr(self._server.with_database(self.database))
+        server = EmbeddedPostgres(Path(self.embedded_directory))
+        server.start()
+        return SecretStr(server.url(self.database))
+
     def execute(self, statement: str, params: Mapping[str, Any] | Sequence[Any] | None = None) -> int:
         """Run one statement in a transaction of its own; return the number of rows it touched."""
         with self._sentences(), self.connect() as connection:
@@ -213,8 +247,20 @@ class Database(ConfigurableResource):
 
     def has_table(self, table: str) -> bool:
         """Tell whether ``schema.name`` exists."""
+        return self.shape(table) is not None
+
+    def shape(self, table: str) -> Shape | None:
+        """Return how ``schema.name`` is stored, None where there is no such table."""
         with self._sentences(), adbc.connect(self._connection_url()) as connection:
-            return bool(_describe(connection, table).columns)
+            stored = _describe(connection, table)
+        return stored if stored.columns else None
+
+    def forget(self, table: str, asset: str) -> None:
+        """Drop a table and the record of an asset's loads, so that all its weeks count as never made."""
+        with self.transaction(table) as transaction:
+            transaction.lock(table)
+            transaction.run("DROP TABLE IF EXISTS {table}", table=sql.Identifier(*table.split(".")))
+            transaction.run("DELETE FROM metadata.partition_loads WHERE asset = {asset}", asset=asset)
 
     def read_range(
         self, table: str, first: date, last: date, columns: Sequence[str] | None = None
@@ -344,21 +390,27 @@ class Database(ConfigurableResource):
                 self._open_url = SecretStr(self._open())
             return self._open_url.get_secret_value()
 
+    def make(self) -> SecretStr:
+        """Make the database where it is absent, without any table; return its URL."""
+        with self._sentences():
+            url = self.address()
+            if not self._is_there(url.get_secret_value()):
+                ensure_database(DatabaseUrl.parse(url.get_secret_value()).with_database("postgres"), self.database)
+        return url
+
     def _open(self) -> str:
-        if self._is_embedded:
-            server = EmbeddedPostgres(Path(self.embedded_directory))
-            server.start()
-            url = server.ensure_database(self.database)
-        else:
-            url = self._server.with_database(self.database)
-            try:
-                psycopg.connect(url).close()
-            except psycopg.OperationalError as error:
-                if f'database "{self.database}" does not exist' not in str(error):
-                    raise
-                ensure_database(self._server.with_database("postgres"), self.database)
+        url = self.make().get_secret_value()
         self._claim(url)
         return url
+
+    def _is_there(self, url: str) -> bool:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError as error:
+            if f'database "{self.database}" does not exist' not in str(error):
+                raise
+            return False
+        return True
 
     def _claim(self, url: str) -> None:
         with psycopg.connect(url) as connection:
@@ -439,6 +491,10 @@ class Transaction:
         self.lock(table)
         stored = _describe(self._connection, table)
         _match_columns(self._connection, stored, rows.schema, descriptions)
+        if stored.columns and stored.primary_key != tuple(primary_key):
+            keys = [", ".join(key) or "none" for key in (stored.primary_key, primary_key)]
+            words = f"The key of {table} is stored as {keys[0]} and would now be {keys[1]}"
+            raise FoodInspectionsError(f"{words}: {remade_by(table)} begins it anew.")
         if stored.columns:
             self.run("DELETE FROM {table} WHERE week = ANY({weeks})", table=stored.identifier, weeks=list(weeks))
         _ingest(self._connection, stored.schema, stored.name, rows)
@@ -462,6 +518,11 @@ class Transaction:
         """End the open load of that number, where there is one."""
         if number is not None:
             self.run("DELETE FROM metadata.open_loads WHERE open_id = {number}", number=number)
+
+
+def remade_by(table: object) -> str:
+    """Return what drops a table, so that the next run makes all its weeks, in the words of an error."""
+    return f"`food-inspections database remake {table}`, then `make run`,"
 
 
 def _composed(statement: str, values: Mapping[str, Any]) -> sql.Composed:
@@ -499,7 +560,7 @@ def _to_frame(table: pa.Table) -> pd.DataFrame:
     return pa.table(columns, names=table.column_names).to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def _describe(connection: adbc.Connection, table: str) -> _Table:
+def _describe(connection: adbc.Connection, table: str) -> Shape:
     schema, _, name = table.partition(".")
     if not name:
         raise FoodInspectionsError(f"'{table}' names no table: write schema.name.")
@@ -511,18 +572,18 @@ def _describe(connection: adbc.Connection, table: str) -> _Table:
     ).format(sql.Literal(sql.Identifier(schema, name).as_string()))
     rows = _fetch(connection, statement.as_string()).to_pylist()
     key = sorted((row["position"], row["name"]) for row in rows if row["position"] is not None)
-    return _Table(schema, name, {row["name"]: row["type"] for row in rows}, tuple(name for _, name in key))
+    return Shape(schema, name, {row["name"]: row["type"] for row in rows}, tuple(name for _, name in key))
 
 
 def _match_columns(
-    connection: adbc.Connection, stored: _Table, wanted: pa.Schema, descriptions: Mapping[str, str]
+    connection: adbc.Connection, stored: Shape, wanted: pa.Schema, descriptions: Mapping[str, str]
 ) -> None:
     types = {field.name: COLUMN_TYPES[field.type] for field in wanted}
     for name, kind in types.items():
         if stored.columns.get(name, kind) != kind:
             raise FoodInspectionsError(
                 f"The column {name} of {stored} is stored as {stored.columns[name]} and would now be {kind}: "
-                "give it a new name, or drop the table and materialize all its weeks."
+                f"{remade_by(stored)} begins it anew."
             )
     new = [name for name in types if name not in stored.columns]
     definitions = {name: sql.SQL("{} " + types[name]).format(sql.Identifier(name)) for name in new}

@@ -17,8 +17,8 @@ from food_inspections_dagster import schemas
 from food_inspections_dagster.catalog import PUBLISHED_LIST, READER, Publication, Table
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.database import COLUMN_TYPES, Database, Transaction, WeekLoad
+from food_inspections_dagster.resources.roles import reader_grants
 
-READABLE = (PUBLISHED_LIST.database_schema, "monitoring")
 _PIPELINE = "the pipeline"
 
 _CONTROL = """
@@ -85,22 +85,6 @@ _VIEWS = {
         "The newest result of every check",
     ),
 }
-# Roles belong to the whole server, and not every user may make one.
-_ROLE = """
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {role}) THEN
-        BEGIN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', {role});
-        EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL;
-        END;
-    END IF;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = {role}) THEN
-        EXECUTE format('GRANT USAGE ON SCHEMA {schemas} TO %I', {role});
-        EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA {schemas} TO %I', {role});
-    END IF;
-END $$
-"""
 _CHANGED = """
     SELECT l.week, l.content_hash FROM (
         SELECT DISTINCT ON (week) week, content_hash FROM metadata.partition_loads
@@ -181,8 +165,7 @@ class Publications:
                     **load._asdict(),
                 )
             seen = _follow(writes, api, weeks[-1])
-            listed = sql.SQL(", ").join(map(sql.Identifier, READABLE)).as_string()
-            writes.run(_ROLE.replace("{schemas}", listed), role=READER)
+            writes.run(reader_grants(), role=READER)
             writes.record(audit, opened)
         return seen
 

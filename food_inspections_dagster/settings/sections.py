@@ -155,6 +155,11 @@ class Database(Section):
     embedded_directory: Path = Field(
         Path(".local/postgres"), description="Data directory of the embedded server, below the project's folder"
     )
+    owner_password: SecretStr | None = Field(
+        None, description="What `food-inspections database create` gives the role food_inspections_owner"
+    )
+    pipeline_password: SecretStr | None = Field(None, description="The same for food_inspections_pipeline")
+    reader_password: SecretStr | None = Field(None, description="The same for food_inspections_reader")
 
     @field_validator("url")
     @classmethod
