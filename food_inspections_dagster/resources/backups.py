@@ -90,7 +90,7 @@ class Place:
         for name, url in self.urls.items():
             with self.database.refusals(), psycopg.connect(url.get_secret_value()) as connection:
                 exists = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [tables[name]]).fetchone()
-                if exists == (True,) and connection.execute(f"SELECT FROM {tables[name]} LIMIT 1").fetchone():
+                if exists == (True,) and connection.execute(f"SELECT 1 FROM {tables[name]} LIMIT 1").fetchone():
                     there.append(f"rows of the {name} database")
         return there
 
