@@ -12,6 +12,9 @@ CLI := $(BIN)/food-inspections
 # One resolution for every platform and Python, with hashes; which index served it stays out.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --custom-compile-command "make lock"
+# dg looks at the definitions only; with an instance of its own it needs no Postgres.
+DG_HOME := $(CURDIR)/$(VENV)/dg
+DG := VIRTUAL_ENV=$(CURDIR)/$(VENV) DAGSTER_HOME=$(DG_HOME) $(BIN)/dg
 export DAGSTER_HOME := $(CURDIR)
 export PYTHONUNBUFFERED := 1
 # Set by many containers; nothing is compiled at installation, so every start would compile it all again: 5 CPU seconds.
@@ -55,10 +58,13 @@ portal: $(READY) ## only the portal server, over the simulated city or the files
 test: $(READY_DEV) ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-lint: $(READY_DEV) ## ruff and mypy
+lint: $(READY_DEV) ## ruff, mypy, and dg over the definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy food_inspections_dagster food_inspections_portal
+	@mkdir -p $(DG_HOME)
+	@$(DG) check defs
+	@$(DG) list defs --json > $(DG_HOME)/defs.json
 
 bench: $(READY_DEV) ## speed and memory as ratios within one run; prints the tables of benchmarks/README.md
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -98,6 +98,20 @@ def test_every_asset_says_what_it_is(graph):
         assert node.backfill_policy == dg.BackfillPolicy.single_run(), key
 
 
+def test_what_has_a_new_week_every_monday_is_late_when_it_was_not_made(graph):
+    """What has no date lies in the first week only, and is made again when it changes."""
+    without = {"police_stations", "community_areas"}
+    for key in assets_of(graph):
+        expected = key.to_user_string().removeprefix("raw_") not in without
+        assert (graph.get(key).freshness_policy is not None) == expected, key
+
+
+def test_one_run_at_a_time_asks_the_portal(graph):
+    asking = {key.to_user_string() for key in assets_of(graph) if graph.get(key).pools}
+    assert asking == {key.to_user_string() for key in assets_of(graph) if key.to_user_string().startswith("raw_")}
+    assert {pool for key in assets_of(graph) for pool in graph.get(key).pools or ()} == {"portal"}
+
+
 def test_every_check_says_what_it_guards_against(graph):
     for key in graph.asset_check_keys:
         description = graph.get_check_spec(key).description

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -13,6 +13,10 @@ WEEKLY = dg.WeeklyPartitionsDefinition(start_date=FIRST_WEEK.isoformat(), day_of
 
 # One run for any range: 880 runs of one week each would spend their time starting processes.
 SINGLE_RUN = dg.BackfillPolicy.single_run()
+#: Every Monday a week is new, so what was not made for longer than that is late.
+WEEKLY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=10), warn_window=timedelta(days=8))
+#: What asks the portal; dagster.yaml lets one run of them go at a time.
+PORTAL_POOL = "portal"
 
 # No offset in weeks is "since the beginning"; this one reaches back to the first week until 2032, and Dagster cuts it
 # off there. It counts the weeks back one by one: -2,000 took a seventh of a small run.

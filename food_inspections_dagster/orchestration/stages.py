@@ -23,9 +23,11 @@ from food_inspections_dagster.orchestration.code_version import code_version
 from food_inspections_dagster.orchestration.metadata import OWNERS, add_weekly_metadata, column_schema
 from food_inspections_dagster.orchestration.partitions import (
     OWN_WEEK,
+    PORTAL_POOL,
     SINGLE_RUN,
     THE_SAME,
     WEEKLY,
+    WEEKLY_FRESHNESS,
     Calendar,
     Window,
     weeks_of,
@@ -282,6 +284,7 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
         backfill_policy=SINGLE_RUN,
         can_subset=stage.separable,
         retry_policy=stage.retry_policy,
+        pool=PORTAL_POOL if stage.source is not None else None,
         ins={
             name: dg.AssetIn(
                 key=source.entry.asset,
@@ -349,6 +352,7 @@ def _out(stage: Stage, output: Output) -> dg.AssetOut:
         kinds={output.kind, kind},
         code_version=stage.code_version,
         is_required=not stage.separable,
+        freshness_policy=WEEKLY_FRESHNESS if stage.calendar.others else None,
         metadata={"dagster/column_schema": column_schema(schema)} if schema is not None else None,
     )
 
