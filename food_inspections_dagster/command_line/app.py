@@ -18,6 +18,7 @@ from food_inspections_dagster.command_line import backup as copies
 from food_inspections_dagster.command_line import bucket as buckets
 from food_inspections_dagster.command_line import database as databases
 from food_inspections_dagster.command_line import evaluate as evaluation
+from food_inspections_dagster.command_line import prune as pruning
 from food_inspections_dagster.command_line import publish as publication
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.command_line import serve as server
@@ -369,6 +370,18 @@ def remake_table(
 ) -> None:
     """Drop a table whose columns or key have changed, so that the next run makes all its weeks anew."""
     databases.remake(console(), settings_of(portal, City(seed, scale, weeks)), table)
+
+
+@app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    portal: Portal = SIMULATED,
+    seed: Seed = 2010,
+    scale: Scale = 1.0,
+    weeks: Weeks = None,
+) -> None:
+    """Remove what is older than the section `retention` of the settings keeps it: Dagster's runs, and lists."""
+    pruning.prune(console(), settings_of(portal, City(seed, scale, weeks)), dry_run)
 
 
 @app.command()

@@ -129,7 +129,7 @@ def targets(
     """
     selected = set(graph.assets) if until is None else graph.until(until)
     lists = Calendar(newest=list_weeks).weeks(weeks, snapshot.loads.get(SCORES.asset, {}))
-    of_lists = {asset for asset in graph.assets if SCORES.asset in graph.until(asset)}
+    of_lists = assets_of_lists(graph)
     return {
         asset: lists
         if asset in of_lists
@@ -137,6 +137,11 @@ def targets(
         for asset in graph.assets
         if asset in selected
     }
+
+
+def assets_of_lists(graph: Graph) -> set[str]:
+    """Return what is made for lists only: the list itself, what is made with it, and what rests on it."""
+    return {asset for asset in graph.assets if SCORES.asset in graph.until(asset)}
 
 
 def source_states(

@@ -49,8 +49,10 @@ CREATE TABLE IF NOT EXISTS {api}.pointer_moves (
     why text NOT NULL,
     from_week date,
     to_week date NOT NULL,
-    publication_id bigint NOT NULL REFERENCES {api}.publications
+    publication_id bigint REFERENCES {api}.publications
 );
+ALTER TABLE {api}.pointer_moves ALTER COLUMN publication_id DROP NOT NULL;
+COMMENT ON COLUMN {api}.pointer_moves.publication_id IS 'Null once the list is no longer kept';
 COMMENT ON TABLE {api}.pointer_moves IS 'Who moved the pointer, when and why';
 CREATE TABLE IF NOT EXISTS {api}.copied_weeks (
     table_name text NOT NULL,
@@ -97,6 +99,21 @@ _COLUMNS = """
     SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
     WHERE attrelid = to_regclass({table}) AND attnum > 0 AND NOT attisdropped ORDER BY attname
 """
+# What readers see may be rolled back from, so the week before it stays too.
+_SHOWN = """
+    SELECT week FROM {api}.pointer
+    UNION SELECT to_week FROM {api}.pointer_moves WHERE kind <> 'publish'
+    UNION SELECT from_week FROM {api}.pointer_moves WHERE kind <> 'publish' AND from_week IS NOT NULL
+    UNION SELECT from_week FROM {api}.pointer_moves
+        WHERE to_week = (SELECT week FROM {api}.pointer) AND from_week IS NOT NULL
+"""
+_FORGET = (
+    "UPDATE {api}.pointer_moves SET publication_id = NULL WHERE publication_id IN"
+    " (SELECT publication_id FROM {api}.publications WHERE week = ANY({weeks}))",
+    "DELETE FROM {api}.publications WHERE week = ANY({weeks})",
+    "DELETE FROM {api}.copied_weeks WHERE week = ANY({weeks}) AND table_name = ANY({assets})",
+    "DELETE FROM metadata.partition_loads WHERE week = ANY({weeks}) AND asset = ANY({assets})",
+)
 _NEWEST = "SELECT max(publication_id) AS publication_id FROM {api}.publications WHERE week = {week}"
 
 
@@ -236,7 +253,46 @@ class Publications:
             )
         if not row:
             raise FoodInspectionsError("Readers saw no other week before, so there is nothing to roll back to.")
+        if row[0] not in self.weeks():
+            raise FoodInspectionsError(f"The list of week {row[0]}, which readers saw before, is no longer kept.")
         return self._move(row[0], "rollback", who, why)
+
+    def shown_by_hand(self) -> set[date]:
+        """Return the weeks that somebody has shown, or rolled back from; that which readers see; and the one before."""
+        with self._database.connect() as connection:
+            if not _exists(connection):
+                return set()
+            return {week for (week,) in connection.execute(_sql(_SHOWN)).fetchall()}
+
+    def remove(self, entry: Publication, weeks: Sequence[date], lists: Sequence[Table]) -> None:
+        """Remove lists with everything that was made for them, and the record of their loads, or nothing.
+
+        Who moved the pointer to them and why stays; that they were published does not.
+
+        Args:
+            weeks: none that :meth:`shown_by_hand` names.
+            lists: tables made for lists only, beside those of the entry.
+        """
+        with self._database.connect() as connection:
+            if not _exists(connection):
+                return
+            connection.execute(_sql(_CONTROL))  # a database of an earlier version lets no move outlive its list
+        api = sql.Identifier(entry.database_schema)
+        copies = [entry.copy_of(table) for table in entry.copies if table in lists]
+        addresses = [*map(str, entry.tables), *copies, *map(str, lists)]
+        with self._database.transaction(entry.database_schema) as writes:
+            for address in addresses:
+                writes.lock(address)
+                if writes.fetch("SELECT to_regclass({address}) IS NOT NULL AS there", address=address)[0]["there"]:
+                    table = sql.Identifier(*address.split("."))
+                    writes.run("DELETE FROM {table} WHERE week = ANY({weeks})", table=table, weeks=list(weeks))
+            for statement in _FORGET:
+                writes.run(
+                    statement,
+                    api=api,
+                    weeks=list(weeks),
+                    assets=[entry.asset, *(table.asset for table in lists)],
+                )
 
     def _move(self, week: date, kind: str, who: str, why: str) -> Published:
         api = sql.Identifier(PUBLISHED_LIST.database_schema)

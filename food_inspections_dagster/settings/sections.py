@@ -413,7 +413,14 @@ class Serving(Section):
 
 
 class Retention(Section):
-    """How long things are kept: days in the bucket's rules (`food-inspections bucket create`)."""
+    """How long things are kept: in the bucket by its rules, elsewhere until `food-inspections prune`."""
+
+    run_days: WholeNumber | None = Field(
+        ge=1, description="Dagster's runs with their events and logs, but the newest of every week; null: for ever"
+    )
+    list_weeks: WholeNumber | None = Field(
+        ge=1, description="Lists of so many weeks, and those that somebody has shown by hand; null: all of them"
+    )
 
     temporary_days: WholeNumber = Field(ge=1, description="Objects below temporary/ are removed after so many days")
     upload_days: WholeNumber = Field(ge=1, description="So are the parts of an upload that was never completed")
@@ -492,6 +499,14 @@ class Settings(BaseSettings):
         if self.scores.label not in labels:
             reason = f"'{self.scores.label}' is no label of models.targets: {nearest(self.scores.label, labels)}"
             raise RuleError(reason, ("scores", "label"), reason)
+        return self
+
+    @model_validator(mode="after")
+    def _new_lists_are_kept(self) -> Self:
+        kept = self.retention.list_weeks
+        if kept is not None and kept < self.scores.run_weeks:
+            reason = f"it must be at least scores.run_weeks, {self.scores.run_weeks}: every run makes so many lists"
+            raise RuleError(reason, ("retention", "list_weeks"), reason)
         return self
 
     @model_validator(mode="after")

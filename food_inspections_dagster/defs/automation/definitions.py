@@ -3,8 +3,8 @@
 import dagster as dg
 
 from food_inspections_dagster.defs.automation.alerts import alert_sensors
-from food_inspections_dagster.defs.automation.jobs import Clock, bring_up_to_date_job, now
-from food_inspections_dagster.defs.automation.schedules import monday_morning
+from food_inspections_dagster.defs.automation.jobs import Clock, bring_up_to_date_job, now, prune_job
+from food_inspections_dagster.defs.automation.schedules import monday_morning, sunday_night
 from food_inspections_dagster.defs.automation.sensors import portal_updates
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.settings import Settings
@@ -14,4 +14,5 @@ def automation_for(settings: Settings, graph: Graph, stages: dg.Definitions, clo
     """Return what makes the stages; ``stages`` holds their assets and the job over them."""
     job = bring_up_to_date_job(settings, graph, stages, clock)
     sensors = [portal_updates(settings, graph, job, clock), *alert_sensors(settings, clock)]
-    return dg.Definitions(jobs=[job], schedules=[monday_morning(job)], sensors=sensors)
+    prune = prune_job(settings, graph, clock)
+    return dg.Definitions(jobs=[job, prune], schedules=[monday_morning(job), sunday_night(prune)], sensors=sensors)

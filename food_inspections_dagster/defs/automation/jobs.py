@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration import planner, retention
 from food_inspections_dagster.orchestration.partitions import WEEKLY
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.portal import PortalClient
+from food_inspections_dagster.resources.publications import Publications
 from food_inspections_dagster.settings import Settings
 
 UP_TO_DATE = "bring_up_to_date"
@@ -65,3 +66,25 @@ def bring_up_to_date_job(
         plan_and_make()
 
     return bring_up_to_date
+
+
+def prune_job(settings: Settings, graph: Graph, clock: Clock = now) -> dg.JobDefinition:
+    """Return the job that removes what is older than `retention` keeps it."""
+
+    @dg.op(out=dg.Out(dg.Nothing), description="Remove old runs with their events, and old lists.")
+    def remove_outdated(context: dg.OpExecutionContext, ledger: dg.ResourceParam[Ledger]) -> None:
+        publications = Publications(ledger.database)
+        old = retention.outdated(settings.retention, context.instance, ledger, publications, clock())
+        retention.prune(graph, old, context.instance, publications)
+        context.log.info(f"Removed: {old}.")
+
+    @dg.job(
+        name="prune",
+        tags=ALONE,  # a list that is just being made is no old one, but what makes it reads the ledger
+        executor_def=dg.in_process_executor,
+        description="Remove what is older than the section `retention` of the settings keeps it.",
+    )
+    def prune() -> None:
+        remove_outdated()
+
+    return prune

@@ -8,8 +8,9 @@ def test_schedule_and_sensor_request_the_one_job_that_asks_the_planner():
     settings = load_settings()
     graph = graph_for(settings)
     automation = automation_for(settings, graph, stages_for(settings, graph))
-    (job,), (schedule,), (sensor,) = automation.jobs, automation.schedules, automation.sensors
+    (job, prune), (schedule, of_prune), (sensor,) = automation.jobs, automation.schedules, automation.sensors
     assert job.name == schedule.job_name == sensor.job_name == UP_TO_DATE
+    assert prune.name == of_prune.job_name == "prune"
 
 
 def test_they_stand_in_the_graph_of_the_settings():

@@ -1,18 +1,19 @@
 """After any correction on the portal one run of the job leaves nothing stale, and what a fresh build makes."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import dagster as dg
 import pytest
-import yaml
 
 from food_inspections_dagster import catalog
+from food_inspections_dagster.defs.automation.definitions import automation_for
 from food_inspections_dagster.defs.automation.jobs import UP_TO_DATE
 from food_inspections_dagster.orchestration.current import Cause
 from food_inspections_dagster.weeks import WEEK
-from food_inspections_dagster_tests.defs.automation.conftest import Automation, differences
+from food_inspections_dagster_tests.defs.automation.conftest import QUIET, Automation, differences
 from food_inspections_dagster_tests.defs.city import CITY, graph_until
-from food_inspections_dagster_tests.world import ROOT, World
+from food_inspections_dagster_tests.world import World
 
 NEWEST = CITY[-1]
 
@@ -173,9 +174,28 @@ def test_weeks_before_the_first_that_was_loaded_stay_out(world: World, automatio
 
 def test_two_of_them_never_run_at_once(world: World, automation: Automation):
     """The schedule's and the sensor's would make the same weeks twice; the second waits, and finds nothing to do."""
-    limits = yaml.safe_load((ROOT / "dagster.yaml").read_text())["run_coordinator"]["config"]["tag_concurrency_limits"]
-    tags = automation.definitions.resolve_job_def(UP_TO_DATE).tags
-    assert [limit["limit"] for limit in limits if limit["key"] in tags] == [1]
+    queue = world.instance.get_concurrency_config().run_queue_config
+    for name in (UP_TO_DATE, "prune"):
+        tags = automation.definitions.resolve_job_def(name).tags
+        assert [limit["limit"] for limit in queue.tag_concurrency_limits if limit["key"] in tags] == [1]
+    assert queue.max_concurrent_runs == 2
+
+
+def test_the_job_removes_what_is_no_longer_kept(made: World, automation: Automation):
+    """As the command does, see `orchestration/test_retention.py`; a year later, so that every run is old."""
+    later = automation_for(made.settings, made.graph, made.stages, lambda: automation.clock() + timedelta(days=400))
+    job = dg.Definitions.merge(made.stages, later).resolve_job_def("prune")
+    before, newest = made.hashes(), runs_of_newest_loads(made)
+    assert {run.run_id for run in made.instance.get_runs()} > newest
+    result = job.execute_in_process(instance=made.instance, run_config=QUIET)
+    assert result.success
+    # What this one is doing is not over.
+    assert {run.run_id for run in made.instance.get_runs()} - {result.run_id} <= newest
+    assert made.hashes() == before and runs_of_newest_loads(made) == newest
+
+
+def runs_of_newest_loads(world: World) -> set[str]:
+    return {load.run_id for weeks in world.ledger.snapshot().loads.values() for load in weeks.values()}
 
 
 def test_the_job_over_all_assets_takes_a_range_of_weeks(world: World):

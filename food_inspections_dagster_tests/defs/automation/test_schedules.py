@@ -6,7 +6,7 @@ import pytest
 from dagster._utils.schedules import cron_string_iterator
 
 from food_inspections_dagster.defs.automation.jobs import UP_TO_DATE
-from food_inspections_dagster.defs.automation.schedules import monday_morning
+from food_inspections_dagster.defs.automation.schedules import monday_morning, sunday_night
 from food_inspections_dagster.weeks import CHICAGO
 
 
@@ -39,3 +39,14 @@ def test_it_ticks_on_mondays_at_six_in_chicago_whatever_the_season(schedule):
     ticks = islice(cron_string_iterator(start, schedule.cron_schedule, schedule.execution_timezone), 52)
     moments = {(tick.weekday(), tick.hour, tick.minute, str(tick.tzinfo)) for tick in ticks}
     assert moments == {(0, 6, 0, "America/Chicago")}
+
+
+def test_what_is_no_longer_kept_goes_at_night_before_the_week_begins():
+    @dg.job
+    def prune() -> None: ...
+
+    schedule = sunday_night(prune)
+    start = datetime(2024, 1, 1, tzinfo=CHICAGO).timestamp()
+    ticks = islice(cron_string_iterator(start, schedule.cron_schedule, schedule.execution_timezone), 52)
+    assert {(tick.weekday(), tick.hour, tick.minute) for tick in ticks} == {(6, 3, 0)}
+    assert schedule.job_name == "prune" and schedule.default_status == dg.DefaultScheduleStatus.STOPPED
