@@ -12,6 +12,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from food_inspections_dagster.catalog import FIXED, Publication, Table
@@ -90,7 +91,8 @@ class Place:
         for name, url in self.urls.items():
             with self.database.refusals(), psycopg.connect(url.get_secret_value()) as connection:
                 exists = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [tables[name]]).fetchone()
-                if exists == (True,) and connection.execute(f"SELECT 1 FROM {tables[name]} LIMIT 1").fetchone():
+                rows = sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*tables[name].split(".")))
+                if exists == (True,) and connection.execute(rows).fetchone():
                     there.append(f"rows of the {name} database")
         return there
 
