@@ -131,6 +131,12 @@ def back_up(place: Place, destination: ObjectStore, progress: Progress) -> Manif
         return StoredFile(path=path, bytes=len(content), sha256=sha256(content).hexdigest())
 
     objects = [file for file in place.objects.map(copy, paths) if file is not None]
+    there = destination.list_objects("objects")
+    lost = [file.path for file in objects if there.get(join("objects", file.path)) != file.bytes]
+    if lost:
+        raise FoodInspectionsError(
+            f"{destination.url} does not hold {lost[0]} as it was written: back up once more, to another place."
+        )
     touched = ledger.touched_since(newest)
     manifest = Manifest(
         format=_FORMAT,

@@ -154,6 +154,15 @@ def test_a_backup_that_was_not_completed_is_none(made, opened, tmp_path):
         restore(copies(tmp_path), opened("elsewhere").place, False, silent)
 
 
+def test_a_place_that_loses_what_it_is_given_is_noticed(made, tmp_path, monkeypatch):
+    put = ObjectStore.put
+    dropped = [f"objects/{path}" for path in made.objects.list_objects("")][3]
+    monkeypatch.setattr(ObjectStore, "put", lambda self, path, content: path == dropped or put(self, path, content))
+    with pytest.raises(FoodInspectionsError, match=r"does not hold .* as it was written"):
+        back_up(made.place, copies(tmp_path), silent)
+    assert not copies(tmp_path).exists(MANIFEST)
+
+
 def test_another_portal_s_backup_is_refused(made, tmp_path):
     back_up(made.place, copies(tmp_path), silent)
     other = ObjectStore(url=str(tmp_path / "copy"), portal="data-cityofchicago-org")
