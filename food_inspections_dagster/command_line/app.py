@@ -362,7 +362,7 @@ def check_database(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale =
 
 @database.command("remake")
 def remake_table(
-    table: Annotated[str, typer.Argument(help="Such as clean.inspections.")],
+    table: Annotated[str, typer.Argument(help=f"Such as {INSPECTIONS}.")],
     portal: Portal = SIMULATED,
     seed: Seed = 2010,
     scale: Scale = 1.0,

@@ -425,7 +425,7 @@ class Retention(Section):
     temporary_days: WholeNumber = Field(ge=1, description="Objects below temporary/ are removed after so many days")
     upload_days: WholeNumber = Field(ge=1, description="So are the parts of an upload that was never completed")
     version_days: WholeNumber = Field(
-        ge=1, description="And earlier versions of objects, of those below raw/ never: what the portal sent stays"
+        ge=1, description="And earlier versions of objects, of those in the zone raw never: what the portal sent stays"
     )
 
 

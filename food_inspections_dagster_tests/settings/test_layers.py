@@ -23,6 +23,8 @@ WITHOUT_VALUE = {
     "portal.app_token",
     "storage.objects_url",
     "database.database",
+    *(f"database.{role}_password" for role in ("owner", "pipeline", "reader")),
+    "retention.list_weeks",
     "serving.database_url",
     "alerts.webhook_url",
     *(f"alerts.mail.{key}" for key in ("host", "sender", "user", "password")),
