@@ -16,7 +16,15 @@ from food_inspections_dagster.settings.names import (
     HOME_VARIABLE,
     PREFIX,
 )
-from food_inspections_dagster.settings.sections import Alerts, Computing, Mail, Retention, S3, Settings, dagster_database_name
+from food_inspections_dagster.settings.sections import (
+    S3,
+    Alerts,
+    Computing,
+    Mail,
+    Retention,
+    Settings,
+    dagster_database_name,
+)
 from food_inspections_dagster.settings.tree import Leaf, leaves
 
 __all__ = [
