@@ -63,6 +63,7 @@ lint: $(READY_DEV) ## ruff, mypy, and dg over the definitions
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy food_inspections_dagster food_inspections_portal
 	@mkdir -p $(DG_HOME)
+	@printf 'telemetry:\n  enabled: false\n' > $(DG_HOME)/dagster.yaml
 	@$(DG) check defs
 	@$(DG) list defs --json > $(DG_HOME)/defs.json
 

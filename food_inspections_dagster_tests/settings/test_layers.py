@@ -24,6 +24,7 @@ WITHOUT_VALUE = {
     "storage.objects_url",
     "database.database",
     *(f"database.{role}_password" for role in ("owner", "pipeline", "reader")),
+    *(f"compute.tls_{key}" for key in ("ca_file", "certificate", "key")),
     "retention.list_weeks",
     "serving.database_url",
     "alerts.webhook_url",
