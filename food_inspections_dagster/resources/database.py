@@ -394,7 +394,8 @@ class Database(ConfigurableResource):
         """Make the database where it is absent, without any table; return its URL."""
         with self._sentences():
             url = self.address()
-            if not self._is_there(url.get_secret_value()):
+            # Not by trying to connect where it can be asked for: what psycopg raises keeps its callers' frames alive.
+            if self._is_embedded or not self._is_there(url.get_secret_value()):
                 ensure_database(DatabaseUrl.parse(url.get_secret_value()).with_database("postgres"), self.database)
         return url
 
