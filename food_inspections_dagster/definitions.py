@@ -1,5 +1,6 @@
 """The code location: the stages of `defs`, with the resources of the environment. It knows no logic."""
 
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -29,7 +30,8 @@ def graph_for(settings: Settings) -> Graph:
         module.name for module in iter_modules(stage_folders.__path__) if module.ispkg and module.name != "automation"
     ]
     modules = [import_module(f"{stage_folders.__name__}.{folder}.assets") for folder in folders]
-    return Graph([stage for module in modules for stage in module.stages(settings)])
+    most_weeks = settings.execution.max_partitions_per_run
+    return Graph([replace(stage, most_weeks=most_weeks) for module in modules for stage in module.stages(settings)])
 
 
 def resources_for(settings: Settings, graph: Graph, portal: PortalClient) -> dict[str, Any]:

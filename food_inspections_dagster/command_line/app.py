@@ -434,6 +434,18 @@ def _stored(settings: Settings) -> Stored:
 
 
 @app.command()
+def worker(
+    name: Annotated[str, typer.Option(help="Its name, one for each worker of a machine.")] = "worker",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Execute runs that Dagster hands over through the broker (execution.launcher: celery), one at a time."""
+    # Here and not above: the extra 'celery' is not everybody's.
+    from food_inspections_dagster.resources.celery_app import start_worker
+
+    start_worker(load_settings(), name, log_level)
+
+
+@app.command()
 def stop() -> None:
     """Stop the embedded Postgres; its data stay."""
 

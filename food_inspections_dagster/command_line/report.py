@@ -21,8 +21,9 @@ from food_inspections_dagster.catalog import (
 from food_inspections_dagster.modeling.fairness import summary
 from food_inspections_dagster.modeling.fairness.waiting import spread
 from food_inspections_dagster.orchestration.current import Cause, Currency
-from food_inspections_dagster.orchestration.planner import Report, Targets, stale
+from food_inspections_dagster.orchestration.planner import Targets, stale
 from food_inspections_dagster.orchestration.rules import names
+from food_inspections_dagster.orchestration.runs import Report
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.ledger import Snapshot
 from food_inspections_dagster.resources.stored import Stored

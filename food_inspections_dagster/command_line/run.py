@@ -17,6 +17,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration import planner
 from food_inspections_dagster.orchestration.current import Currency
 from food_inspections_dagster.orchestration.instance import instance_for
+from food_inspections_dagster.orchestration.requests import run_queue
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.object_store import ObjectStore
@@ -56,9 +57,6 @@ def run(
     console.print(f"[bold]Food inspections[/bold] from {escape(source)}")
     console.print(f"Weeks {weeks[0]} to {weeks[-1]} ({len(weeks)}), data kept under {settings.data_name}")
 
-    def announce(batch: planner.PlannedRun) -> None:
-        progress.print(f"Making {batch}")
-
     def listen(step: str, moment: str, seconds: float | None) -> None:
         if moment == "end":
             progress.print(f"  {step:<28} {seconds:6.1f} s")
@@ -74,8 +72,9 @@ def run(
             portal,
             targets,
             listener=listen,
-            announce=announce,
+            announce=progress.print,
             only_missing=only_missing,
+            queue=run_queue(settings, graph, stages, instance, ledger),
         )
     if not done.run_ids:
         console.print("Every stage is current for these weeks: nothing had to be made.")

@@ -4,6 +4,7 @@
 the settings it is given, with the same ``dagster.yaml``.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ def instance_for(settings: Settings) -> dg.DagsterInstance:
         FoodInspectionsError: where the project's folder has no ``dagster.yaml``, or where ``database.url`` was given
             on the command line: Dagster hands the instance to its processes as text, which may hold no password.
     """
+    if settings.execution.launcher == "k8s" and os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()  # the Helm chart writes the file of a cluster, and names its folder so
     file = settings.root / "dagster.yaml"
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}

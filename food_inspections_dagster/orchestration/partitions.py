@@ -11,12 +11,12 @@ from food_inspections_dagster.weeks import FIRST_WEEK, WEEK, parse_week, week_ra
 # day_offset=1: Dagster's weeks begin on Sunday, ours on Monday.
 WEEKLY = dg.WeeklyPartitionsDefinition(start_date=FIRST_WEEK.isoformat(), day_offset=1, timezone="America/Chicago")
 
-# One run for any range: 880 runs of one week each would spend their time starting processes.
-SINGLE_RUN = dg.BackfillPolicy.single_run()
 #: Every Monday a week is new, so what was not made for longer than that is late.
 WEEKLY_FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=timedelta(days=10), warn_window=timedelta(days=8))
 #: What asks the portal; dagster.yaml lets one run of them go at a time.
 PORTAL_POOL = "portal"
+# Of a run over a range: its first week and its last.
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 # No offset in weeks is "since the beginning"; this one reaches back to the first week until 2032, and Dagster cuts it
 # off there. It counts the weeks back one by one: -2,000 took a seventh of a small run.
@@ -91,9 +91,12 @@ def weeks_of(context: dg.AssetExecutionContext) -> list[date]:
     return [parse_week(key) for key in context.partition_keys]
 
 
+def backfill_policy(most_weeks: int | None) -> dg.BackfillPolicy:
+    """Return one run for any range, since 880 runs of a week would spend their time starting processes; or, where a
+    number is given, runs of at most so many weeks."""
+    return dg.BackfillPolicy.multi_run(most_weeks) if most_weeks else dg.BackfillPolicy.single_run()
+
+
 def range_tags(weeks: Sequence[date]) -> dict[str, str]:
     """Return the run tags that make one run of the weeks from the first to the last of ``weeks``."""
-    return {
-        "dagster/asset_partition_range_start": weeks[0].isoformat(),
-        "dagster/asset_partition_range_end": weeks[-1].isoformat(),
-    }
+    return dict(zip(RANGE_TAGS, (weeks[0].isoformat(), weeks[-1].isoformat()), strict=True))

@@ -4,78 +4,26 @@ The command line, the sensor and the job of the UI ask it. It plans one batch, e
 again, and so on: a rebuilt week with the same content leaves everything behind it current (early cut-off).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from itertools import chain
-from time import monotonic
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.execution.api import create_execution_plan, execute_run_iterator
-from dagster._core.snap import snapshot_from_execution_plan
 
 from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.current import Cause, Currency, Reason, SourceStates, runs_of
-from food_inspections_dagster.orchestration.partitions import Calendar, range_tags
+from food_inspections_dagster.orchestration.partitions import OWN_WEEK, Calendar
+from food_inspections_dagster.orchestration.requests import RunQueue
+from food_inspections_dagster.orchestration.runs import Listener, PlannedRun, Report, execute, ignore
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.ledger import Ledger, Snapshot
 from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, last_complete_week, monday, week_range
 
-WEEKLY_JOB = "weekly"
 # A run costs its planning and its events; beyond so many ranges gaps are loaded again instead.
 MOST_RANGES = 6
 Targets = Mapping[str, Sequence[date]]
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run over the weeks from the first to the last.
-
-    Attributes:
-        assets: to make; none where only checks are missing.
-        checks: the rules of the store to judge afterwards.
-    """
-
-    assets: tuple[str, ...]
-    weeks: tuple[date, ...]
-    checks: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        made = self.assets or self.checks
-        what = ", ".join(made) if len(made) <= 3 else f"{made[0]} to {made[-1]} ({len(made)} assets)"
-        when = f"week {self.weeks[0]}"
-        if len(self.weeks) > 1:
-            when = f"{len(self.weeks)} weeks from {self.weeks[0]} to {self.weeks[-1]}"
-        return f"{what if self.assets else f'the checks of {what}'}, {when}"
-
-
-@dataclass
-class StageTime:
-    """Seconds that a step took, events and checks apart."""
-
-    stage: str
-    seconds: float
-    weeks: int
-
-
-@dataclass
-class Report:
-    """What was run: seconds per step, and failed checks that did not block."""
-
-    stages: list[StageTime] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    run_ids: list[str] = field(default_factory=list)
-
-
-Listener = Callable[[str, str, float | None], None]
-"""Called with (step, 'start' | 'end', seconds)."""
-
-
-def ignore(step: str, moment: str, seconds: float | None) -> None:
-    """Do nothing with it."""
 
 
 def wanted_weeks(
@@ -177,15 +125,33 @@ def next_batch(currency: Currency, targets: Targets, only_missing: bool = False)
     first = next((unit for unit, of_unit in reasons.items() if of_unit), None)
     if first is None:
         return []
-    unchecked = [week for week, reason in reasons[first].items() if reason.cause is Cause.UNCHECKED]
-    if len(unchecked) == len(reasons[first]):
-        return [PlannedRun((), tuple(weeks), first) for weeks in runs_of(unchecked, MOST_RANGES)]
+    unchecked = {unit: of_unit for unit, of_unit in reasons.items() if _only_unchecked(of_unit)}
+    if first in unchecked:
+        together = tuple(
+            chain(*(unit for unit, of_unit in unchecked.items() if of_unit.keys() == reasons[first].keys()))
+        )
+        return [PlannedRun((), tuple(weeks), together) for weeks in runs_of(list(reasons[first]), MOST_RANGES)]
     ranges = _ranges(sorted(reasons[first]), _wanted(targets, first))
+    size = currency.graph.by_asset[first[0]].most_weeks
+    # A row that moved between two of several runs stands in both until both are made: checks come after.
     if len(ranges) > 1:
-        # A row that moved between two of these ranges stands in both until both are loaded: checks come after.
-        return [PlannedRun(first, tuple(weeks)) for weeks in ranges]
-    together = _joined(currency, targets, reasons, first, set(ranges[0]))
+        return [PlannedRun(first, tuple(weeks)) for of_range in ranges for weeks in _split(of_range, size)]
+    parts = _split(ranges[0], size)
+    together = _joined(currency, targets, reasons, first, set(ranges[0]), apart=len(parts) > 1)
+    if len(parts) > 1:
+        return [PlannedRun(together, tuple(weeks)) for weeks in parts]
     return [PlannedRun(together, tuple(ranges[0]), together)]
+
+
+def _only_unchecked(reasons: Mapping[date, Reason]) -> bool:
+    """Return whether nothing is to be made again, and something has still to be checked."""
+    return bool(reasons) and all(reason.cause is Cause.UNCHECKED for reason in reasons.values())
+
+
+def _split(weeks: Sequence[date], size: int | None) -> list[Sequence[date]]:
+    """Return ascending weeks in runs of at most ``size``."""
+    size = size or len(weeks)
+    return [weeks[start : start + size] for start in range(0, len(weeks), size)]
 
 
 def _missing(currency: Currency, unit: Sequence[str], reasons: Mapping[date, Reason]) -> dict[date, Reason]:
@@ -212,8 +178,14 @@ def _joined(
     reasons: Mapping[tuple[str, ...], Mapping[date, Reason]],
     first: tuple[str, ...],
     weeks: set[date],
+    apart: bool,
 ) -> tuple[str, ...]:
-    """Return the assets of the first unit and of those behind it that are certain to be made for the same weeks."""
+    """Return the assets of the first unit and of those behind it that are certain to be made for the same weeks.
+
+    Args:
+        apart: whether the weeks are made in several runs, maybe side by side; then no asset of them reads another's
+            other weeks.
+    """
     joined, uncertain = list(first), set[str]()
     for unit, of_unit in reasons.items():
         upstream = {name for asset in unit for name in currency.graph.upstream(asset)} - set(unit)
@@ -221,12 +193,21 @@ def _joined(
             continue
         # Behind a unit that is about to be made, an input that differs now may come out as it was.
         depends = bool(upstream & set(joined))
+        if depends and apart and not _reads_the_same_week(currency.graph, unit, joined):
+            uncertain |= set(unit)
+            continue
         certain = {week for week, reason in of_unit.items() if not depends or reason.cause in _CERTAIN}
         if certain == weeks and not upstream & uncertain:
             joined += unit
         elif of_unit or depends or upstream & uncertain:
             uncertain |= set(unit)
     return tuple(joined)
+
+
+def _reads_the_same_week(graph: Graph, unit: Sequence[str], others: Collection[str]) -> bool:
+    """Return whether a unit reads, of some assets, nothing but the week that it makes."""
+    read = [source for asset in unit for source in graph.by_asset[asset].inputs.values()]
+    return all(source.window == OWN_WEEK for source in read if source.entry.asset in others)
 
 
 def bring_up_to_date(
@@ -238,10 +219,14 @@ def bring_up_to_date(
     targets: Targets,
     *,
     listener: Listener = ignore,
-    announce: Callable[[PlannedRun], None] = lambda run: None,
+    announce: Callable[[str], None] = lambda words: None,
     only_missing: bool = False,
+    queue: RunQueue | None = None,
 ) -> Report:
     """Make every wanted week that is not current.
+
+    Args:
+        queue: where the runs are asked for that other machines execute; None: they are executed in this process.
 
     Raises:
         FoodInspectionsError: at the first step that fails, with its own words; what was made before stays.
@@ -251,151 +236,46 @@ def bring_up_to_date(
     done: dict[PlannedRun, int] = {}
     # An optional source is read once: one that counts its rows and cannot give them would be read for ever.
     read: set[str] = set()
-    while wanted:
+
+    why = "its source changes while it is read; run again when it rests."
+    if queue is not None:
+        why = f"its process is lost each time, its worker has other code or settings, or {why}"
+
+    def plan() -> list[PlannedRun]:
         states = source_states(graph, portal, wanted[0], wanted[-1], leave_out=read)
         batch = next_batch(Currency(graph, ledger.snapshot(), states), targets, only_missing)
-        if not batch:
-            break
         for run in batch:
             done[run] = done.get(run, 0) + 1
             if done[run] > MOST_TRIES:
-                raise FoodInspectionsError(
-                    f"{run} was made {MOST_TRIES} times and is still not current: its source changes while it is "
-                    "read; run again when it rests."
-                )
-            announce(run)
-            execute(graph, definitions, instance, run, report, listener)
-            read |= {graph.by_asset[asset].name for asset in run.assets if graph.by_asset[asset].optional}
+                raise FoodInspectionsError(f"{run} was made {MOST_TRIES} times and is still not current: {why}")
+        return batch
+
+    while wanted:
+        if queue is None:
+            batch = plan()
+            for run in batch:
+                announce(f"Making {run}")
+                execute(graph, definitions, instance, run, report, listener)
+        else:
+            with queue.alone():
+                earlier = queue.unfinished()
+                batch = [] if earlier else plan()
+                asked = earlier or [queue.ask(run) for run in batch]
+            if not asked:
+                break
+            for words in [f"Making {run}" for run in batch] or [
+                f"Waiting for {run}, asked for before" for run in earlier
+            ]:
+                announce(words)
+            for lost in queue.wait(asked, report, listener):
+                announce(f"Run {lost} was lost with its process: what it has not stored is made again")
+            if earlier:
+                continue
+        if not batch:
+            break
+        made = {asset for run in batch for asset in run.assets}
+        read |= {graph.by_asset[asset].name for asset in made if graph.by_asset[asset].optional}
     return report
 
 
 MOST_TRIES = 5  # a portal that is being edited changes under a load, but not for ever
-
-_RUN_CONFIG = {
-    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-    # Somebody waits in front of the screen: a step that failed is reported at once, not after a minute of pauses, and
-    # running again goes on from there. The client's own retries of each request stay.
-    "execution": {"config": {"retries": {"disabled": {}}}},
-}
-
-
-def execute(
-    graph: Graph,
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    run: PlannedRun,
-    report: Report,
-    listener: Listener = ignore,
-) -> None:
-    """Execute one run in this process and add what it did to the report.
-
-    Raises:
-        FoodInspectionsError: where a step fails or a blocking check does.
-    """
-    failed: list[dg.AssetCheckEvaluation] = []
-    failures: list[dg.DagsterEvent] = []
-    started: dict[str, float] = {}
-    success = False
-    for event in _events(graph, definitions, instance, run, report):
-        step = str(event.step_key)
-        if event.event_type is dg.DagsterEventType.STEP_START:
-            started[step] = monotonic()
-            listener(step, "start", None)
-        elif event.event_type is dg.DagsterEventType.STEP_SUCCESS:
-            seconds = monotonic() - started.get(step, monotonic())
-            report.stages.append(StageTime(step, seconds, len(run.weeks)))
-            listener(step, "end", seconds)
-        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            evaluation = event.asset_check_evaluation_data
-            if not evaluation.passed:
-                failed.append(evaluation)
-        elif event.is_step_failure or event.event_type is dg.DagsterEventType.RUN_FAILURE:
-            failures.append(event)
-        success = success or event.event_type is dg.DagsterEventType.RUN_SUCCESS
-    warnings = _words([check for check in failed if not check.blocking])
-    report.warnings += [words for words in warnings if words not in report.warnings]
-    if not success:
-        blocking = _words([check for check in failed if check.blocking and _of_store(graph, check)])
-        raise FoodInspectionsError(
-            f"Check {blocking[0]} What follows was not made."
-            if blocking
-            else words_of_failure(failures, report.run_ids[-1])
-        )
-
-
-def _events(
-    graph: Graph, definitions: dg.Definitions, instance: dg.DagsterInstance, run: PlannedRun, report: Report
-) -> Iterator[dg.DagsterEvent]:
-    """Create the run and yield its events as they come.
-
-    Not through ``dg.execute_job``, which wants a function that builds the graph anew, keeps every output in memory
-    and tells its events only at the end.
-    """
-    job = _job(graph, definitions, run)
-    job_def = job.get_definition()
-    plan = create_execution_plan(job, run_config=_RUN_CONFIG, tags=range_tags(run.weeks))
-    dagster_run = instance.create_run(
-        job_name=WEEKLY_JOB,
-        run_id=None,
-        run_config=_RUN_CONFIG,
-        status=None,
-        tags=range_tags(run.weeks),
-        root_run_id=None,
-        parent_run_id=None,
-        step_keys_to_execute=plan.step_keys_to_execute,
-        execution_plan_snapshot=snapshot_from_execution_plan(plan, job_def.get_job_snapshot_id()),
-        job_snapshot=job_def.get_job_snapshot(),
-        parent_job_snapshot=job_def.get_parent_job_snapshot(),
-        asset_selection=None,
-        asset_check_selection=None,
-        resolved_op_selection=None,
-        op_selection=None,
-        remote_job_origin=None,
-        job_code_origin=None,
-        asset_graph=job_def.asset_layer.asset_graph,
-    )
-    report.run_ids.append(dagster_run.run_id)
-    yield from execute_run_iterator(job, dagster_run, instance)
-
-
-def _checks(graph: Graph, run: PlannedRun) -> set[dg.AssetCheckKey]:
-    """Return the checks of a run: those of its assets' own steps, and those of the store that it asks for."""
-    return {
-        rule.spec.key
-        for stage in graph.stages
-        for rule in stage.rules
-        if rule.asset in (run.checks if rule.of_store else run.assets)
-    }
-
-
-def _job(graph: Graph, definitions: dg.Definitions, run: PlannedRun) -> InMemoryJob:
-    return InMemoryJob(definitions.resolve_job_def(WEEKLY_JOB)).get_subset(
-        asset_selection={dg.AssetKey(asset) for asset in run.assets}, asset_check_selection=_checks(graph, run)
-    )
-
-
-def _words(failed: Sequence[dg.AssetCheckEvaluation]) -> list[str]:
-    """Return failed checks in sentences; what one check says of several assets in the same words is said once."""
-    assets: dict[tuple[str, str | None], list[str]] = {}
-    for check in failed:
-        assets.setdefault((check.check_name, check.description), []).append(check.asset_key.to_user_string())
-    return [f"{name} of {', '.join(of)} failed: {description}" for (name, description), of in assets.items()]
-
-
-def _of_store(graph: Graph, check: dg.AssetCheckEvaluation) -> bool:
-    """Return whether a check read the store; one that was judged in memory fails its step, which says so itself."""
-    rules = graph.by_asset[check.asset_key.to_user_string()].rules
-    return any(rule.of_store for rule in rules if rule.spec.key == check.asset_check_key)
-
-
-def words_of_failure(failures: Iterable[dg.DagsterEvent], run_id: str) -> str:
-    """Return the innermost sentence of the first step that failed among the events of a run."""
-    for event in failures:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            first_line = (error.message if error else event.message or "").strip().splitlines()[0]
-            words = first_line.split(": ", 1)[1] if error and ": " in first_line else first_line
-            return words if words.startswith("Check ") else f"Stage {event.step_key} failed: {words}"
-    return f"Run {run_id} failed before its first step: look at it with `make dev`."

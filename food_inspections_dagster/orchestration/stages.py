@@ -24,12 +24,12 @@ from food_inspections_dagster.orchestration.metadata import OWNERS, add_weekly_m
 from food_inspections_dagster.orchestration.partitions import (
     OWN_WEEK,
     PORTAL_POOL,
-    SINGLE_RUN,
     THE_SAME,
     WEEKLY,
     WEEKLY_FRESHNESS,
     Calendar,
     Window,
+    backfill_policy,
     weeks_of,
 )
 from food_inspections_dagster.orchestration.rules import Judged, Rule, Verdict, store_checks
@@ -134,6 +134,7 @@ class Stage:
         source: of a stage that reads a source outside, the state of its weeks there.
         optional: whether the source may be absent; its function then returns what the source held.
         calendar: which of its weeks are to be current.
+        most_weeks: of one run; longer ranges are split. None: any range is one run.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Stage:
     retry_policy: dg.RetryPolicy | None
     optional: bool = False
     calendar: Calendar = THE_SAME
+    most_weeks: int | None = None
 
     @property
     def units(self) -> list[tuple[str, ...]]:
@@ -281,7 +283,7 @@ def _assets(stage: Stage) -> dg.AssetsDefinition:
         name=stage.name,
         group_name=stage.group,
         partitions_def=WEEKLY,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=backfill_policy(stage.most_weeks),
         can_subset=stage.separable,
         retry_policy=stage.retry_policy,
         pool=PORTAL_POOL if stage.source is not None else None,

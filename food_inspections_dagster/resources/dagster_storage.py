@@ -26,7 +26,9 @@ from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
 from food_inspections_dagster.resources.run_record import RunRecord
 from food_inspections_dagster.settings import EMBEDDED, Settings, dagster_database_name, load_settings
+from food_inspections_dagster.resources.run_lease import end_lease, is_leased, take_lease
 
+_DRIVER = "postgresql+psycopg2"
 #: Metadata of a materialization of one week, which becomes the week's data version.
 CONTENT_HASH = "content_hash"
 
@@ -37,6 +39,9 @@ _EVENT_SETTINGS = {
     "DAGSTER_EVENT_BATCH_SIZE": "500",
     "DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS": "true",
 }
+
+
+_ENDS = (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE, DagsterEventType.RUN_CANCELED)
 
 
 class WeeklyEventLogStorage(PostgresEventLogStorage):
@@ -56,10 +61,23 @@ class WeeklyEventLogStorage(PostgresEventLogStorage):
         self._record = record
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event."""
+        """Store one event; from its first to its last, the process of a run has the run's lease."""
+        kind = event.dagster_event.event_type if event.dagster_event else None
+        if kind is DagsterEventType.RUN_START:
+            take_lease(_without_driver(self.postgres_url), event.run_id)
         super().store_event(of_whole_range(with_data_version(event)))
         if self._record is not None:
             self._record.note(event)
+        if kind in _ENDS:
+            end_lease(event.run_id)
+
+    def is_leased(self, run_id: str) -> bool:
+        """Return whether the process of a run is alive."""
+        return is_leased(_without_driver(self.postgres_url), run_id)
+
+    def take_lease(self, run_id: str) -> bool:
+        """Take the lease of a run for this process; False where another one has it."""
+        return take_lease(_without_driver(self.postgres_url), run_id)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store many events of one kind."""
@@ -181,4 +199,8 @@ def storage_url(settings: Settings, data_name: str | None = None) -> str:
 
 def _with_driver(url: str) -> str:
     # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3, which dagster-postgres does not speak.
-    return "postgresql+psycopg2" + url[url.index("://") :]
+    return _DRIVER + url[url.index("://") :]
+
+
+def _without_driver(url: str) -> str:
+    return "postgresql" + url.removeprefix(_DRIVER)

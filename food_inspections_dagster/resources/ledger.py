@@ -189,6 +189,14 @@ class Ledger:
         return self._sources.get(step, {})
 
     @contextmanager
+    def planning(self) -> Iterator[None]:
+        """Let nobody else plan within the block; the lock ends with the connection, whatever happens."""
+        with self.database.connect() as connection:
+            connection.autocommit = True
+            connection.execute("SELECT pg_advisory_lock(hashtextextended('planning', 0))")
+            yield
+
+    @contextmanager
     def opened(self, asset: str, weeks: Sequence[date], run_id: str) -> Iterator[int]:
         """Open a load of weeks, one at a time per asset; yield its number, with which it is to be closed.
 

@@ -429,6 +429,43 @@ class Retention(Section):
     )
 
 
+class Execution(Section):
+    """Where runs are executed."""
+
+    launcher: Literal["local", "celery", "k8s"] = Field(
+        description="local: on this machine; celery: on workers (`food-inspections worker`); k8s: as jobs of a cluster"
+    )
+    broker_url: SecretStr | None = Field(
+        None, description="URL of the Redis or Valkey that hands runs to workers: redis://:password@host:6379/0"
+    )
+    max_partitions_per_run: WholeNumber | None = Field(
+        None, ge=1, description="Longer ranges are split into runs of so many weeks; null: one run for any range"
+    )
+
+    @field_validator("broker_url")
+    @classmethod
+    def _redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return url
+        # No parser is quoted: its words may hold a part of a password.
+        try:
+            parts = urlsplit(url.get_secret_value())
+            usable = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or re.search(r"\s", url.get_secret_value()):
+            raise ValueError(
+                "it must be a URL such as redis://:password@host:6379/0, or rediss:// for an encrypted connection;"
+                " percent-encode reserved characters of the password, such as %40 for @ and %2F for /"
+            )
+        return url
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether runs may be executed on other machines."""
+        return self.launcher != "local"
+
+
 FourByFour = Annotated[str, Field(pattern=r"^[a-z0-9]{4}-[a-z0-9]{4}$")]
 
 
@@ -458,6 +495,7 @@ class Settings(BaseSettings):
     profiles: Profiles
     serving: Serving
     retention: Retention
+    execution: Execution
     sources: dict[str, tuple[FourByFour, ...]] = Field(
         {},
         description="City data beside the inspections: the data sets of each source; null where the portal has none",
@@ -531,6 +569,24 @@ class Settings(BaseSettings):
                 "leave it empty"
             )
             raise RuleError(reason, ("compute", "scheduler"), reason)
+        return self
+
+    @model_validator(mode="after")
+    def _runs_elsewhere_share_stores(self) -> Self:
+        launcher = self.execution.launcher
+        if not self.execution.is_elsewhere:
+            return self
+        if self.database.is_embedded or not self.storage.objects_url.startswith("s3://"):
+            raise ValueError(
+                f"with execution.launcher {launcher} runs share stores with other machines, which an embedded Postgres "
+                f"and a local folder cannot be: set database.url ({PREFIX}DATABASE__URL) to a Postgres server and "
+                f"storage.objects_url ({PREFIX}STORAGE__OBJECTS_URL) to s3://bucket/prefix"
+            )
+        if launcher == "celery" and self.execution.broker_url is None:
+            raise ValueError(
+                "execution.launcher celery needs a broker: set execution.broker_url in conf/local, or the variable "
+                f"{PREFIX}EXECUTION__BROKER_URL"
+            )
         return self
 
     def environment_variables(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from food_inspections_dagster.defs.automation.jobs import Clock, now
 from food_inspections_dagster.defs.automation.messages import FailedCheck
 from food_inspections_dagster.digests import digest
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.orchestration.planner import words_of_failure
+from food_inspections_dagster.orchestration.runs import words_of_failure
 from food_inspections_dagster.resources.alert_channels import Alert, Channel, channels
 from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.portal import PortalClient

@@ -7,10 +7,13 @@ import dagster as dg
 
 from food_inspections_dagster.orchestration import planner, retention
 from food_inspections_dagster.orchestration.partitions import WEEKLY
+from food_inspections_dagster.orchestration.requests import run_queue
+from food_inspections_dagster.orchestration.runs import WEEKLY_JOB
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.resources.publications import Publications
+from food_inspections_dagster.resources.run_launcher import PLANNER_TAG
 from food_inspections_dagster.settings import Settings
 
 UP_TO_DATE = "bring_up_to_date"
@@ -26,7 +29,7 @@ def now() -> datetime:
 
 
 weekly_job = dg.define_asset_job(
-    planner.WEEKLY_JOB,
+    WEEKLY_JOB,
     selection=dg.AssetSelection.all(),
     partitions_def=WEEKLY,
     description="The whole graph, for one week or any range of weeks.",
@@ -50,7 +53,8 @@ def bring_up_to_date_job(
             ledger,
             portal,
             targets,
-            announce=lambda run: context.log.info(f"Making {run}"),
+            announce=context.log.info,
+            queue=run_queue(settings, graph, stages, context.instance, ledger, context.run),
         )
         for warning in report.warnings:
             context.log.warning(warning)
@@ -58,7 +62,7 @@ def bring_up_to_date_job(
 
     @dg.job(
         name=UP_TO_DATE,
-        tags=ALONE,
+        tags={**ALONE, PLANNER_TAG: "yes"},
         executor_def=dg.in_process_executor,
         description="Bring up to date: make every week that is missing, or whose code, settings or input have changed.",
     )
