@@ -112,6 +112,15 @@ def test_one_run_at_a_time_asks_the_portal(graph):
     assert {pool for key in assets_of(graph) for pool in graph.get(key).pools or ()} == {"portal"}
 
 
+def test_ranges_are_split_where_the_settings_say_so(project_settings):
+    stages = definitions.stages_for(
+        settings := load_settings({"execution": {"max_partitions_per_run": 26}}), graph_for(settings)
+    )
+    graph = stages.resolve_asset_graph()
+    policies = {graph.get(key).backfill_policy for key in assets_of(graph)}
+    assert policies == {dg.BackfillPolicy.multi_run(26)}
+
+
 def test_every_check_says_what_it_guards_against(graph):
     for key in graph.asset_check_keys:
         description = graph.get_check_spec(key).description
@@ -247,7 +256,8 @@ def test_no_argument_goes_through_the_environment():
         for file in package.rglob("*.py")
         if writes_of_the_environment(ast.parse(file.read_text()))
     }
-    assert writing == {SWITCHES_OF_DAGSTER}
+    # A worker, whose process is its own, names the folder where Dagster looks for its instance.
+    assert writing == {SWITCHES_OF_DAGSTER, "food_inspections_dagster/resources/celery_app.py"}
     assert writes_of_the_environment(ast.parse("os.environ['A'] = 'b'\nos.environ |= {}\nos.putenv('A', 'b')")) == [
         1,
         2,

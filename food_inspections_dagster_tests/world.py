@@ -23,7 +23,7 @@ from food_inspections_dagster import catalog, definitions
 from food_inspections_dagster.catalog import Documents, Rows, Table
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.inspections.sources import SOURCES
-from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration import planner, runs
 from food_inspections_dagster.orchestration.current import Currency, Reason
 from food_inspections_dagster.orchestration.instance import instance_for
 from food_inspections_dagster.orchestration.partitions import range_tags
@@ -165,11 +165,11 @@ class World:
         reasons = planner.stale(self.currency(bounds), self.targets(bounds, until))
         return {unit[0]: of_unit for unit, of_unit in reasons.items() if of_unit}
 
-    def plan(self, weeks: Sequence[date], until: str | None = None) -> list[planner.PlannedRun]:
+    def plan(self, weeks: Sequence[date], until: str | None = None) -> list[runs.PlannedRun]:
         """Return the next batch of runs."""
         return planner.next_batch(self.currency(weeks), self.targets(weeks, until))
 
-    def make(self, weeks: Sequence[date], until: str | None = None, **options: Any) -> planner.Report:
+    def make(self, weeks: Sequence[date], until: str | None = None, **options: Any) -> runs.Report:
         """Make what is not current, as `food-inspections run` does."""
         return planner.bring_up_to_date(
             self.graph,
@@ -181,18 +181,16 @@ class World:
             **options,
         )
 
-    def remake(self, weeks: Sequence[date], *assets: str, checks: bool = True) -> planner.Report:
+    def remake(self, weeks: Sequence[date], *assets: str, checks: bool = True) -> runs.Report:
         """Make assets again, whatever is there, in one run of a range."""
-        report = planner.Report()
-        run = planner.PlannedRun(assets, tuple(weeks), assets if checks else ())
-        planner.execute(self.graph, self.stages, self.instance, run, report)
+        report = runs.Report()
+        run = runs.PlannedRun(assets, tuple(weeks), assets if checks else ())
+        runs.execute(self.graph, self.stages, self.instance, run, report)
         return report
 
     def judge(self, weeks: Sequence[date], *assets: str) -> None:
         """Judge the rules of the store of assets, and keep what they say."""
-        planner.execute(
-            self.graph, self.stages, self.instance, planner.PlannedRun((), tuple(weeks), assets), planner.Report()
-        )
+        runs.execute(self.graph, self.stages, self.instance, runs.PlannedRun((), tuple(weeks), assets), runs.Report())
 
     def check(self, asset: str, name: str, weeks: Sequence[date] | None = None) -> dg.AssetCheckEvaluation:
         """Judge one rule of the store by itself, over weeks as they are stored."""
@@ -206,7 +204,7 @@ class World:
         )
         evaluations = [e for e in result.get_asset_check_evaluations() if e.asset_check_key == key]
         if not evaluations:
-            raise FoodInspectionsError(planner.words_of_failure(result.all_events, result.run_id))
+            raise FoodInspectionsError(runs.words_of_failure(result.all_events, result.run_id))
         return evaluations[0]
 
     # Looking.

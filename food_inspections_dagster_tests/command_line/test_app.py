@@ -10,7 +10,7 @@ from food_inspections_dagster.errors import FoodInspectionsError
 def test_help_tells_a_newcomer_what_there_is():
     told = CliRunner().invoke(cli.app, ["--help"])
     assert told.exit_code == 0
-    for verb in ("run", "evaluate", "ablate", "dev", "portal", "status", "trace", "sql", "stop"):
+    for verb in ("run", "evaluate", "ablate", "dev", "portal", "status", "trace", "sql", "worker", "stop"):
         assert verb in told.output
     told = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "160"})
     for option in ("--portal", "--from", "--to", "--until", "--only-missing", "--scale", "--seed"):

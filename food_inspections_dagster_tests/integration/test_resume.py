@@ -166,20 +166,20 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from food_inspections_dagster import definitions
-from food_inspections_dagster.orchestration import planner
+from food_inspections_dagster.orchestration import runs
 from food_inspections_dagster.orchestration.instance import instance_for
 from food_inspections_dagster.settings import load_settings
 
 threads, *weeks = sys.argv[1:]
 assets = ("raw_inspections", "inspections", "violations", "rejected_inspections")
-run = planner.PlannedRun(assets, tuple(map(date.fromisoformat, weeks)), assets)
+run = runs.PlannedRun(assets, tuple(map(date.fromisoformat, weeks)), assets)
 settings = load_settings()
 graph = definitions.graph_for(settings)
 stages = definitions.stages_for(settings, graph)
 
 
 def make(_):
-    planner.execute(graph, stages, instance, run, planner.Report())
+    runs.execute(graph, stages, instance, run, runs.Report())
 
 
 with instance_for(settings) as instance, ThreadPoolExecutor(int(threads)) as pool:

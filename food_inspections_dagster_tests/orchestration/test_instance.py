@@ -75,3 +75,18 @@ def test_a_server_by_url_needs_the_data_s_name_only(project, postgres, monkeypat
     with instance_for(settings) as instance:
         assert "dagster_city_five" in instance.get_ref().storage.postgres_url
         assert "embedded_directory" not in instance.get_ref().storage_data.config_yaml
+
+
+def test_in_a_cluster_the_instance_is_that_of_the_chart(project, tmp_path, monkeypatch):
+    """The chart writes dagster.yaml into a folder of its own, and names it."""
+    home = tmp_path / "chart"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    shared = {
+        "database": {"url": "postgresql://me@db.example.org/x"},
+        "storage": {"objects_url": "s3://bucket/x"},
+        "execution": {"launcher": "k8s"},
+    }
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with instance_for(load_settings(shared)) as instance:
+        assert Path(instance.root_directory) == home

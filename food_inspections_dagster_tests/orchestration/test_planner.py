@@ -1,15 +1,21 @@
 """What is planned, over a toy graph; what is executed is tested in integration/."""
 
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from graphlib import CycleError
 
 import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration import planner
-from food_inspections_dagster.orchestration.planner import PlannedRun, next_batch
+from food_inspections_dagster.orchestration.partitions import HISTORY_BEFORE
+from food_inspections_dagster.orchestration.planner import next_batch
+from food_inspections_dagster.orchestration.runs import PlannedRun
+from food_inspections_dagster.orchestration.stages import Graph, Input
 from food_inspections_dagster.resources.ledger import Snapshot
 from food_inspections_dagster.weeks import CHICAGO, FIRST_WEEK, WEEK, last_complete_week, week_range
-from food_inspections_dagster_tests.orchestration.toys import WEEKS, HandLedger, toy_graph
+from food_inspections_dagster_tests.orchestration.toys import PAST, WEEKS, HandLedger, toy_graph
 
 ALL = ("source", "left", "right", "past", "end")
 
@@ -151,6 +157,46 @@ def test_assets_that_are_not_wanted_are_not_made():
     )
 
 
+def split_graph(size=3, **options):
+    """The toy graph, whose ranges are runs of so many weeks."""
+    return Graph([replace(one, most_weeks=size) for one in toy_graph(**options).stages])
+
+
+def test_a_split_range_makes_together_what_reads_the_same_week():
+    """`past` reads the weeks before, which another part makes; its rules are judged when all parts are there."""
+    ledger = HandLedger(split_graph())
+    parts = [tuple(WEEKS[:3]), tuple(WEEKS[3:6]), tuple(WEEKS[6:])]
+    first = ("source", "left", "right")
+    assert batch(ledger) == [PlannedRun(first, weeks) for weeks in parts]
+    for asset in first:
+        ledger.load(asset, WEEKS)
+    ledger.judgements.clear()
+    assert batch(ledger) == [PlannedRun((), tuple(WEEKS), ("source",))]
+    ledger.judge("source", "stored_whole", WEEKS)
+    assert batch(ledger) == [PlannedRun(("past",), weeks) for weeks in parts]
+    ledger.load("past", WEEKS)
+    assert batch(ledger) == [PlannedRun(("end",), weeks) for weeks in parts]
+
+
+def test_a_range_that_fits_into_one_run_is_not_split():
+    assert batch(HandLedger(split_graph(len(WEEKS)))) == [PlannedRun(ALL, tuple(WEEKS), ALL)]
+
+
+def test_each_of_several_ranges_is_split():
+    ledger = HandLedger(split_graph(2))
+    ledger.load_everything()
+    ledger.outside |= dict.fromkeys([*WEEKS[:3], WEEKS[6]], "other")
+    made = [PlannedRun(("source",), tuple(weeks)) for weeks in (WEEKS[:2], WEEKS[2:3], WEEKS[6:7])]
+    assert batch(ledger) == made
+
+
+def test_no_week_reads_an_earlier_one_of_its_own_asset():
+    """Else the parts of a range, which are made side by side, would not know each other."""
+    past = toy_graph().by_name["past"]
+    with pytest.raises(CycleError):
+        Graph([replace(past, inputs={"before": Input(PAST, HISTORY_BEFORE)})])
+
+
 class Portal:
     """A portal that holds rows of these days."""
 
@@ -199,3 +245,60 @@ def test_a_source_that_never_rests_is_told_and_not_chased_for_ever(monkeypatch):
     with pytest.raises(FoodInspectionsError, match="is still not current: its source changes while it is read"):
         planner.bring_up_to_date(ledger.graph, None, None, Unchanging(), None, targets())
     assert len(made) == planner.MOST_TRIES
+
+
+class Queue:
+    """A queue whose runs are done when they are waited for, by a process that may be lost."""
+
+    def __init__(self, earlier=(), lost=()):
+        self.earlier, self.lost, self.asked, self.waited = list(earlier), list(lost), [], []
+
+    @contextmanager
+    def alone(self):
+        yield
+
+    def unfinished(self):
+        return [self.earlier.pop()] if self.earlier else []
+
+    def ask(self, run):
+        self.asked.append(run)
+        return f"run {len(self.asked)}"
+
+    def wait(self, run_ids, report, listener):
+        self.waited.append(run_ids)
+        return [self.lost.pop()] if self.lost else []
+
+
+def asked_of(queue, ledger, monkeypatch, **options):
+    """Return what the planner says while runs are asked of a queue; each second look of it finds all made."""
+    monkeypatch.setattr(planner, "source_states", lambda *_, **__: {"source": ledger.outside})
+    words = []
+
+    class Growing:
+        def snapshot(self):
+            if queue.waited and not queue.lost and queue.asked:
+                ledger.load_everything()
+            return ledger.currency.snapshot
+
+    planner.bring_up_to_date(
+        ledger.graph, None, None, Growing(), None, targets(), queue=queue, announce=words.append, **options
+    )
+    return words
+
+
+def test_runs_asked_for_before_are_waited_for_and_what_was_lost_is_asked_for_again(monkeypatch):
+    queue = Queue(earlier=["older"], lost=["run 1", "older"])
+    words = asked_of(queue, HandLedger(toy_graph()), monkeypatch)
+    again = "was lost with its process: what it has not stored is made again"
+    making = f"Making {PlannedRun(ALL, tuple(WEEKS), ALL)}"
+    assert words == ["Waiting for older, asked for before", f"Run older {again}", making, f"Run run 1 {again}"]
+    assert queue.waited == [["older"], ["run 1"]]
+
+
+def test_a_run_that_is_lost_again_and_again_is_given_up(monkeypatch):
+    queue = Queue(lost=["one"] * 9)
+    with pytest.raises(
+        FoodInspectionsError, match=r"made 5 times .*: its process is lost each time, its worker has other"
+    ):
+        asked_of(queue, HandLedger(toy_graph()), monkeypatch)
+    assert len(queue.asked) == planner.MOST_TRIES

@@ -133,6 +133,29 @@ def test_readers_may_know_of_every_run_how_it_ended(project):
     assert states == {run_id: expected[status] for run_id, status in runs.items()}
 
 
+def test_the_process_of_a_run_has_its_lease_while_it_runs(project):
+    """Else nobody could tell a run that takes long from one whose process is gone."""
+    leased = []
+
+    @dg.op
+    def look(context: dg.OpExecutionContext):
+        leased.append(context.instance.event_log_storage.is_leased(context.run_id))
+
+    @dg.op
+    def fail(context: dg.OpExecutionContext):
+        look_at = context.instance.event_log_storage.is_leased(context.run_id)
+        leased.append(look_at)
+        raise dg.Failure("on purpose")
+
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(project))) as instance:
+        for op in (look, fail):
+            job = dg.GraphDefinition(name=f"job_{op.name}", node_defs=[op]).to_job()
+            run = job.execute_in_process(instance=instance, raise_on_error=False)
+            assert run.success == (op is look)
+            assert not instance.event_log_storage.is_leased(run.run_id)
+    assert leased == [True, True]
+
+
 WEEKLY = dg.WeeklyPartitionsDefinition(start_date="2010-01-04", day_offset=1)
 WEEKS = ["2011-01-03", "2011-01-10", "2011-01-17"]
 

@@ -27,6 +27,8 @@ WITHOUT_VALUE = {
     *(f"compute.tls_{key}" for key in ("ca_file", "certificate", "key")),
     "retention.list_weeks",
     "serving.database_url",
+    "execution.broker_url",
+    "execution.max_partitions_per_run",
     "alerts.webhook_url",
     *(f"alerts.mail.{key}" for key in ("host", "sender", "user", "password")),
     *(f"storage.s3.{key}" for key in ("endpoint_url", "region", "access_key_id", "secret_access_key", "session_token")),

@@ -217,3 +217,45 @@ def test_nobody_is_told_by_default_and_the_address_of_a_webhook_is_a_secret(home
     assert "hunter2" not in repr(settings)
     words = refusal_of({"alerts": {"webhook_url": "ftp://hooks.example.org/services/hunter2"}})
     assert "hunter2" not in words
+
+
+SHARED = {
+    "database": {"url": "postgresql://me:hunter2@db.example.org/inspections"},
+    "storage": {"objects_url": "s3://bucket/inspections"},
+}
+BROKER = {"broker_url": "rediss://:hunter2@broker.example.org:6379/0"}
+
+
+@pytest.mark.parametrize("launcher", ["celery", "k8s"])
+@pytest.mark.parametrize("missing", SHARED)
+def test_runs_on_other_machines_need_stores_that_other_machines_see(home, launcher, missing):
+    execution = {"execution": {"launcher": launcher, **BROKER}}
+    settings = load_settings({**SHARED, **execution})
+    assert settings.execution.is_elsewhere and "hunter2" not in repr(settings)
+    sentence = refusal_of({**{name: SHARED[name] for name in SHARED if name != missing}, **execution})
+    assert f"with execution.launcher {launcher} runs share stores with other machines" in sentence
+    assert "database.url" in sentence and "s3://bucket/prefix" in sentence and "hunter2" not in sentence
+
+
+def test_workers_need_a_broker_and_runs_are_on_this_machine_by_default(home, monkeypatch):
+    settings = load_settings()
+    assert not settings.execution.is_elsewhere and settings.execution.max_partitions_per_run is None
+    assert "needs a broker: set execution.broker_url" in refusal_of({**SHARED, "execution": {"launcher": "celery"}})
+    monkeypatch.setenv("FOOD_INSPECTIONS_ENV", "production")
+    assert load_settings(SHARED).execution.max_partitions_per_run == 104
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://me:hunter2@broker//",
+        "redis://",
+        "redis://:hunter/2@broker:6379/0",
+        "redis://:[hunter2@broker",
+        "redis://a b",
+    ],
+)
+def test_a_broker_is_a_redis_and_its_password_is_never_shown(home, url):
+    sentence = refusal_of({**SHARED, "execution": {"launcher": "celery", "broker_url": url}})
+    assert "broker_url in section 'execution'" in sentence and "redis://:password@host:6379/0" in sentence
+    assert "hunter" not in sentence
