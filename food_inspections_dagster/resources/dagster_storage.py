@@ -24,9 +24,9 @@ from pydantic import SecretStr
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
+from food_inspections_dagster.resources.run_lease import end_lease, is_leased, take_lease
 from food_inspections_dagster.resources.run_record import RunRecord
 from food_inspections_dagster.settings import EMBEDDED, Settings, dagster_database_name, load_settings
-from food_inspections_dagster.resources.run_lease import end_lease, is_leased, take_lease
 
 _DRIVER = "postgresql+psycopg2"
 #: Metadata of a materialization of one week, which becomes the week's data version.
