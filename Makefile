@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 # What running needs, and what tests, lint and benchmarks need on top of it.
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+# MLflow's server wants an older pyarrow than the pipeline has.
+MLFLOW_VENV := .venv-mlflow
+READY_MLFLOW := $(MLFLOW_VENV)/.ready
 CLI := $(BIN)/food-inspections
 # One resolution for every platform and Python, with hashes; which index served it stays out.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -21,7 +24,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev portal test lint bench docs eda lock stop clean serve screenshots
+.PHONY: help run dev portal test lint bench docs eda lock stop clean serve screenshots mlflow
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +46,11 @@ $(READY_DEV): requirements-dev.lock $(READY)
 	  --size "about 100 MB to download"
 	@touch $@
 
+$(READY_MLFLOW): installation/mlflow.lock pyproject.toml installation/install.py
+	@$(PYTHON) installation/install.py $(MLFLOW_VENV) installation/mlflow.lock --project --installer $(INSTALLER) \
+	  --size "1.3 GB on disk"
+	@touch $@
+
 run: $(READY) ## the main job: load the history, materialise every stage, print Monday's list
 	@$(CLI) run --portal '$(PORTAL)' $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)')
 
@@ -51,6 +59,9 @@ dev: $(READY) ## Dagster's UI with its daemon, and what serve does, on the same 
 
 serve: $(READY) ## the API of the published lists at http://127.0.0.1:8080
 	@$(CLI) serve --portal '$(PORTAL)'
+
+mlflow: $(READY_MLFLOW) ## a server for experiment tracking at http://127.0.0.1:5000, in an environment of its own
+	@$(MLFLOW_VENV)/bin/food-inspections mlflow
 
 portal: $(READY) ## only the portal server, over the simulated city or the files of PORTAL
 	@$(CLI) portal --source '$(PORTAL)'
@@ -79,12 +90,15 @@ eda: $(READY) ## write docs/eda.md and its figures again, from what make run has
 screenshots: $(READY_DEV) ## pictures of the dashboard of a server that runs, into docs/screenshots (needs chromium)
 	@$(BIN)/python docs/screenshots.py --server '$(SERVER)'
 
-lock: $(READY_DEV) ## resolve the dependencies again into requirements.lock and requirements-dev.lock
+lock: $(READY_DEV) ## resolve the dependencies again into requirements.lock, requirements-dev.lock and mlflow.lock
 	@$(LOCK) --group build --constraints installation/constraints.txt pyproject.toml -o requirements.lock
 	@$(LOCK) --group dev --constraints requirements.lock -o requirements-dev.lock
+	@# Models are served with the versions that made them; only pyarrow has to be older.
+	@sed -nE 's/^([A-Za-z0-9._-]+==[^\\]*[^\\ ]) *\\?$$/\1/p' requirements.lock | grep -v '^pyarrow==' >$(VENV)/pins.txt
+	@$(LOCK) --group build --group mlflow --constraints $(VENV)/pins.txt pyproject.toml -o installation/mlflow.lock
 
 stop: ## stop the embedded Postgres
 	@test ! -x $(CLI) || $(CLI) stop
 
 clean: stop ## remove all data and the environment
-	@rm -rf .local $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .local $(VENV) $(MLFLOW_VENV) .pytest_cache .mypy_cache .ruff_cache

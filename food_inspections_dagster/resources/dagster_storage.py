@@ -26,7 +26,7 @@ from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres, ensure_database
 from food_inspections_dagster.resources.run_lease import end_lease, is_leased, take_lease
 from food_inspections_dagster.resources.run_record import RunRecord
-from food_inspections_dagster.settings import EMBEDDED, Settings, dagster_database_name, load_settings
+from food_inspections_dagster.settings import EMBEDDED, DatabaseUrl, Settings, dagster_database_name, load_settings
 
 _DRIVER = "postgresql+psycopg2"
 #: Metadata of a materialization of one week, which becomes the week's data version.
@@ -178,7 +178,18 @@ def storage_url(settings: Settings, data_name: str | None = None) -> str:
     server = settings.database.server
     if server is None:
         return embedded_url(settings.embedded_directory, data_name)
-    name = dagster_database_name(data_name)
+    return server_url(server, dagster_database_name(data_name), "Dagster")
+
+
+def server_url(server: DatabaseUrl, name: str, whose: str) -> str:
+    """Return the URL of a database of a server, created when absent; it may hold a password.
+
+    Args:
+        whose: for the sentence of an error.
+
+    Raises:
+        FoodInspectionsError: when the server cannot be reached, or refuses.
+    """
     url = server.with_database(name)
     try:
         try:
@@ -191,7 +202,7 @@ def storage_url(settings: Settings, data_name: str | None = None) -> str:
         # The settings have parsed the URL, so these are the server's words or the network's.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise FoodInspectionsError(
-            f"Dagster's database {name} at {server.place} cannot be opened "
+            f"{whose}'s database {name} at {server.place} cannot be opened "
             f"({reason}): check chicago_database, or create the database."
         ) from None
     return url
