@@ -23,6 +23,7 @@ from food_inspections_dagster.settings.sections import (
     Mail,
     Retention,
     Settings,
+    Tracking,
     dagster_database_name,
 )
 from food_inspections_dagster.settings.tree import Leaf, leaves
@@ -40,6 +41,7 @@ __all__ = [
     "Mail",
     "Retention",
     "Settings",
+    "Tracking",
     "current_environment",
     "dagster_database_name",
     "leaves",

@@ -348,6 +348,43 @@ class Alerts(Section):
         return url
 
 
+class Tracking(Section):
+    """Experiment tracking by an MLflow server; none where no URI is given."""
+
+    uri: SecretStr = Field(
+        SecretStr(""), description="URL of the server, which may hold user:password@; empty: nothing is tracked"
+    )
+    experiment: str = Field(
+        "",
+        pattern=r"^[^/:]{0,200}$",
+        description="Experiment, and the beginning of the names of registered models; empty: "
+        "food_inspections_<data name>",
+    )
+    timeout_seconds: WholeNumber = Field(ge=1, description="Longest wait for an answer")
+    retries: WholeNumber = Field(ge=0, le=10, description="How often a failed request is repeated")
+    run_seconds: Number = Field(
+        gt=0, description="Longest time that a run waits for it after its list is made; the next sends the rest"
+    )
+
+    @field_validator("uri")
+    @classmethod
+    def _http(cls, uri: SecretStr) -> SecretStr:
+        text = uri.get_secret_value()
+        if text:
+            scheme, _, rest = text.partition("://")
+            user, at, place = rest.rpartition("@")
+            parts = _web_address(f"{scheme}://{place}", "https://mlflow.example.org")
+            if parts.query or parts.fragment or "/" in user:
+                raise ValueError("it must end before any ? or #, and / in a password is written %2F")
+            if at and not re.fullmatch(r"[^:]+:.+", user):
+                raise ValueError(
+                    "what stands before @ must be user:password; a token is given as MLFLOW_TRACKING_TOKEN"
+                )
+            if at and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+                raise ValueError("with a password it must begin with https:// unless it is a loopback address")
+        return uri
+
+
 class Profiles(Section):
     """What profiles of the stored data say, and what counts as a jump."""
 
@@ -492,6 +529,7 @@ class Settings(BaseSettings):
     cohort: Cohort
     scores: Scores
     alerts: Alerts
+    tracking: Tracking
     profiles: Profiles
     serving: Serving
     retention: Retention
@@ -643,6 +681,11 @@ class Settings(BaseSettings):
         """The application's database."""
         in_url = self.database.server.database if self.database.server else ""
         return self.database.database or in_url or f"food_inspections_{self.data_name.replace('-', '_')}"
+
+    @property
+    def experiment(self) -> str:
+        """The experiment that models of this data are tracked in."""
+        return self.tracking.experiment or f"food_inspections_{self.data_name.replace('-', '_')}"
 
     @property
     def dagster_database_name(self) -> str:

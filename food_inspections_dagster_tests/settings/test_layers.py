@@ -30,6 +30,8 @@ WITHOUT_VALUE = {
     "execution.broker_url",
     "execution.max_partitions_per_run",
     "alerts.webhook_url",
+    "tracking.uri",
+    "tracking.experiment",
     *(f"alerts.mail.{key}" for key in ("host", "sender", "user", "password")),
     *(f"storage.s3.{key}" for key in ("endpoint_url", "region", "access_key_id", "secret_access_key", "session_token")),
 }
