@@ -34,10 +34,13 @@ MAY_IMPORT = {
     "resources": {"settings"},
     "orchestration": {"resources", "settings"},
     "io_managers": {"orchestration", "resources"},
-    "defs": {"inspections", "io_managers", "modeling", "orchestration", "profiles", "resources", "settings"},
+    "defs": {
+        *("inspections", "io_managers", "modeling", "orchestration", "profiles", "resources", "settings", "tracking"),
+    },
+    "tracking": {"modeling", "resources", "settings"},
     # It reads what is published; of the method the words of verdicts. Predictions are made by method and domain.
     "serving": {"inspections", "modeling", "resources", "settings"},
-    "command_line": {"inspections", "modeling", "orchestration", "resources", "serving", "settings"},
+    "command_line": {"inspections", "modeling", "orchestration", "resources", "serving", "settings", "tracking"},
 }
 GROUND = {"weeks", "errors", "frames", "digests", "schemas", "parallel"}
 # The catalog takes its schemas from the domain and the method, which know nothing of where they are stored.

@@ -22,8 +22,9 @@ from food_inspections_dagster.command_line import prune as pruning
 from food_inspections_dagster.command_line import publish as publication
 from food_inspections_dagster.command_line import run as commands
 from food_inspections_dagster.command_line import serve as server
-from food_inspections_dagster.command_line import sql
+from food_inspections_dagster.command_line import sql, tracking_server
 from food_inspections_dagster.command_line import trace as tracing
+from food_inspections_dagster.command_line import track as tracking
 from food_inspections_dagster.command_line.evaluate import Asked
 from food_inspections_dagster.command_line.options import Portal, Scale, Seed, Weeks, settings_of
 from food_inspections_dagster.command_line.portal import PortalChoice, choose, serving
@@ -259,8 +260,24 @@ def publish(
     weeks: Weeks = None,
 ) -> None:
     """Say which week readers see, or show them another one; who moved it, when and why is recorded."""
-    database = _database(portal, City(seed, scale, weeks))
-    publication.publish(console(), database, parse_week(week) if week else None, rollback, why)
+    settings, out = settings_of(portal, City(seed, scale, weeks)), console()
+    publication.publish(out, Database.from_settings(settings), parse_week(week) if week else None, rollback, why)
+    if week or rollback:
+        tracking.track_too(out, settings)
+
+
+@app.command()
+def track(portal: Portal = SIMULATED, seed: Seed = 2010, scale: Scale = 1.0, weeks: Weeks = None) -> None:
+    """Send fits, decisions and evaluations to MLflow that it lacks, such as those of a time when it was down."""
+    tracking.track(console(), settings_of(portal, City(seed, scale, weeks)))
+
+
+@app.command("mlflow")
+def serve_mlflow(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
+) -> None:
+    """Start MLflow's server on the project's Postgres and object store; `make mlflow` gives it its environment."""
+    tracking_server.serve(load_settings(), port)
 
 
 @app.command()

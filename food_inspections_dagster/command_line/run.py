@@ -13,6 +13,7 @@ from food_inspections_dagster.catalog import RAW_INSPECTIONS, SCORES
 from food_inspections_dagster.command_line import report
 from food_inspections_dagster.command_line.portal import answers
 from food_inspections_dagster.command_line.progress import ProgressDisplay
+from food_inspections_dagster.command_line.track import track_too
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration import planner
 from food_inspections_dagster.orchestration.current import Currency
@@ -89,6 +90,7 @@ def run(
             )
     if until is None:
         report.print_monday(console, stored, weeks[-1], settings.scores.label)
+    track_too(console, settings)  # behind the list, which waits for nobody
     console.print(
         f"\nDone in {time.monotonic() - began:.0f} s, peak memory {_peak_gigabytes():.1f} GB. "
         f"Look next: {escape(look_next)}."

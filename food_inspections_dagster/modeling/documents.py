@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from food_inspections_dagster.errors import FoodInspectionsError
-from food_inspections_dagster.modeling.persistence import CARD
+from food_inspections_dagster.modeling.persistence import CARD, read_card
 from food_inspections_dagster.modeling.training import TrainedWeeks
 
 
@@ -100,6 +100,18 @@ def files_of(named: Mapping[str, str], blobs: Mapping[str, bytes]) -> dict[str, 
             )
         files[path.rsplit("/", 1)[-1]] = content
     return files
+
+
+def card_of(model_id: str, blobs: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the card of a stored model, whether or not a document still names it.
+
+    Args:
+        blobs: the files of the model's asset by path.
+
+    Raises:
+        FoodInspectionsError: where it is gone or damaged.
+    """
+    return read_card({CARD: _blob(path_of(model_id, CARD), blobs)})
 
 
 def stored_files(card: Mapping[str, Any], blobs: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -10,7 +10,8 @@ from food_inspections_dagster.errors import FoodInspectionsError
 def test_help_tells_a_newcomer_what_there_is():
     told = CliRunner().invoke(cli.app, ["--help"])
     assert told.exit_code == 0
-    for verb in ("run", "evaluate", "ablate", "dev", "portal", "status", "trace", "sql", "worker", "stop"):
+    verbs = ("run", "evaluate", "ablate", "dev", "portal", "status", "trace", "sql", "track", "mlflow", "worker", "stop")
+    for verb in verbs:
         assert verb in told.output
     told = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "160"})
     for option in ("--portal", "--from", "--to", "--until", "--only-missing", "--scale", "--seed"):
@@ -65,3 +66,19 @@ def test_a_defect_is_not_dressed_up_as_bad_input(monkeypatch):
     monkeypatch.setattr(cli, "app", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["publish"], ["publish"]),
+        (["publish", "--rollback"], ["publish", "track"]),
+        (["publish", "--week", "2010-01-04"], ["publish", "track"]),
+    ],
+)
+def test_who_moves_the_pointer_moves_the_alias_too(monkeypatch, arguments, expected):
+    called = []
+    monkeypatch.setattr(cli.publication, "publish", lambda *given: called.append("publish"))
+    monkeypatch.setattr(cli.tracking, "track_too", lambda *given: called.append("track"))
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 0
+    assert called == expected

@@ -7,6 +7,7 @@ import pytest
 
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.modeling.documents import (
+    card_of,
     files_of,
     known_files,
     model_of,
@@ -118,3 +119,11 @@ def test_documents_without_files_and_of_older_forms_are_unknown(trained: list[Tr
     for document in (None, {}, older, documents[WEEKS[0]], {"models": {"failed": older}}):
         assert known_files(document, blobs, GROUPS[0]) == {} and not list(models_of(document))
     assert known_files(documents[WEEKS[-1]], blobs, "xgboost") == {}
+
+
+def test_the_card_of_a_model_that_no_document_names_any_more_is_read_by_its_id(trained: list[TrainedWeeks]) -> None:
+    documents, blobs = to_documents(trained)
+    model_id = next(iter(models_of(documents[WEEKS[-1]])))["model_id"]
+    assert card_of(model_id, blobs)["model_id"] == model_id
+    with pytest.raises(FoodInspectionsError, match=r"model\.json is gone"):
+        card_of(model_id, {path: content for path, content in blobs.items() if model_id not in path})

@@ -8,6 +8,7 @@ from food_inspections_dagster.defs.automation.schedules import monday_morning, s
 from food_inspections_dagster.defs.automation.sensors import portal_updates
 from food_inspections_dagster.orchestration.stages import Graph
 from food_inspections_dagster.settings import Settings
+from food_inspections_dagster.tracking.check import tracked
 
 
 def automation_for(settings: Settings, graph: Graph, stages: dg.Definitions, clock: Clock = now) -> dg.Definitions:
@@ -15,4 +16,9 @@ def automation_for(settings: Settings, graph: Graph, stages: dg.Definitions, clo
     job = bring_up_to_date_job(settings, graph, stages, clock)
     sensors = [portal_updates(settings, graph, job, clock), *alert_sensors(settings, clock)]
     prune = prune_job(settings, graph, clock)
-    return dg.Definitions(jobs=[job, prune], schedules=[monday_morning(job), sunday_night(prune)], sensors=sensors)
+    return dg.Definitions(
+        asset_checks=tracked(settings),
+        jobs=[job, prune],
+        schedules=[monday_morning(job), sunday_night(prune)],
+        sensors=sensors,
+    )

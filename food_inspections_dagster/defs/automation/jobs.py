@@ -14,7 +14,10 @@ from food_inspections_dagster.resources.ledger import Ledger
 from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.resources.publications import Publications
 from food_inspections_dagster.resources.run_launcher import PLANNER_TAG
+from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
+from food_inspections_dagster.tracking import projection as tracking
+from food_inspections_dagster.tracking.check import tell
 
 UP_TO_DATE = "bring_up_to_date"
 # Two at once would make the same weeks twice: dagster.yaml lets one run with this tag go at a time.
@@ -60,6 +63,15 @@ def bring_up_to_date_job(
             context.log.warning(warning)
         context.log.info(f"{len(report.run_ids)} runs made; every week is current now.")
 
+    @dg.op(ins={"made": dg.In(dg.Nothing)}, description="Send what was made to MLflow; the list is there already.")
+    def track(
+        context: dg.OpExecutionContext, stored: dg.ResourceParam[Stored], ledger: dg.ResourceParam[Ledger]
+    ) -> None:
+        outcome = tracking.bring_up_to_date(settings, stored, ledger, settings.tracking.run_seconds)
+        if outcome is not None:
+            tell(context.instance, outcome)
+            (context.log.warning if outcome.problem else context.log.info)(outcome.sentence)
+
     @dg.job(
         name=UP_TO_DATE,
         tags={**ALONE, PLANNER_TAG: "yes"},
@@ -67,7 +79,9 @@ def bring_up_to_date_job(
         description="Bring up to date: make every week that is missing, or whose code, settings or input have changed.",
     )
     def bring_up_to_date() -> None:
-        plan_and_make()
+        made = plan_and_make()
+        if settings.tracking.uri.get_secret_value():
+            track(made)
 
     return bring_up_to_date
 
