@@ -10,7 +10,20 @@ from food_inspections_dagster.errors import FoodInspectionsError
 def test_help_tells_a_newcomer_what_there_is():
     told = CliRunner().invoke(cli.app, ["--help"])
     assert told.exit_code == 0
-    verbs = ("run", "evaluate", "ablate", "dev", "portal", "status", "trace", "sql", "track", "mlflow", "worker", "stop")
+    verbs = (
+        "run",
+        "evaluate",
+        "ablate",
+        "dev",
+        "portal",
+        "status",
+        "trace",
+        "sql",
+        "track",
+        "mlflow",
+        "worker",
+        "stop",
+    )
     for verb in verbs:
         assert verb in told.output
     told = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "160"})
