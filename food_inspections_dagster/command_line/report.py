@@ -54,6 +54,8 @@ _LIST = """
         last_inspection_date, reason_1, reason_2, reason_3
     from {scores} where week = %(week)s and label = %(label)s and rank <= %(length)s order by rank
 """
+# Of warnings, one each; the rest is counted. Ten places, the models and the verdicts need the other lines of a screen.
+_WARNINGS = 2
 _WHAT = {"failed": "fails", "critical_violation": "finds a critical violation"}
 
 
@@ -116,10 +118,16 @@ def print_status(console: Console, graph: Graph, currency: Currency, targets: Ta
 
 
 def print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    """Print what is to be known before the list is used, such as checks that failed and do not block: a line each."""
-    for warning in warnings:
+    """Print what is to be known before the list is used, such as checks that failed and do not block: a line each.
+
+    At most two lines are of warnings, so that the report fits a screen.
+    """
+    for warning in warnings[:_WARNINGS]:
         _line(console, f"[yellow]Warning:[/yellow] {escape(warning)}")
-    if any(len(f"Warning: {warning}") > console.width for warning in warnings):
+    more = len(warnings) - _WARNINGS
+    if more > 0:
+        console.print(f"{more} more warning{'s' if more > 1 else ''}; all in full: the checks in the UI.")
+    elif any(len(f"Warning: {warning}") > console.width for warning in warnings):
         console.print("In full: the checks in the UI.")
 
 

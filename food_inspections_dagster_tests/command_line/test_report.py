@@ -149,6 +149,12 @@ def test_a_long_warning_is_cut_and_it_says_where_it_stands_in_full(out, told):
     lines = told().splitlines()
     assert lines[0] == "Warning: short" and lines[1].endswith("…") and len(lines[1]) <= 120
     assert lines[2:] == ["In full: the checks in the UI."]
+    report.print_warnings(out, ["one", "two", "three", "four"])
+    assert told().splitlines()[3:] == [
+        "Warning: one",
+        "Warning: two",
+        "2 more warnings; all in full: the checks in the UI.",
+    ]
 
 
 def test_each_stage_is_a_line_and_so_are_all_sources(made):
