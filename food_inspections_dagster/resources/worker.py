@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import food_inspections_dagster
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.workspace import Workspace
@@ -25,7 +24,7 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "x
 @cache
 def fingerprint() -> str:
     """Return 16 hexadecimal digits that change with the code of this package, Python, and the libraries it rests on."""
-    root = Path(food_inspections_dagster.__file__).parent
+    root = Path(__file__).parents[1]
     digest = hashlib.sha256(platform.python_version().encode())
     for file in sorted(root.rglob("*")):
         if file.suffix in (".py", ".csv", ".html"):

@@ -522,7 +522,7 @@ def test_a_database_of_the_first_version_gains_what_is_new_and_keeps_its_rows(ea
         assert database.has_table("metadata.open_loads") and database.has_table("metadata.check_results")
         assert len(database.read_range("clean.things", WEEKS[0], WEEKS[-1])) == 4
         indexes = database.query("SELECT indexname AS name FROM pg_indexes WHERE tablename = 'partition_loads'")
-        assert sorted(indexes["name"]) == ["partition_loads_newest", "partition_loads_pkey"]
+        assert sorted(indexes["name"]) == ["partition_loads_newest", "partition_loads_pkey", "partition_loads_run"]
     assert database.query("SELECT name FROM metadata.portal")["name"].tolist() == ["simulated-test"]
 
 
