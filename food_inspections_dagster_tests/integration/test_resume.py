@@ -31,7 +31,7 @@ def test_after_a_failure_only_what_was_not_finished_is_made(world, monkeypatch):
     def broken(*_):
         raise ValueError("a defect\nwith a second line")
 
-    monkeypatch.setattr(features, "compute", broken)
+    monkeypatch.setattr(features, "compute_matrix", broken)
     with pytest.raises(FoodInspectionsError) as told:
         world.make(FEW, "feature_matrix")
     assert str(told.value) == "Stage feature_matrix failed: a defect"

@@ -80,7 +80,8 @@ def test_an_absent_source_never_stops_the_list_and_is_made_when_it_is_back(world
     edited = world.rows(CLEAN_CRIMES)
     assert edited.loc[edited["crime_id"] == first["crime_id"], "community_area"].tolist() == [5]
     changed = {key for key, content in world.hashes().items() if before[key] != content}
-    assert changed == {(RAW_CRIMES.asset, first["week"]), (CLEAN_CRIMES.asset, first["week"])}
+    profiled = {(asset, weeks[-1]) for asset in ("data_profile", "data_profile_report")}  # it is of the sources too
+    assert changed == {(RAW_CRIMES.asset, first["week"]), (CLEAN_CRIMES.asset, first["week"])} | profiled
     assert not world.stale(weeks)
 
 

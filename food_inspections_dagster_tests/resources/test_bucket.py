@@ -11,7 +11,7 @@ from food_inspections_dagster.resources.bucket import Bucket
 from food_inspections_dagster.settings import S3, Retention
 from food_inspections_dagster_tests.conftest import BUCKET, KEYS
 
-KEEP = Retention(temporary_days=60, upload_days=7, version_days=90)
+KEEP = Retention(run_days=None, list_weeks=None, temporary_days=60, upload_days=7, version_days=90)
 
 
 def opened(endpoint, name="", prefix="city", keep=KEEP, secret=KEYS[1], **s3):
