@@ -239,14 +239,12 @@ def _ledger(texts: Mapping[str, Any]) -> list[str]:
 # Run by the tests of `sql`, as it stands.
 SNIPPET = """
 from food_inspections_dagster.command_line import sql
-from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.ledger import Ledger
-from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import load_settings
 
 settings = load_settings()
-stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+stored = Stored.from_settings(settings)
 question = "select results, count(*) as inspections from processed.inspections group by 1"
 answer = sql.ask(stored, Ledger(stored.database).snapshot(), question)  # a pandas frame
 """

@@ -33,7 +33,6 @@ from food_inspections_dagster.errors import FoodInspectionsError, nearest
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.embedded_postgres import EmbeddedPostgres
 from food_inspections_dagster.resources.ledger import Ledger
-from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.serving.keys import SCOPES
 from food_inspections_dagster.settings import Settings, load_settings, project_root
@@ -128,7 +127,7 @@ def _features(portal: str, city: City) -> Iterator[tuple[Console, Settings, Stor
     choice, out = choose(portal, city), console()
     with _serving(choice, out) as settings:
         commands.run(out, settings, choice.description, _next(choice), until=FEATURE_MATRIX.asset)
-        yield out, settings, _stored(settings)
+        yield out, settings, Stored.from_settings(settings)
 
 
 def _asked(train_until: str, test_until: str, label: str | None, windows: int) -> Asked:
@@ -245,7 +244,11 @@ def trace(
     """Print the way of one score back to the raw objects: hashes, code, model and runs."""
     settings = settings_of(portal, City(seed, scale, weeks))
     tracing.trace(
-        console(), _stored(settings), establishment, parse_week(week) if week else None, label or settings.scores.label
+        console(),
+        Stored.from_settings(settings),
+        establishment,
+        parse_week(week) if week else None,
+        label or settings.scores.label,
     )
 
 
@@ -442,12 +445,8 @@ def ask_sql(
     weeks: Weeks = None,
 ) -> None:
     """Answer one SELECT over the zones raw and processed and the tables of Postgres, without changing anything."""
-    stored = _stored(settings_of(portal, City(seed, scale, weeks)))
+    stored = Stored.from_settings(settings_of(portal, City(seed, scale, weeks)))
     sql.show(console(), sql.ask(stored, Ledger(stored.database).snapshot(), statement), form)
-
-
-def _stored(settings: Settings) -> Stored:
-    return Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
 
 
 @app.command()

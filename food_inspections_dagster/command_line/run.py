@@ -21,7 +21,6 @@ from food_inspections_dagster.orchestration.instance import instance_for
 from food_inspections_dagster.orchestration.requests import run_queue
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.ledger import Ledger
-from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.portal import PortalClient
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
@@ -50,7 +49,7 @@ def run(
     portal.check_identity()
     portal.listen(lambda what, done, rows: progress.update(f"{what} fetched", done, rows))
     stages = definitions.stages_for(settings, graph, portal)
-    stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+    stored = Stored.from_settings(settings)
     ledger = Ledger(stored.database)
     snapshot = ledger.snapshot()
     weeks = planner.wanted_weeks(portal, snapshot, first, last)

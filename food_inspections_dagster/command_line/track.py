@@ -6,9 +6,7 @@ from rich.markup import escape
 from food_inspections_dagster.command_line.progress import ProgressDisplay
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.orchestration.instance import instance_for
-from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.ledger import Ledger
-from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.settings import Settings
 from food_inspections_dagster.tracking.check import tell
@@ -40,7 +38,7 @@ def track_too(console: Console, settings: Settings) -> None:
 
 
 def _sent(console: Console, settings: Settings, seconds: float | None) -> Outcome | None:
-    stored = Stored(Database.from_settings(settings), ObjectStore.from_settings(settings))
+    stored = Stored.from_settings(settings)
     progress = ProgressDisplay(console)
     with progress.showing("tracking"):
         outcome = bring_up_to_date(settings, stored, Ledger(stored.database), seconds, progress.update)

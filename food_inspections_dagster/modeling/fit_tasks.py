@@ -136,11 +136,6 @@ def identities_of(task: Mapping[str, Any], contents: Contents) -> Identities:
     )
 
 
-def week_of(text: str) -> date:
-    """Return a week of a task."""
-    return date.fromisoformat(text)
-
-
 # ---------------------------------------------------------------------- fits on their way
 
 

@@ -16,6 +16,7 @@ from food_inspections_dagster.catalog import Documents, Entry
 from food_inspections_dagster.errors import FoodInspectionsError
 from food_inspections_dagster.resources.database import Database
 from food_inspections_dagster.resources.object_store import ObjectStore, join
+from food_inspections_dagster.settings import Settings
 
 
 class StoredObjects:
@@ -141,6 +142,11 @@ class Stored(StoredObjects):
     def __init__(self, database: Database, objects: ObjectStore) -> None:
         super().__init__(objects)
         self.database = database
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Stored":
+        """Return a reader of the stores that the settings name."""
+        return cls(Database.from_settings(settings), ObjectStore.from_settings(settings))
 
     def query(self, statement: str, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Return the rows of a SELECT.

@@ -57,12 +57,4 @@ def run_task(path: str, task: Mapping[str, Any], header: Mapping[str, str]) -> d
 
 @lru_cache(maxsize=4)
 def _objects(url: str, portal: str) -> ObjectStore:
-    mine = ObjectStore.from_settings(load_settings())
-    return ObjectStore(
-        url=url,
-        portal=portal,
-        threads=mine.threads,
-        timeout_seconds=mine.timeout_seconds,
-        retries=mine.retries,
-        s3=mine.s3,
-    )
+    return ObjectStore.from_settings(load_settings()).model_copy(update={"url": url, "portal": portal})

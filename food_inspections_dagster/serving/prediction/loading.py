@@ -21,8 +21,6 @@ from food_inspections_dagster.inspections.features import (
 from food_inspections_dagster.modeling.backtest import SCORE_COLUMNS, by_group, intervals_of, judged_rows
 from food_inspections_dagster.modeling.documents import stored_files
 from food_inspections_dagster.modeling.persistence import load
-from food_inspections_dagster.resources.database import Database
-from food_inspections_dagster.resources.object_store import ObjectStore
 from food_inspections_dagster.resources.stored import Stored
 from food_inspections_dagster.serving.prediction.scoring import History, Scorer
 from food_inspections_dagster.serving.prediction.worker import ModelInUse
@@ -39,7 +37,7 @@ def stored_of(settings: Settings) -> Stored:
     storage = settings.storage
     patience = {"timeout_seconds": min(_SECONDS, storage.timeout_seconds), "retries": min(_RETRIES, storage.retries)}
     hasty = settings.model_copy(update={"storage": storage.model_copy(update=patience)})
-    return Stored(Database.from_settings(hasty), ObjectStore.from_settings(hasty))
+    return Stored.from_settings(hasty)
 
 
 def history(stored: Stored, settings: Settings, week: date, models: Iterable[ModelInUse]) -> History:
